@@ -1,0 +1,59 @@
+# `make` (= `make figures`) makes every figure and table, `make test` runs every test.
+# Both set up .venv by themselves and again when requirements.txt or pyproject.toml change.
+#
+#   PYTHON=...       interpreter for .venv, 3.11 or newer
+#   TORCH_INDEX=...  extra package index for a special torch build, such as the CPU-only one
+#   ARGS=...         more arguments for snakemake or pytest: make test ARGS="-m 'not slow'"
+
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do command -v $$p && break; done)
+TORCH_INDEX ?=
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+TORCH := $(shell grep '^torch==' requirements.txt)
+
+# Rules call `cos` and `papermill` by name: they must be those of .venv.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := figures
+.PHONY: figures figures-from-tables test lint format bench clean
+
+figures: $(READY)
+	$(BIN)/snakemake --cores all $(ARGS)
+
+# Figures from the tables shipped in figures/, without running a model.
+figures-from-tables: $(READY)
+	$(BIN)/snakemake --cores all $(ARGS) figures_from_tables
+
+test: $(READY)
+	$(BIN)/pytest $(ARGS)
+
+lint: $(READY)
+	$(BIN)/pytest $(ARGS) tests/test_style.py
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile workflow
+
+bench: $(READY)
+	$(BIN)/snakemake --cores all $(ARGS) bench
+
+# torch goes first so that TORCH_INDEX is asked for torch alone.
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit( \
+	    f"{sys.executable} is Python {sys.version.split()[0]}, 3.11 or newer is needed: " \
+	    "write make PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) $(TORCH)
+	$(PIP) install -r requirements.txt
+	$(PIP) install --no-build-isolation --no-deps -e .
+	@touch $@
+
+# results/ stays: it may hold days of GPU time. Remove it by hand.
+clean:
+	rm -rf $(VENV) .snakemake .pytest_cache .ruff_cache logs build src/*.egg-info
+	find src tests workflow -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Adapters: what the core needs of a video model, and nothing of any experiment."""

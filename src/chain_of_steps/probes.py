@@ -1,0 +1,144 @@
+"""Reading and writing inside the transformer: forward hooks owned by one context manager.
+
+A site says where a block's output is: (step, expert, branch, layer). The velocity tells the hooks
+which forward pass is under way, so nothing is found by counting calls, and passes of another
+velocity over the same blocks are left alone. Hidden states are (B, N, D) in (F, h, w) order.
+
+    with hooked(velocity, model.blocks, read=record, write=skip(lambda s: s.layer == 3)):
+        sample(velocity, x, sigmas)
+
+Sources: token energy and layer swaps, arXiv 2603.16870, section 5; the ensemble, section 6.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from chain_of_steps.errors import UserError
+
+
+class Site(NamedTuple):
+    """Where a hook reads or writes: the output of block `layer` (from 0) in one forward pass."""
+
+    step: int
+    expert: int
+    branch: str
+    layer: int
+
+
+class Sited(Protocol):
+    """A velocity that says which forward pass is under way: (step, expert, branch), or None."""
+
+    site: tuple[int, int, str] | None
+
+
+Where = Callable[[Site], bool]
+
+Read = Callable[[Site, Tensor, Tensor], None]
+"""read(site, before, after): the hidden states a block was given and those that leave it."""
+
+Write = Callable[[Site, Tensor, Tensor], Tensor]
+"""write(site, before, after) -> after: what goes on instead; `after` itself changes nothing."""
+
+
+@contextmanager
+def hooked(
+    velocity: Sited,
+    blocks: Sequence[torch.nn.ModuleList],
+    *,
+    read: Read | None = None,
+    write: Write | None = None,
+) -> Iterator[None]:
+    """Hook every block of every expert while the context lasts; no hook outlives it.
+
+    `write` acts first, so `read` sees what the next block sees. Blocks may return a tensor or a
+    tuple whose first item is the hidden states. Reduce in `read`: one full activation of a 14B
+    model is hundreds of MB. Raises UserError if `write` returns another shape.
+    """
+
+    def hook_for(expert: int, layer: int):
+        def hook(module, args, kwargs, output):
+            if velocity.site is None:
+                return None
+            site = Site(*velocity.site, layer)
+            if site.expert != expert:
+                raise RuntimeError(f"{site} was announced, but expert {expert} ran.")
+            before = args[0] if args else kwargs["hidden_states"]
+            computed = output[0] if isinstance(output, tuple | list) else output
+            after = computed if write is None else write(site, before, computed)
+            if after.shape != computed.shape:
+                raise UserError(
+                    f"The write at {site} returned shape {tuple(after.shape)}: "
+                    f"return {tuple(computed.shape)}."
+                )
+            after = after.to(computed)
+            if read is not None:
+                read(site, before, after)
+            if isinstance(output, tuple | list):
+                return type(output)([after, *output[1:]])
+            return after
+
+        return hook
+
+    with ExitStack() as handles:
+        for expert, layers in enumerate(blocks):
+            for layer, block in enumerate(layers):
+                hook = hook_for(expert, layer)
+                handle = block.register_forward_hook(hook, with_kwargs=True)
+                handles.callback(handle.remove)
+        yield
+
+
+@dataclass(frozen=True)
+class Record:
+    """A `read` that keeps the full hidden states (B, N, D) of the sites that `where` picks."""
+
+    where: Where = lambda site: True
+    states: dict[Site, Tensor] = field(default_factory=dict)
+
+    def __call__(self, site: Site, before: Tensor, after: Tensor) -> None:
+        if self.where(site):
+            self.states[site] = after.detach().clone()
+
+
+def swap(states: Mapping[Site, Tensor], rows: Sequence[int] | None = None) -> Write:
+    """A `write` that puts stored hidden states in place of the computed ones at their sites.
+
+    With `rows` only those rows of the batch are replaced, each by the row of the same place in
+    the stored states (len(rows), N, D).
+    """
+
+    def write(site: Site, before: Tensor, after: Tensor) -> Tensor:
+        if site not in states:
+            return after
+        donor = states[site].to(after)
+        if rows is None:
+            return donor
+        changed = after.clone()
+        changed[list(rows)] = donor
+        return changed
+
+    return write
+
+
+def skip(where: Where) -> Write:
+    """A `write` that undoes a block: its input goes on as its output."""
+    return lambda site, before, after: before if where(site) else after
+
+
+def average(where: Where, group: int) -> Write:
+    """A `write` that gives each `group` successive rows their mean, position by position."""
+
+    def write(site: Site, before: Tensor, after: Tensor) -> Tensor:
+        if not where(site):
+            return after
+        if len(after) % group:
+            raise UserError(f"group is {group}: write a divisor of the {len(after)} rows.")
+        mean = after.unflatten(0, (-1, group)).mean(1)
+        return mean.repeat_interleave(group, dim=0)
+
+    return write

@@ -1,0 +1,63 @@
+"""A large square passes over a small object, which must survive (working memory, b).
+
+Candidates: the small object as it was, gone, or in a wrong colour or shape.
+"""
+
+from __future__ import annotations
+
+import random
+
+from chain_of_steps.tasks.puzzle import (
+    ALL_CELLS,
+    Puzzle,
+    draw_pairs,
+    name_of,
+    objects_scene,
+    scatter,
+    shape_layer,
+)
+from chain_of_steps.tasks.scene import BOARD, COLOURS, FRAMES, SHAPES, Scene, hold, with_tiles
+
+NAME = "occlude"
+FAMILY = "Transformation"
+KEY_FRAMES = (FRAMES - 1,)
+
+
+def propose(rng: random.Random, split: str) -> Puzzle:
+    small = draw_pairs(rng, split, 1)[0]
+    colour = rng.choice([c for c in COLOURS if c not in (small[1], "cyan")])
+    row, col = rng.randrange(BOARD), rng.randint(1, BOARD - 2)
+    free = [cell for cell in ALL_CELLS if cell[0] != row]
+    bystanders = scatter(rng, free, rng.randint(0, 4), avoid=[small])
+    # [shape, colour] of the small object at the end, or null if it is gone; the right one first
+    candidates = [small, None]
+    candidates += [(small[0], other) for other in COLOURS if other not in (small[1], colour)]
+    candidates += [(other, small[1]) for other in SHAPES if other != small[0]]
+    prompt = f"The large {colour} square moves over the {name_of(small)} to the other side."
+    layout = {
+        "small": small,
+        "place": (row, col),
+        "large": colour,
+        "from": rng.choice(("left", "right")),
+        "bystanders": bystanders,
+    }
+    return Puzzle(NAME, split, prompt, layout, tuple(candidates), (0,), 0)
+
+
+def _scene(puzzle: Puzzle, beat: int, small: tuple | None) -> Scene:
+    layout = puzzle.layout
+    scene = objects_scene(layout["bystanders"])
+    row, col = layout["place"]
+    if small is not None:
+        scene = with_tiles(scene, {(row, col): (shape_layer(tuple(small)),)})
+    column = beat if layout["from"] == "left" else BOARD - 1 - beat
+    return with_tiles(scene, {(row, column): (f"square:{layout['large']}:l",)})
+
+
+def movie(puzzle: Puzzle, candidate: int) -> list[Scene]:
+    true, end = puzzle.layout["small"], puzzle.candidates[candidate]
+    return hold(*(_scene(puzzle, beat, true if beat < 2 else end) for beat in range(BOARD)))
+
+
+def empty(puzzle: Puzzle) -> list[Scene]:
+    return [_scene(puzzle, BOARD - 1, None)]

@@ -1,0 +1,78 @@
+"""Rotate a polyomino a quarter turn. Candidates: its different rotations and mirror images.
+
+Out of domain the polyomino has five cells instead of three or four.
+"""
+
+from __future__ import annotations
+
+import random
+
+from chain_of_steps.tasks.puzzle import ALL_CELLS, Puzzle, Retry, neighbours, objects_scene, scatter
+from chain_of_steps.tasks.scene import COLOURS, FRAMES, Cell, Scene, hold, with_tiles
+
+NAME = "polyomino"
+FAMILY = "Transformation"
+KEY_FRAMES = (FRAMES - 1,)
+SIDE = 3
+CELLS = {"in-domain": (3, 4), "out-of-domain": (5, 5)}
+WORDS = {"clockwise": 1, "anticlockwise": 3}
+
+
+def turned(cells: list[Cell], quarter_turns: int) -> list[Cell]:
+    """Cells of the 3 x 3 square after clockwise quarter turns (rows point down)."""
+    for _ in range(quarter_turns % 4):
+        cells = [(c, SIDE - 1 - r) for r, c in cells]
+    return sorted(cells)
+
+
+def mirrored(cells: list[Cell]) -> list[Cell]:
+    return sorted((r, SIDE - 1 - c) for r, c in cells)
+
+
+def propose(rng: random.Random, split: str) -> Puzzle:
+    inside = {(r, c) for r in range(SIDE) for c in range(SIDE)}
+    cells = [rng.choice(sorted(inside))]
+    for _ in range(rng.randint(*CELLS[split]) - 1):
+        cells.append(
+            rng.choice(sorted({n for c in cells for n in neighbours(c)} & inside - set(cells)))
+        )
+    word = rng.choice(sorted(WORDS))
+    images = [turned(cells, n) for n in range(4)]
+    images += [mirrored(image) for image in images]
+    candidates = [list(image) for image in dict.fromkeys(map(tuple, images))]
+    answer = candidates.index(turned(cells, WORDS[word]))
+    if answer == 0:  # looks the same after the turn
+        raise Retry
+    corner = (rng.randint(0, 2), rng.randint(0, 2))
+    free = [
+        (r, c)
+        for r, c in ALL_CELLS
+        if not (0 <= r - corner[0] < SIDE and 0 <= c - corner[1] < SIDE)
+    ]
+    layout = {
+        "corner": corner,
+        "colour": rng.choice([c for c in COLOURS if c != "cyan"]),
+        "word": word,
+        "bystanders": scatter(rng, free, rng.randint(0, 2)),
+    }
+    prompt = f"Turn the shape a quarter {word}."
+    essence = [sorted(cells), word, corner, layout["colour"]]
+    return Puzzle(NAME, split, prompt, layout, tuple(candidates), (answer,), answer, essence)
+
+
+def _scene(puzzle: Puzzle, cells: list) -> Scene:
+    row, col = puzzle.layout["corner"]
+    square = {(row + r, col + c): ("slot",) for r in range(SIDE) for c in range(SIDE)}
+    filled = (f"square:{puzzle.layout['colour']}:l",)
+    solid = {(row + r, col + c): ("slot", *filled) for r, c in cells}
+    return with_tiles(objects_scene(puzzle.layout["bystanders"]), {**square, **solid})
+
+
+def movie(puzzle: Puzzle, candidate: int) -> list[Scene]:
+    first = _scene(puzzle, puzzle.candidates[0])
+    done = _scene(puzzle, puzzle.candidates[candidate])
+    return hold(first, first, done, done, done)
+
+
+def empty(puzzle: Puzzle) -> list[Scene]:
+    return [_scene(puzzle, [])]

@@ -1,0 +1,96 @@
+"""What every puzzle module shares: the puzzle record, random layouts and plain-English words."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chain_of_steps.tasks.scene import BOARD, COLOURS, HELD_OUT_PAIRS, SHAPES, Cell
+
+SPLITS = ("in-domain", "out-of-domain")
+ALL_CELLS: tuple[Cell, ...] = tuple((r, c) for r in range(BOARD) for c in range(BOARD))
+
+Pair = tuple[str, str]  # (shape, colour)
+
+
+class Retry(Exception):
+    """A random layout that breaks the task's rules; the generator draws another."""
+
+
+@dataclass(frozen=True)
+class Puzzle:
+    """One instance of a task.
+
+    `layout` and `candidates` are plain JSON values: with the task module they say how to draw
+    every candidate answer. `solutions` are the indices of the right candidates; `shown` is the
+    one the ground-truth video shows. `essence` is the part of the layout that must not be shared
+    between training and evaluation.
+    """
+
+    task: str
+    split: str
+    prompt: str
+    layout: dict[str, Any]
+    candidates: tuple[Any, ...]
+    solutions: tuple[int, ...]
+    shown: int
+    essence: Any = None
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of the task and the essence; equal puzzles have equal digests."""
+        essence = self.layout if self.essence is None else self.essence
+        text = json.dumps([self.task, essence], sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def held_out(*key: object, one_in: int = 4) -> bool:
+    """A fixed pseudo-random choice of about one in `one_in` combinations for the other split."""
+    text = json.dumps(key, separators=(",", ":"))
+    return int(hashlib.sha256(text.encode()).hexdigest(), 16) % one_in == 0
+
+
+def pairs(split: str) -> list[Pair]:
+    """Colour-shape pairs of a split; those out of domain are never shown in domain."""
+    every = [(shape, colour) for shape in SHAPES for colour in COLOURS]
+    return [pair for pair in every if (pair in HELD_OUT_PAIRS) == (split == "out-of-domain")]
+
+
+def draw_pairs(rng: random.Random, split: str, n: int) -> list[Pair]:
+    """`n` different pairs, the first of them of the split, the others always in domain."""
+    first = rng.choice(pairs(split))
+    rest = [pair for pair in pairs("in-domain") if pair != first]
+    return [first, *rng.sample(rest, n - 1)]
+
+
+def scatter(
+    rng: random.Random, cells: Iterable[Cell], n: int, avoid: Sequence[Pair] = ()
+) -> list[tuple[Cell, Pair]]:
+    """Up to `n` bystander objects on free cells, in domain and different from `avoid`."""
+    free = list(cells)
+    chosen = rng.sample(free, min(n, len(free)))
+    kinds = [pair for pair in pairs("in-domain") if pair not in avoid]
+    return [(cell, rng.choice(kinds)) for cell in chosen]
+
+
+def shape_layer(pair: Pair, size: str = "m") -> str:
+    return f"{pair[0]}:{pair[1]}:{size}"
+
+
+def name_of(pair: Pair) -> str:
+    return f"{pair[1]} {pair[0]}"
+
+
+def objects_scene(objects: Iterable[tuple[Sequence[int], Sequence[str]]]) -> dict[Cell, tuple]:
+    """A scene of medium-sized objects from [[row, column], [shape, colour]] entries."""
+    return {tuple(cell): (shape_layer(tuple(pair)),) for cell, pair in objects}
+
+
+def neighbours(cell: Cell) -> list[Cell]:
+    r, c = cell
+    around = ((r - 1, c), (r + 1, c), (r, c - 1), (r, c + 1))
+    return [(i, j) for i, j in around if 0 <= i < BOARD and 0 <= j < BOARD]

@@ -1,0 +1,58 @@
+"""An object leaves the picture and returns to its exact place (the paper's working memory, a).
+
+Candidates: the object at any place it could return to, and, at the right place, in every wrong
+colour or shape. A still first frame fails, because the reader also asks for the empty moment.
+"""
+
+from __future__ import annotations
+
+import random
+
+from chain_of_steps.tasks.puzzle import (
+    ALL_CELLS,
+    Puzzle,
+    draw_pairs,
+    name_of,
+    objects_scene,
+    scatter,
+    shape_layer,
+)
+from chain_of_steps.tasks.scene import BOARD, COLOURS, FRAMES, SHAPES, Scene, hold, with_tiles
+
+NAME = "reappear"
+FAMILY = "Transformation"
+KEY_FRAMES = (8, FRAMES - 1)  # while it is away; at the end
+
+
+def propose(rng: random.Random, split: str) -> Puzzle:
+    pair = draw_pairs(rng, split, 1)[0]
+    row, col = rng.randrange(BOARD), rng.randint(1, BOARD - 2)
+    side = rng.choice(("left", "right"))
+    free = [cell for cell in ALL_CELLS if cell[0] != row]
+    bystanders = scatter(rng, free, rng.randint(1, 5), avoid=[pair])
+    taken = {cell for cell, _ in bystanders}
+    # [place, shape, colour] of the object at the end; the right one first
+    candidates = [((row, col), *pair)]
+    candidates += [(c, *pair) for c in ALL_CELLS if c not in taken and c != (row, col)]
+    candidates += [((row, col), pair[0], other) for other in COLOURS if other != pair[1]]
+    candidates += [((row, col), other, pair[1]) for other in SHAPES if other != pair[0]]
+    prompt = f"The {name_of(pair)} leaves the picture on the {side} and returns to its place."
+    layout = {"object": pair, "place": (row, col), "side": side, "bystanders": bystanders}
+    return Puzzle(NAME, split, prompt, layout, tuple(candidates), (0,), 0)
+
+
+def movie(puzzle: Puzzle, candidate: int) -> list[Scene]:
+    away = objects_scene(puzzle.layout["bystanders"])
+    layer = shape_layer(tuple(puzzle.layout["object"]))
+    place = tuple(puzzle.layout["place"])
+    edge = (place[0], 0 if puzzle.layout["side"] == "left" else BOARD - 1)
+    end, *pair = puzzle.candidates[candidate]
+    here, at_edge = with_tiles(away, {place: (layer,)}), with_tiles(away, {edge: (layer,)})
+    return hold(
+        here, at_edge, away, at_edge, with_tiles(away, {tuple(end): (shape_layer(tuple(pair)),)})
+    )
+
+
+def empty(puzzle: Puzzle) -> list[Scene]:
+    away = objects_scene(puzzle.layout["bystanders"])
+    return [away, away]

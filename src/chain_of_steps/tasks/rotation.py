@@ -1,0 +1,50 @@
+"""Rotation pattern: each arrow in a row is turned a quarter from the one before; fill the gap.
+
+Candidates are the four directions. Out of domain: unseen combinations of start, turn and place.
+"""
+
+from __future__ import annotations
+
+import random
+
+from chain_of_steps.tasks.puzzle import ALL_CELLS, Puzzle, Retry, held_out, objects_scene, scatter
+from chain_of_steps.tasks.scene import BOARD, FRAMES, Scene, hold, with_tiles
+
+NAME = "rotation"
+FAMILY = "Abstraction"
+PROMPT = "Each arrow in the row is turned further. Draw the missing arrow."
+KEY_FRAMES = (FRAMES - 1,)
+
+
+def propose(rng: random.Random, split: str) -> Puzzle:
+    start, turn, gap = rng.randrange(4), rng.choice((1, -1)), rng.randrange(BOARD)
+    if held_out(NAME, start, turn, gap) != (split == "out-of-domain"):
+        raise Retry
+    row = rng.randrange(BOARD)
+    free = [cell for cell in ALL_CELLS if abs(cell[0] - row) > 1]
+    layout = {
+        "row": row,
+        "gap": gap,
+        "turns": [(start + turn * i) % 4 for i in range(BOARD)],
+        "bystanders": scatter(rng, free, rng.randint(1, 4)),
+    }
+    answer = layout["turns"][gap]
+    return Puzzle(NAME, split, PROMPT, layout, (0, 1, 2, 3), (answer,), answer)
+
+
+def backdrop(puzzle: Puzzle) -> Scene:
+    layout = puzzle.layout
+    row = {(layout["row"], i): (f"arrow:{turn}",) for i, turn in enumerate(layout["turns"])}
+    scene = objects_scene(layout["bystanders"])
+    return {**scene, **row, (layout["row"], layout["gap"]): ("slot",)}
+
+
+def movie(puzzle: Puzzle, candidate: int) -> list[Scene]:
+    first = backdrop(puzzle)
+    place = (puzzle.layout["row"], puzzle.layout["gap"])
+    done = with_tiles(first, {place: (f"arrow:{puzzle.candidates[candidate]}",)})
+    return hold(first, first, done, done, done)
+
+
+def empty(puzzle: Puzzle) -> list[Scene]:
+    return [backdrop(puzzle)]

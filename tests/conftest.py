@@ -1,0 +1,23 @@
+"""Shared fixtures; the builders are in tiny.py."""
+
+import pytest
+import tiny
+import torch
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """Tiny tensors gain nothing from threads, and other work may hold the cores."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def one_expert():
+    """A tiny random Wan image-to-video pipeline; do not change it."""
+    return tiny.pipeline()
+
+
+@pytest.fixture(scope="session")
+def two_experts():
+    """The same with two experts, the boundary at sigma 0.8; do not change it."""
+    return tiny.pipeline(experts=2)

@@ -1,0 +1,157 @@
+"""Tiny random models of the real architectures, built in memory in well under a second."""
+
+from types import SimpleNamespace
+
+import torch
+from diffusers import (
+    AutoencoderKLWan,
+    FlowMatchEulerDiscreteScheduler,
+    WanImageToVideoPipeline,
+    WanTransformer3DModel,
+)
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.modeling_utils import ModelMixin
+from PIL import Image
+
+TEXT_DIM = 16
+PROMPT_LENGTH = 8
+
+
+def transformer(
+    seed: int, *, z_dim: int = 16, image_dim: int | None = None, layers: int = 3
+) -> WanTransformer3DModel:
+    """A Wan transformer whose every part matters: random gates, output not near zero."""
+    torch.manual_seed(seed)
+    net = WanTransformer3DModel(
+        num_attention_heads=2,
+        attention_head_dim=24,
+        in_channels=2 * z_dim + 4,
+        out_channels=z_dim,
+        text_dim=TEXT_DIM,
+        freq_dim=32,
+        ffn_dim=64,
+        num_layers=layers,
+        image_dim=image_dim,
+        added_kv_proj_dim=None if image_dim is None else 48,
+    )
+    for block in net.blocks:
+        block.scale_shift_table.data[:, [2, 5]] += 1.0
+    return net.eval()
+
+
+def vae(seed: int = 0) -> AutoencoderKLWan:
+    torch.manual_seed(seed)
+    return AutoencoderKLWan(base_dim=8, dim_mult=[1, 2, 2, 2], num_res_blocks=1).eval()
+
+
+class LinearCodec(ModelMixin, ConfigMixin):
+    """A codec unlike Wan's: 6 channels, 4 times in space; it averages colours, so it is lossy.
+
+    The first frame is repeated to a chunk of 4, then each 4 frames make a latent frame.
+    """
+
+    config_name = "config.json"
+
+    @register_to_config
+    def __init__(self, z_dim: int = 6):
+        super().__init__()
+        self.register_to_config(
+            scale_factor_temporal=4,
+            scale_factor_spatial=4,
+            latents_mean=[0.1 * c for c in range(z_dim)],
+            latents_std=[1.0 + 0.5 * c for c in range(z_dim)],
+        )
+        self.scale = torch.nn.Parameter(torch.ones(1))
+
+    def encode(self, video: torch.Tensor) -> SimpleNamespace:
+        chunks = torch.cat([video[:, :, :1].repeat(1, 1, 4, 1, 1), video[:, :, 1:]], dim=2)
+        pooled = torch.nn.functional.avg_pool3d(chunks, 4) * self.scale
+        latents = torch.cat([pooled, -pooled], dim=1)
+        return SimpleNamespace(latent_dist=SimpleNamespace(mode=lambda: latents))
+
+    def decode(self, latents: torch.Tensor, return_dict: bool = False) -> tuple[torch.Tensor]:
+        colours = latents[:, :3] / self.scale
+        for axis in (2, 3, 4):
+            colours = colours.repeat_interleave(4, dim=axis)
+        return (colours[:, :, 3:],)
+
+
+def pipeline(
+    *,
+    experts: int = 1,
+    codec: torch.nn.Module | None = None,
+    shift: float = 3.0,
+    boundary: float = 0.8,
+    **parts,
+) -> WanImageToVideoPipeline:
+    """A WanImageToVideoPipeline; `parts` adds or replaces components."""
+    codec = vae() if codec is None else codec
+    z_dim = codec.config.z_dim
+    given = {
+        "tokenizer": None,
+        "text_encoder": None,
+        "vae": codec,
+        "scheduler": FlowMatchEulerDiscreteScheduler(shift=shift),
+        "transformer": transformer(1, z_dim=z_dim),
+        "transformer_2": transformer(2, z_dim=z_dim) if experts == 2 else None,
+        "boundary_ratio": boundary if experts == 2 else None,
+    }
+    pipe = WanImageToVideoPipeline(**(given | parts))
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def text_parts() -> dict:
+    """A word-level tokenizer and a random UMT5 encoder, as the keyword parts of `pipeline`."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast, UMT5Config, UMT5EncoderModel
+
+    words = ["<pad>", "</s>", "<unk>", "go", "to", "the", "red", "blue", "dot"]
+    words = Tokenizer(models.WordLevel({w: i for i, w in enumerate(words)}, unk_token="<unk>"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    words.post_processor = processors.TemplateProcessing(
+        single="$A </s>", special_tokens=[("</s>", 1)]
+    )
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=words, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
+    )
+    torch.manual_seed(3)
+    config = UMT5Config(vocab_size=16, d_model=TEXT_DIM, d_kv=8, d_ff=32, num_layers=1, num_heads=2)
+    return {"tokenizer": tokenizer, "text_encoder": UMT5EncoderModel(config).eval()}
+
+
+def clip_parts() -> dict:
+    """A random CLIP image encoder, as the keyword parts of a Wan 2.1 `pipeline`."""
+    from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModel
+
+    torch.manual_seed(4)
+    config = CLIPVisionConfig(
+        hidden_size=12,
+        intermediate_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        image_size=16,
+        patch_size=8,
+    )
+    return {
+        "image_encoder": CLIPVisionModel(config).eval(),
+        "image_processor": CLIPImageProcessor(
+            size={"shortest_edge": 16}, crop_size={"height": 16, "width": 16}
+        ),
+        "transformer": transformer(1, image_dim=12),
+    }
+
+
+def picture(seed: int = 0, size: int = 32) -> Image.Image:
+    """Random blocks of colour, size x size pixels."""
+    pixels = torch.rand(4, 4, 3, generator=torch.Generator().manual_seed(seed))
+    blocks = (pixels * 255).to(torch.uint8).numpy()
+    return Image.fromarray(blocks).resize((size, size), Image.Resampling.NEAREST)
+
+
+def prompt_embeds(seed: int, rows: int = 1) -> torch.Tensor:
+    """(rows, PROMPT_LENGTH, TEXT_DIM), zero in the last quarter as padded prompts are."""
+    generator = torch.Generator().manual_seed(seed)
+    embeds = torch.randn(rows, PROMPT_LENGTH, TEXT_DIM, generator=generator)
+    embeds[:, 3 * PROMPT_LENGTH // 4 :] = 0
+    return embeds
