@@ -21,3 +21,11 @@ def one_expert():
 def two_experts():
     """The same with two experts, the boundary at sigma 0.8; do not change it."""
     return tiny.pipeline(experts=2)
+
+
+@pytest.fixture(scope="session")
+def puzzle_codec():
+    """The linear codec of the puzzles, fitted to fewer of them; do not change it."""
+    from chain_of_steps.training import codec_for_puzzles
+
+    return codec_for_puzzles(36, per_task=60)

@@ -89,6 +89,28 @@ def test_atomic_path_refuses_to_finish_with_nothing_written(tmp_path):
     assert (tmp_path / "a.txt").read_text() == "old"
 
 
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("a.json", lambda path: write_json(path, {"a": 1})),
+        *((f"a{suffix}", lambda path: write_table(path, frame())) for suffix in SUFFIXES),
+        ("a.safetensors", lambda path: save_tensors(path, {"a": torch.ones(3)})),
+    ],
+)
+def test_every_writer_leaves_the_old_file_when_the_disk_fails(tmp_path, monkeypatch, name, write):
+    def fail(path):
+        raise OSError("no space left on device")
+
+    (tmp_path / name).write_text("old")
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="no space"):
+        patch.setattr(artifacts, "_fsync", fail)
+        write(tmp_path / name)
+    assert (tmp_path / name).read_text() == "old"
+    assert names(tmp_path) == [name]
+    write(tmp_path / name)
+    assert (tmp_path / name).read_bytes() != b"old"
+
+
 # JSON
 
 

@@ -165,11 +165,8 @@ def test_by_row_gives_each_row_its_own():
 BIG = (4, 8, 40, 40)  # 12,800 cells a channel: standard error of a mean 0.009
 
 
-def changed_latent(mode, strength, sigma=0.7):
-    """x of mean 3 and standard deviation 2, its clean estimate, and x after the change."""
-    x, clean = 3 + 2 * latents(1, shape=BIG), 1 + 0.5 * latents(1, seed=1, shape=BIG)
-    edit = NoiseAtStep(2, mode=mode, strength=strength).edit(N_STEPS, BIG)
-    return x, clean, edit(2, sigma, x, clean)
+def changed(x, mode, strength=1.0):
+    return NoiseAtStep(2, mode=mode, strength=strength).edit(N_STEPS, BIG)(2, 0.7, x, None)
 
 
 def moments(cells):
@@ -178,7 +175,8 @@ def moments(cells):
 
 
 def test_replace_at_full_strength_is_standard_normal_and_forgets():
-    x, _, out = changed_latent("replace", 1.0)
+    x = 3 + 2 * latents(1, shape=BIG)
+    out = changed(x, "replace")
     mean, spread = moments(out)
     assert torch.allclose(mean, torch.zeros_like(mean), atol=0.04)
     assert torch.allclose(spread, torch.ones_like(spread), atol=0.03)
@@ -189,27 +187,26 @@ def test_replace_at_full_strength_is_standard_normal_and_forgets():
 @pytest.mark.parametrize("strength", [0.3, 0.7])
 def test_replace_in_part_keeps_the_spread_of_noise(strength):
     x = latents(1, shape=BIG)
-    out = NoiseAtStep(2, strength=strength).edit(N_STEPS, BIG)(2, 0.7, x, None)
+    out = changed(x, "replace", strength)
     assert moments(out)[1].mean().item() == pytest.approx(1, abs=0.02)
     kept = torch.corrcoef(torch.stack([x.flatten(), out.flatten()]))[0, 1].item()
     assert kept == pytest.approx(math.sqrt(1 - strength**2), abs=0.02)
 
 
 def test_add_adds_noise_of_the_given_strength():
-    x, _, out = changed_latent("add", 2.5)
+    x = 3 + 2 * latents(1, shape=BIG)
+    out = changed(x, "add", 2.5)
     assert (out - x).std().item() == pytest.approx(2.5, abs=0.03)
     assert (out - x).mean().item() == pytest.approx(0, abs=0.05)
 
 
 def test_matched_keeps_mean_and_spread_of_every_channel():
-    x, _, out = changed_latent("matched", 1.0)
-    x, out = x * torch.tensor([1.0, 2, 3, 4]).view(1, 4, 1, 1, 1), out
-    edit = NoiseAtStep(2, mode="matched").edit(N_STEPS, BIG)
-    out = edit(2, 0.7, x, None)
+    x = (3 + 2 * latents(1, shape=BIG)) * torch.tensor([1.0, 2, 3, 4]).view(1, 4, 1, 1, 1)
+    out = changed(x, "matched")
     for before, after in zip(moments(x), moments(out), strict=True):
         assert torch.allclose(before, after, rtol=1e-4)
     assert torch.corrcoef(torch.stack([x[0, 0].flatten(), out[0, 0].flatten()]))[0, 1].abs() < 0.03
-    half = NoiseAtStep(2, mode="matched", strength=0.5).edit(N_STEPS, BIG)(2, 0.7, x, None)
+    half = changed(x, "matched", 0.5)
     for before, after in zip(moments(x), moments(half), strict=True):
         assert torch.allclose(before, after, rtol=0.03)
 

@@ -53,14 +53,15 @@ class LinearCodec(ModelMixin, ConfigMixin):
     config_name = "config.json"
 
     @register_to_config
-    def __init__(self, z_dim: int = 6):
+    def __init__(
+        self,
+        z_dim: int = 6,
+        scale_factor_temporal: int = 4,
+        scale_factor_spatial: int = 4,
+        latents_mean: tuple[float, ...] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5),
+        latents_std: tuple[float, ...] = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5),
+    ):
         super().__init__()
-        self.register_to_config(
-            scale_factor_temporal=4,
-            scale_factor_spatial=4,
-            latents_mean=[0.1 * c for c in range(z_dim)],
-            latents_std=[1.0 + 0.5 * c for c in range(z_dim)],
-        )
         self.scale = torch.nn.Parameter(torch.ones(1))
 
     def encode(self, video: torch.Tensor) -> SimpleNamespace:

@@ -42,10 +42,7 @@ def relative_l2(x: Tensor, reference: Tensor) -> Tensor:
 def _centred(x: Tensor) -> Tensor:
     """Columns centred in fp64, so that a common offset of +300 costs no digits later."""
     x = x.double()
-    centred = x - x.mean(dim=-2, keepdim=True)
-    total, left = (t.square().sum(dim=(-2, -1), keepdim=True) for t in (x, centred))
-    # What remains of a constant input is rounding, which CKA would scale up to a random score.
-    return torch.where(left > 1e-24 * total, centred, 0.0 * centred)
+    return x - x.mean(dim=-2, keepdim=True)
 
 
 def _token_product(a: Tensor, b: Tensor) -> Tensor:
@@ -76,6 +73,9 @@ def _feature_product(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _zero_if_rounding(norm: Tensor, centred: Tensor, rounding: float) -> Tensor:
-    """Rows that differ in one token only have a U-centred Gram of zeros, not of rounding errors."""
+    """0 where the U-centred Gram holds rounding errors alone, which CKA would scale up to a score.
+
+    So it is for constant rows, and for rows that differ in one token only.
+    """
     trace = centred.square().sum(dim=(-2, -1))
     return torch.where(norm.abs() <= rounding * trace.square(), 0.0, norm)

@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from chain_of_steps.artifacts import read_json, write_json
 from chain_of_steps.models.codec import LinearVideoCodec, fit_codec
 from chain_of_steps.models.pocket import MAX_PROMPT_TOKENS, build_pipeline, build_tokenizer
 from chain_of_steps.tasks import TASKS, stream
@@ -25,6 +26,7 @@ from chain_of_steps.tasks.puzzle import Puzzle
 from chain_of_steps.tasks.scene import BEAT, BOARD, FRAMES, Movie, render_tile
 
 IN_DOMAIN = "in-domain"
+RECORD = "training.json"
 
 
 @dataclass(frozen=True)
@@ -173,21 +175,15 @@ def learning_rate(step: int, config: TrainConfig) -> float:
     return min(1.0, (step + 1) / config.warm_up, left)
 
 
-def train(config: TrainConfig, folder: Path, checkpoints: Mapping[str, int]) -> None:
-    """Trains a pocket model and saves it to `folder`, with the log beside it.
-
-    checkpoints: folder -> step, earlier states saved as models of their own. Weights are those of
-    the exponential moving average, in fp16; the codec stays fp32.
-    """
-    torch.set_num_threads(config.threads)
+def new_pipeline(config: TrainConfig):
+    """An untrained pocket model whose codec and tokenizer know the puzzles."""
     prompts = [
         puzzle.prompt
         for task in TASKS
         for puzzle in itertools.islice(stream(task, IN_DOMAIN, "train", "words"), 400)
     ]
-    codec = codec_for_puzzles(config.z_dim)
-    pipe = build_pipeline(
-        codec,
+    return build_pipeline(
+        codec_for_puzzles(config.z_dim),
         build_tokenizer(prompts),
         layers=config.layers,
         heads=config.heads,
@@ -196,14 +192,30 @@ def train(config: TrainConfig, folder: Path, checkpoints: Mapping[str, int]) -> 
         text_dim=config.text_dim,
         seed=config.seed,
     )
+
+
+def train(
+    config: TrainConfig,
+    folder: Path,
+    checkpoints: Mapping[Path, int] | None = None,
+    start: Path | None = None,
+) -> None:
+    """Trains a pocket model and saves it to `folder`, with the record of its training beside it.
+
+    checkpoints: folder -> step, earlier states saved as models of their own. start: a saved model
+    to go on from, with fresh optimisers; its record is carried on. Weights are those of the
+    exponential moving average, in fp16; the codec stays fp32.
+    """
+    torch.set_num_threads(config.threads)
+    pipe = new_pipeline(config) if start is None else load_pipeline(start)
+    earlier = [] if start is None else read_json(start / RECORD)["stages"]
     network = nn.ModuleDict({"transformer": pipe.transformer, "text_encoder": pipe.text_encoder})
     network.train()
-    stock_processors = pipe.transformer.attn_processors
     pipe.transformer.set_attn_processor(FloatAttention())
     ema = {name: p.detach().clone() for name, p in network.named_parameters()}
     optimisers = make_optimisers(network, config)
     full_rates = [[group["lr"] for group in optimiser.param_groups] for optimiser in optimisers]
-    paint = LatentPainter(codec)
+    paint = LatentPainter(pipe.vae)
     puzzles = training_puzzles(config.mix, config.seed)
     generator = torch.Generator().manual_seed(config.seed)
     log: list[dict[str, float]] = []
@@ -212,20 +224,21 @@ def train(config: TrainConfig, folder: Path, checkpoints: Mapping[str, int]) -> 
     def save(target: Path, step: int) -> None:
         current = {name: p.detach().clone() for name, p in network.named_parameters()}
         _copy(ema, network)
-        pipe.transformer.set_attn_processor(stock_processors)
         save_pipeline(pipe, target)
-        pipe.transformer.set_attn_processor(FloatAttention())
         _copy(current, network)
-        record = {
+        stage = {
             "config": asdict(config),
             "steps": step,
-            "samples": step * config.batch,
             "minutes": round((time.monotonic() - started) / 60, 1),
-            "parameters": sum(p.numel() for p in network.parameters()),
-            "torch": torch.__version__,
             "log": log,
         }
-        (target / "training.json").write_text(json.dumps(record, indent=1))
+        record = {
+            "stages": [*earlier, stage],
+            "parameters": sum(p.numel() for p in network.parameters()),
+            "text_tokens": MAX_PROMPT_TOKENS,
+            "torch": torch.__version__,
+        }
+        write_json(target / RECORD, record)
 
     bar = tqdm(range(config.steps), desc="train", mininterval=20, maxinterval=60, ascii=True)
     for step in bar:
@@ -248,9 +261,9 @@ def train(config: TrainConfig, folder: Path, checkpoints: Mapping[str, int]) -> 
             minutes = (time.monotonic() - started) / 60
             log.append({"step": step, "loss": round(loss.item(), 5), "minutes": round(minutes, 2)})
             bar.set_postfix(loss=f"{loss.item():.4f}", refresh=False)
-        for target, at in checkpoints.items():
+        for target, at in (checkpoints or {}).items():
             if step + 1 == at:
-                save(Path(target), step + 1)
+                save(target, step + 1)
     save(folder, config.steps)
 
 
@@ -296,6 +309,13 @@ def _copy(source: Mapping[str, Tensor], network: nn.Module) -> None:
     with torch.no_grad():
         for name, p in network.named_parameters():
             p.copy_(source[name])
+
+
+def load_pipeline(folder: Path):
+    """A saved pocket pipeline in fp32, to train on."""
+    from diffusers import WanImageToVideoPipeline
+
+    return WanImageToVideoPipeline.from_pretrained(folder, dtype=torch.float32)
 
 
 def save_pipeline(pipe, folder: Path) -> None:

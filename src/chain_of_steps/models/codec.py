@@ -9,6 +9,7 @@ autoencoder takes tenths of a second.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 
 import numpy as np
@@ -59,13 +60,28 @@ class LinearVideoCodec(ModelMixin, ConfigMixin):
         return SimpleNamespace(latent_dist=point) if return_dict else (point,)
 
     def decode(self, z: Tensor, return_dict: bool = True):
-        t, s = self.config.scale_factor_temporal, self.config.scale_factor_spatial
-        blocks = z.permute(0, 2, 3, 4, 1) @ self.basis + self.mean
-        batch, frames, height, width, _ = blocks.shape
-        cut = blocks.reshape(batch, frames, height, width, t, s, s, 3)
-        x = cut.permute(0, 7, 1, 4, 2, 5, 3, 6)
-        x = x.reshape(batch, 3, frames * t, height * s, width * s)[:, :, t - 1 :].clamp(-1, 1)
+        x = self._decode(z, self.basis, self.mean)[:, :, self.config.scale_factor_temporal - 1 :]
         return SimpleNamespace(sample=x) if return_dict else (x,)
+
+    def decode_frames(self, z: Tensor, frames: Sequence[int]) -> Tensor:
+        """Only some frames (B, 3, len(frames), H, W): blocks are independent of each other."""
+        t = self.config.scale_factor_temporal
+        pictures = []
+        for frame in frames:
+            block, within = divmod(frame + t - 1, t)
+            rows = self.basis.unflatten(1, (t, -1))[:, within]
+            mean = self.mean.unflatten(0, (t, -1))[within]
+            pictures.append(self._decode(z[:, :, block : block + 1], rows, mean))
+        return torch.cat(pictures, dim=2)
+
+    def _decode(self, z: Tensor, basis: Tensor, mean: Tensor) -> Tensor:
+        """All pixel frames of the blocks that `basis` (z_dim, t * s * s * 3) spans."""
+        s = self.config.scale_factor_spatial
+        blocks = z.permute(0, 2, 3, 4, 1) @ basis + mean
+        batch, frames, height, width, _ = blocks.shape
+        cut = blocks.reshape(batch, frames, height, width, -1, s, s, 3)
+        video = cut.permute(0, 7, 1, 4, 2, 5, 3, 6)
+        return video.reshape(batch, 3, -1, height * s, width * s).clamp(-1, 1)
 
 
 def fit_codec(blocks: np.ndarray, counts: np.ndarray, z_dim: int) -> LinearVideoCodec:

@@ -132,9 +132,13 @@ class WanModel:
         pipe = WanImageToVideoPipeline.from_pretrained(
             directory, dtype={"default": dtype, "vae": torch.float32}
         )
-        pipe.set_progress_bar_config(disable=True)
+        pipe.to(device)
+        # A mapped file lies unaligned in memory, which alters low bits of products on a CPU.
+        for module in (pipe.text_encoder, pipe.vae, pipe.transformer, pipe.transformer_2):
+            for weight in () if module is None else module.parameters():
+                weight.data = weight.data.clone() if weight.is_cpu else weight.data
         name = Path(path_or_id).name if name is None else name
-        return cls(pipe.to(device), name=name, directory=directory, **options)
+        return cls(pipe, name=name, directory=directory, **options)
 
     @cached_property
     def digest(self) -> str:
@@ -257,11 +261,18 @@ class WanModel:
         return (latents - self.mean.to(latents)) * (1.0 / self.std.to(latents))
 
     @torch.no_grad()
-    def decode(self, latents: Tensor) -> Tensor:
-        """latents (B, C, F, h, w) -> videos (B, T, H, W, 3) float32 in [0, 1]."""
+    def decode(self, latents: Tensor, frames: Sequence[int] | None = None) -> Tensor:
+        """latents (B, C, F, h, w) -> videos (B, T, H, W, 3) float32 in [0, 1].
+
+        `frames` picks pixel frames, in its order; a codec that can decode them alone does so.
+        """
         latents = latents.to(self.device, self.pipe.vae.dtype)
         latents = latents / (1.0 / self.std.to(latents)) + self.mean.to(latents)
-        video = self.pipe.vae.decode(latents, return_dict=False)[0]
+        if frames is not None and hasattr(self.pipe.vae, "decode_frames"):
+            video = self.pipe.vae.decode_frames(latents, frames)
+        else:
+            video = self.pipe.vae.decode(latents, return_dict=False)[0]
+            video = video if frames is None else video[:, :, list(frames)]
         return (video.float() / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 4, 1)
 
 

@@ -1,0 +1,20 @@
+# Every figure and table of a study:  snakemake --cores all
+# Another study, laid over config.yaml:  snakemake --cores all --configfile config/smoke.yaml
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/model.smk"
+include: "workflow/rules/cases.smk"
+include: "workflow/rules/trajectories.smk"
+include: "workflow/rules/score.smk"
+include: "workflow/rules/figures.smk"
+
+
+localrules:
+    all,
+
+
+rule all:
+    default_target: True
+    input:
+        FIGURES / "manifest.json",

@@ -1,0 +1,115 @@
+"""Case folders in the layout of VBVR-Bench, with the solution beside them.
+
+    <root>/<split>/<task>/<00000>/   first_frame.png  final_frame.png  ground_truth.mp4
+                                     prompt.txt       meta.json
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+from PIL import Image
+
+from chain_of_steps.artifacts import read_json, write_json, write_table
+from chain_of_steps.errors import UserError
+from chain_of_steps.tasks import TASKS, stream
+from chain_of_steps.tasks.puzzle import SPLITS, Puzzle
+from chain_of_steps.tasks.scene import render_movie
+from chain_of_steps.video import read_image, write_mp4, write_png
+
+INDEX = "cases.csv"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One case folder. `name` is its path below the root, such as in-domain/maze/00003."""
+
+    name: str
+    folder: Path
+
+    @property
+    def image(self) -> Image.Image:
+        return Image.fromarray(read_image(self.folder / "first_frame.png"))
+
+    @property
+    def prompt(self) -> str:
+        """The text of prompt.txt. Raises UserError when there is none or it is empty."""
+        path = self.folder / "prompt.txt"
+        text = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+        if not text:
+            raise UserError(f"{path} is missing or empty: write the case's instruction into it.")
+        return text
+
+    @cached_property
+    def puzzle(self) -> Puzzle:
+        """The puzzle of meta.json. Raises UserError when a field is missing or unknown."""
+        meta = read_json(self.folder / "meta.json")
+        try:
+            puzzle = Puzzle(
+                **{
+                    **meta,
+                    "candidates": tuple(meta["candidates"]),
+                    "solutions": tuple(meta["solutions"]),
+                }
+            )
+        except (TypeError, KeyError) as error:
+            raise UserError(
+                f"{self.folder / 'meta.json'} does not describe a puzzle ({error}): make the cases"
+                " again with `cos cases`."
+            ) from None
+        if puzzle.task not in TASKS:
+            raise UserError(
+                f"{self.folder / 'meta.json'}: task is {puzzle.task!r}, write one of "
+                f"{', '.join(TASKS)}."
+            )
+        return puzzle
+
+
+def write_case(folder: Path, puzzle: Puzzle, fps: int = 16) -> None:
+    """Draws one puzzle into a case folder."""
+    video = render_movie(TASKS[puzzle.task].movie(puzzle, puzzle.shown))
+    write_png(folder / "first_frame.png", video[0])
+    write_png(folder / "final_frame.png", video[-1])
+    write_mp4(folder / "ground_truth.mp4", video, fps=fps)
+    (folder / "prompt.txt").write_text(puzzle.prompt + "\n", encoding="utf-8")
+    write_json(folder / "meta.json", vars(puzzle))
+
+
+def make_cases(root: Path, tasks: list[str], per_split: dict[str, int], seed: int) -> pd.DataFrame:
+    """Draws the evaluation cases of a study and returns their index.
+
+    One row a case: case, task, split, family, digest, candidates, solutions (counts).
+    """
+    rows = []
+    for task, split in itertools.product(tasks, SPLITS):
+        puzzles = itertools.islice(stream(task, split, "evaluation", seed), per_split[split])
+        for number, puzzle in enumerate(puzzles):
+            name = f"{split}/{task}/{number:05d}"
+            (root / name).mkdir(parents=True, exist_ok=True)
+            write_case(root / name, puzzle)
+            rows.append(
+                {
+                    "case": name,
+                    "task": task,
+                    "split": split,
+                    "family": TASKS[task].FAMILY,
+                    "digest": puzzle.digest,
+                    "candidates": len(puzzle.candidates),
+                    "solutions": len(puzzle.solutions),
+                }
+            )
+    index = pd.DataFrame(rows)
+    write_table(root / INDEX, index)
+    return index
+
+
+def load_cases(root: Path, names: list[str]) -> list[Case]:
+    """The named cases below `root`. Raises UserError naming the first that is not there."""
+    for name in names:
+        if not (root / name / "first_frame.png").is_file():
+            raise UserError(f"{root / name} has no first_frame.png: make it with `cos cases`.")
+    return [Case(name, root / name) for name in names]

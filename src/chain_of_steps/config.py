@@ -1,0 +1,125 @@
+"""Reads, merges and checks the configuration of a study. Cheap to import."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError, best_match
+
+from chain_of_steps.errors import UserError
+
+SCHEMA = Path(__file__).with_name("config.schema.yaml")
+
+
+@cache
+def schema() -> dict[str, Any]:
+    return yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+
+
+def load_config(paths: Sequence[Path]) -> dict[str, Any]:
+    """Merges YAML files, later over earlier, checks the result and fills in defaults."""
+    merged: dict[str, Any] = {}
+    for path in paths:
+        try:
+            content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise UserError(f"{path} does not exist: write the path of a config file.") from None
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            reason = " ".join(str(error).split())
+            raise UserError(f"{path} is not valid YAML: {reason}.") from None
+        if not isinstance(content, dict):
+            raise UserError(f"{path} holds no fields: write `field: value` lines.")
+        merged = merge(merged, content)
+    return check_config(merged)
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`over` laid over `base`, map by map; lists and values are replaced."""
+    merged = dict(base)
+    for key, value in over.items():
+        old = merged.get(key)
+        both = isinstance(old, Mapping) and isinstance(value, Mapping)
+        merged[key] = merge(old, value) if both else value
+    return merged
+
+
+def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of `config` with defaults filled in. Raises UserError naming the first bad field."""
+    config = dict(config)
+    if isinstance(config.get("models"), Mapping):  # an overlay drops a model with null
+        config["models"] = {k: v for k, v in config["models"].items() if v is not None}
+    filled = _with_defaults(config, schema())
+    error = best_match(Draft202012Validator(schema()).iter_errors(filled))
+    if error is not None:
+        raise UserError(_explain(error))
+    frames = filled["video"]["frames"]
+    if frames % 4 != 1:
+        raise UserError(f"video.frames is {frames}: write 4 k + 1, such as {frames // 4 * 4 + 1}.")
+    named = {name for stage in filled["train"]["stages"] for name in stage.get("mix", {})}
+    unknown = sorted(named - set(_task_names()))
+    if unknown:
+        raise UserError(
+            f"train.stages: mix names {unknown[0]!r}, write one of {', '.join(_task_names())}."
+        )
+    return filled
+
+
+def _task_names() -> list[str]:
+    return schema()["properties"]["cases"]["properties"]["tasks"]["items"]["enum"]
+
+
+def _with_defaults(value: Any, part: Mapping[str, Any]) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    filled = dict(value)
+    known = part.get("properties", {})
+    for name, field in known.items():
+        if name not in filled and "default" in field:
+            filled[name] = field["default"]
+        if name in filled:
+            filled[name] = _with_defaults(filled[name], field)
+    others = part.get("additionalProperties")
+    if isinstance(others, Mapping):
+        for name in filled.keys() - known.keys():
+            filled[name] = _with_defaults(filled[name], others)
+    return filled
+
+
+def _explain(error: ValidationError) -> str:
+    """One sentence: which field, what is wrong, what to write instead."""
+    field = ".".join(str(part) for part in error.absolute_path)
+    place = field or "the configuration"
+    about = error.schema.get("description", "") if isinstance(error.schema, Mapping) else ""
+    about = " " + " ".join(about.split()) if about else ""
+    if error.validator == "additionalProperties":
+        known = list(error.schema.get("properties", {}))
+        extra = sorted(set(error.instance) - set(known))[0]
+        close = difflib.get_close_matches(str(extra), known, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}."
+        return f"unknown field {'.'.join(filter(None, [field, str(extra)]))}: {hint}"
+    if error.validator == "required":
+        missing = next(name for name in error.validator_value if name not in error.instance)
+        return f"field {'.'.join(filter(None, [field, missing]))} is missing: write it."
+    if error.validator == "enum":
+        options = [str(option) for option in error.validator_value]
+        close = difflib.get_close_matches(str(error.instance), options, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"write one of {', '.join(options)}."
+        return f"{place} is {error.instance!r}: {hint}"
+    wanted = {
+        "type": lambda v: f"write a value of type {v if isinstance(v, str) else ' or '.join(v)}",
+        "minimum": lambda v: f"write {v} or more",
+        "maximum": lambda v: f"write {v} or less",
+        "exclusiveMinimum": lambda v: f"write a number above {v}",
+        "minItems": lambda v: f"write at least {v} of them",
+        "minLength": lambda v: "write a text that is not empty",
+        "minProperties": lambda v: f"write at least {v} of them",
+        "uniqueItems": lambda v: "write each of them once",
+        "pattern": lambda v: "write letters, digits, dots, dashes and underscores only",
+    }.get(error.validator, lambda v: error.message)(error.validator_value)
+    return f"{place} is {error.instance!r}: {wanted}.{about}"

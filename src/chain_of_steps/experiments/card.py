@@ -1,0 +1,140 @@
+"""Measures a model on unseen cases and writes its card beside the weights."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from PIL import Image
+from tqdm import tqdm
+
+from chain_of_steps.artifacts import atomic_path, write_table
+from chain_of_steps.experiments.readouts import read_latents
+from chain_of_steps.models.wan import WanModel
+from chain_of_steps.sampling import flow_sigmas, sample
+from chain_of_steps.stats import wilson
+from chain_of_steps.tasks import stream
+from chain_of_steps.tasks.puzzle import SPLITS, Puzzle
+from chain_of_steps.tasks.reader import Reader, first_frame
+
+SEED = "card"  # a stream of its own: not the cases of any study
+
+
+def solve(
+    model: WanModel, puzzles: list[Puzzle], *, steps: int, shift: float, n_frames: int
+) -> list[dict[str, Any]]:
+    """One run for each puzzle; rows of task, split, correct, score, answered."""
+    pictures = [Image.fromarray((first_frame(p) * 255).round().astype("uint8")) for p in puzzles]
+    condition = model.condition(pictures, [p.prompt for p in puzzles], n_frames)
+    width, height = pictures[0].size
+    noise = model.noise_batch(list(range(len(puzzles))), n_frames, height, width)
+    latents = sample(model.velocity(condition), noise, flow_sigmas(steps, shift))
+    rows = []
+    for puzzle, latent in zip(puzzles, latents.split(1), strict=True):
+        reading = read_latents(model, Reader(puzzle), latent)
+        rows.append(
+            {
+                "task": puzzle.task,
+                "split": puzzle.split,
+                "correct": bool(reading.correct[0]),
+                "score": float(reading.score[0]),
+                "answered": bool(reading.answer[0] >= 0),
+            }
+        )
+    return rows
+
+
+def accuracy_table(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Exact answers for each task and split: n, accuracy, low, high (95 % Wilson), score."""
+    table = []
+    for (task, split), group in pd.DataFrame(rows).groupby(["task", "split"], sort=False):
+        right, n = int(group["correct"].sum()), len(group)
+        share = wilson(right, n)
+        table.append(
+            {
+                "task": task,
+                "split": split,
+                "n": n,
+                "accuracy": share.mean,
+                "low": share.low,
+                "high": share.high,
+                "score": group["score"].mean(),
+                "no_answer": 1 - group["answered"].mean(),
+            }
+        )
+    return pd.DataFrame(table)
+
+
+def write_card(folder: Path, model: WanModel, config: dict[str, Any]) -> None:
+    """Writes accuracy.csv and README.md into the model's folder."""
+    n, steps, batch = config["card"]["cases"], config["card"]["steps"], 50
+    rows = []
+    todo = list(itertools.product(config["cases"]["tasks"], SPLITS))
+    for task, split in tqdm(todo, desc="card", unit="task", mininterval=10, ascii=True):
+        puzzles = list(itertools.islice(stream(task, split, "evaluation", SEED), n))
+        for first in range(0, n, batch):
+            rows += solve(
+                model,
+                puzzles[first : first + batch],
+                steps=steps,
+                shift=config["sampler"]["shift"],
+                n_frames=config["video"]["frames"],
+            )
+    table = accuracy_table(rows)
+    write_table(folder / "accuracy.csv", table)
+    record = json.loads((folder / "training.json").read_text(encoding="utf-8"))
+    with atomic_path(folder / "README.md") as path:
+        path.write_text(card_text(model.name, record, table, steps), encoding="utf-8")
+
+
+def card_text(name: str, record: dict[str, Any], table: pd.DataFrame, steps: int) -> str:
+    """The card in Markdown; every number comes from the training record and the table."""
+    settings = record["config"]
+    curve = record["log"]
+    marks = [curve[round(i * (len(curve) - 1) / 9)] for i in range(10)]
+    means = table.groupby("split")["accuracy"].mean()
+    lines = [
+        f"# {name}",
+        "",
+        "A small video diffusion transformer that solves procedural puzzles: the classes of",
+        "Wan2.2 image-to-video (`WanTransformer3DModel`, `UMT5EncoderModel`,",
+        "`WanImageToVideoPipeline`) with a linear codec. Load it with",
+        "`WanImageToVideoPipeline.from_pretrained` after `import chain_of_steps`; call it with",
+        f"`max_sequence_length={settings['text_tokens']}`, `guidance_scale=1.0`, 80 x 80 pixels",
+        "and 17 frames. Written by `cos card`; no number in it is typed by hand.",
+        "",
+        "## Training",
+        "",
+        "| | |",
+        "| --- | --- |",
+        f"| parameters | {record['parameters'] / 1e6:.2f} million |",
+        "| data | endless in-domain puzzles drawn by `chain_of_steps.tasks`; no puzzle of the |",
+        "| | evaluation pool, no out-of-domain puzzle |",
+        f"| optimiser steps | {record['steps']} of {settings['steps']} |",
+        f"| puzzles seen | {record['samples']:,} |",
+        f"| minutes | {record['minutes']:.0f} on {settings['threads']} CPU cores |",
+        f"| torch | {record['torch']} |",
+        "| loss | "
+        + ", ".join(f"{mark['loss']:.3f} (step {mark['step']})" for mark in marks)
+        + " |",
+        "",
+        "## Exact answers on unseen puzzles",
+        "",
+        f"{steps} Euler steps, one seed a puzzle, 95 % Wilson intervals. Mean over tasks: "
+        + ", ".join(f"{split} {means[split]:.3f}" for split in SPLITS if split in means)
+        + ".",
+        "",
+        "| task | split | n | exact | 95 % interval | mean score | no answer |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    lines += [
+        f"| {row.task} | {row.split} | {row.n} | {row.accuracy:.3f} | {row.low:.3f} to "
+        f"{row.high:.3f} | {row.score:.3f} | {row.no_answer:.3f} |"
+        for row in table.itertuples()
+    ]
+    return "\n".join([*lines, ""])
+
+

@@ -1,0 +1,130 @@
+"""Picks the example runs of the figures by a stated rule and draws their clean estimates.
+
+No run is picked by hand. The openness of a case is the mean effective number of candidates over
+its seeds and steps. A panel shows, among the cases whose every seed ends right (or, if there are
+none, among all), the one at a stated quantile of openness.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from chain_of_steps.artifacts import write_json
+from chain_of_steps.models.wan import WanModel
+from chain_of_steps.trajectory import Trajectory
+from chain_of_steps.video import write_png
+
+FRACTIONS = (0.0, 0.06, 0.14, 0.24, 0.34, 0.46, 0.6, 0.8, 1.0)  # of the run; 1 is the result
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One panel of a figure: the case of `task` at `quantile` of openness, `seeds` of its runs."""
+
+    figure: str
+    panel: str
+    task: str
+    quantile: float
+    seeds: int
+
+
+PANELS = (
+    Panel("figure1", "typical", "maze", 0.5, 3),
+    Panel("figure1", "open", "maze", 0.95, 3),
+    Panel("figure2", "a", "grid", 0.5, 1),
+    Panel("figure2", "b", "tictactoe", 0.5, 1),
+    Panel("figure2", "c", "shelf", 0.5, 1),
+    Panel("figure2", "d", "odd", 0.5, 1),
+    Panel("figure2", "e", "size", 0.5, 1),
+    Panel("figure2", "f", "rotation", 0.5, 1),
+)
+
+
+def pick_case(readouts: pd.DataFrame, task: str, quantile: float) -> str:
+    """The case of `task` at `quantile` of openness; ties go to the first name.
+
+    readouts: the rows of one model, as `read_trajectory` gives them.
+    """
+    rows = readouts[readouts["task"] == task]
+    last = rows["step"].max()
+    final = rows[rows["step"] == last].groupby("case")["correct"].all()
+    solved = final.index[final] if final.any() else final.index
+    looks = rows[(rows["step"] < last) & rows["case"].isin(solved)]
+    openness = looks.groupby("case")["n_candidates"].mean().reset_index()
+    ranked = openness.sort_values(["n_candidates", "case"])["case"].tolist()
+    return ranked[round(quantile * (len(ranked) - 1))]
+
+
+def shown_steps(n_steps: int) -> list[int]:
+    """The rows of a film sheet: looks 0 .. n_steps, the last being the result."""
+    return sorted({round(fraction * n_steps) for fraction in FRACTIONS})
+
+
+def film_sheet(video: np.ndarray) -> np.ndarray:
+    """(rows, columns, H, W, 3) pictures as one picture without gaps."""
+    rows, columns, height, width, _ = video.shape
+    return video.transpose(0, 2, 1, 3, 4).reshape(rows * height, columns * width, 3)
+
+
+def write_examples(
+    folder: Path, model: WanModel, readouts: pd.DataFrame, trajectories: Path
+) -> None:
+    """Writes one lossless film sheet (PNG, rows = steps, columns = frames) a run, and an index.
+
+    examples.json: a list of panel, case, seed, file, steps, sigmas, frames, and the readings of
+    the shown steps (n_candidates, correct).
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    shards = sorted(trajectories.glob("*.safetensors"))
+    entries = []
+    for panel in PANELS:
+        if panel.task not in set(readouts["task"]):
+            continue
+        case = pick_case(readouts, panel.task, panel.quantile)
+        seeds = sorted(readouts.loc[readouts["case"] == case, "seed"].unique())[: panel.seeds]
+        trajectory = _with_case(shards, case)
+        steps = shown_steps(trajectory.n_steps)
+        for seed in map(int, seeds):
+            chosen = (trajectory.runs["case"] == case) & (trajectory.runs["seed"] == seed)
+            row = int(np.flatnonzero(chosen)[0])
+            looks = [
+                trajectory.x[row, k] if k == trajectory.n_steps else trajectory.clean[row, k]
+                for k in steps
+            ]
+            video = np.stack([model.decode(look[None])[0].numpy() for look in looks])
+            frames = list(range(0, video.shape[1], max(1, (video.shape[1] - 1) // 4)))
+            file = f"{panel.figure}-{panel.panel}-{seed}.png"
+            write_png(folder / file, film_sheet(video[:, frames]))
+            reading = _reading(readouts, case, seed, steps)
+            entries.append(
+                {
+                    **vars(panel),
+                    "case": case,
+                    "seed": seed,
+                    "file": file,
+                    "steps": steps,
+                    "sigmas": [trajectory.sigmas[k].item() for k in steps],
+                    "frames": frames,
+                    "n_candidates": reading["n_candidates"].tolist(),
+                    "correct": reading["correct"].tolist(),
+                }
+            )
+    write_json(folder / "examples.json", entries)
+
+
+def _reading(readouts: pd.DataFrame, case: str, seed: int, steps: Sequence[int]) -> pd.DataFrame:
+    run = readouts[(readouts["case"] == case) & (readouts["seed"] == seed)]
+    return run.set_index("step").loc[list(steps)]
+
+
+def _with_case(shards: Sequence[Path], case: str) -> Trajectory:
+    for path in shards:
+        trajectory = Trajectory.load(path)
+        if case in set(trajectory.runs["case"]):
+            return trajectory
+    raise ValueError(f"no trajectory holds {case}")

@@ -1,0 +1,49 @@
+"""Says which notebook, inputs, configuration and model made each figure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from chain_of_steps.artifacts import digest_file, digest_json, package_versions, read_json
+from chain_of_steps.errors import UserError
+from chain_of_steps.models.wan import directory_digest
+
+# what decides the numbers; training and the card describe how the weights came about instead
+DECIDES = ("study", "models", "sampler", "video", "cases", "seeds", "execution", "statistics")
+
+
+def config_digest(config: dict[str, Any]) -> str:
+    """SHA-256 (hex) of the fields of a checked configuration that decide a study's numbers."""
+    return digest_json({name: config[name] for name in DECIDES})
+
+
+def model_digests(config: dict[str, Any]) -> dict[str, str]:
+    """Digest of each configured model that is a local directory."""
+    folders = {name: Path(model["path"]) for name, model in config["models"].items()}
+    return {name: directory_digest(folder) for name, folder in folders.items() if folder.is_dir()}
+
+
+def figure_manifest(
+    config: dict[str, Any], notebooks: Path, figures: Sequence[Path]
+) -> dict[str, Any]:
+    """For every figure: its notebook and the inputs that the notebook named in its facts file."""
+    entries = {}
+    for figure in figures:
+        facts = read_json(figure.with_suffix(".json"))
+        notebook = notebooks / f"{figure.stem}.py"
+        if not notebook.is_file():
+            raise UserError(f"{figure} has no notebook {notebook}: write one, or drop the figure.")
+        entries[figure.stem] = {
+            "notebook": notebook.as_posix(),
+            "notebook_sha256": digest_file(notebook),
+            "inputs": {name: digest_file(figure.parent / name) for name in facts["inputs"]},
+        }
+    return {
+        "study": config["study"],
+        "config_sha256": config_digest(config),
+        "models": model_digests(config),
+        "versions": package_versions(),
+        "figures": entries,
+    }

@@ -1,0 +1,129 @@
+"""One style for every figure, and the few drawings that several notebooks share."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from chain_of_steps.artifacts import atomic_path, read_json, write_json
+from chain_of_steps.video import read_image
+
+COLUMN = 3.4  # inches, one column of a two-column paper
+PAGE = 7.0  # inches, the full width
+TITLES = {
+    "maze": "maze",
+    "grid": "open grid",
+    "tictactoe": "tic-tac-toe",
+    "shelf": "named shelf",
+    "odd": "odd shape out",
+    "size": "size pattern",
+    "rotation": "rotation pattern",
+    "reappear": "leave and return",
+    "occlude": "pass over",
+    "bounce": "bounce",
+    "polyomino": "polyomino turn",
+    "move": "find, then move",
+    "identify": "identify",
+}
+COLOURS = dict(zip("blue orange green red purple brown pink grey".split(), sns.color_palette("colorblind"), strict=False))
+
+
+def style() -> None:
+    """Colour-blind safe colours, small readable type, the same in every notebook."""
+    sns.set_theme(context="paper", style="ticks", palette="colorblind")
+    plt.rcParams.update(
+        {
+            "font.size": 8,
+            "axes.titlesize": 8,
+            "axes.labelsize": 8,
+            "xtick.labelsize": 7,
+            "ytick.labelsize": 7,
+            "legend.fontsize": 7,
+            "legend.frameon": False,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "figure.dpi": 110,
+            "savefig.dpi": 220,
+            "pdf.fonttype": 42,
+        }
+    )
+
+
+def save_figure(
+    figure: Figure, stem: Path, caption: str, inputs: Sequence[str], facts: Mapping[str, Any] | None = None
+) -> None:
+    """Writes <stem>.png, .pdf, the caption as .md and the facts behind it as .json.
+
+    inputs: the tables and pictures the figure was made from, relative to its folder.
+    """
+    caption = " ".join(caption.split())
+    for suffix, options in ((".png", {}), (".pdf", {"metadata": {"CreationDate": None}})):
+        with atomic_path(stem.with_suffix(suffix)) as path:
+            figure.savefig(path, bbox_inches="tight", **options)
+    with atomic_path(stem.with_suffix(".md")) as path:
+        path.write_text(textwrap.fill(caption, 100) + "\n", encoding="utf-8")
+    write_json(
+        stem.with_suffix(".json"),
+        {"caption": caption, "inputs": list(inputs), "facts": dict(facts or {})},
+    )
+
+
+def label_steps(axis: Axes, sigmas: Sequence[float]) -> None:
+    """A second axis on top that names sigma at some of the steps 0 .. N of the x axis."""
+    n_steps = len(sigmas) - 1
+    marks = sorted({round(share * n_steps) for share in (0, 0.2, 0.4, 0.6, 0.8, 1)})
+    top = axis.secondary_xaxis("top")
+    top.set_xticks(marks, [f"{sigmas[mark]:.2f}" for mark in marks])
+    top.tick_params(labelsize=6, pad=1)
+    axis.set_xticks(marks)
+
+
+def band(axis: Axes, rows: pd.DataFrame, colour, label: str | None = None, **line) -> None:
+    """A mean over steps with its interval."""
+    rows = rows.sort_values("step")
+    axis.plot(rows["step"], rows["mean"], color=colour, label=label, lw=1.2, **line)
+    axis.fill_between(rows["step"], rows["low"], rows["high"], color=colour, alpha=0.2, lw=0)
+
+
+def load_examples(folder: Path, figure: str) -> list[dict[str, Any]]:
+    """The example runs of one figure, each with its film sheet as `sheet`."""
+    entries = [e for e in read_json(folder / "examples.json") if e["figure"] == figure]
+    return [{**entry, "sheet": read_image(folder / entry["file"])} for entry in entries]
+
+
+def film(axis: Axes, example: Mapping[str, Any], *, row_labels: bool = True, gap: int = 3) -> None:
+    """A film sheet with rows labelled by step and sigma, columns by frame."""
+    rows, columns = len(example["steps"]), len(example["frames"])
+    sheet = _with_gaps(example["sheet"], rows, columns, gap)
+    axis.imshow(sheet, interpolation="nearest")
+    height, width = sheet.shape[0] / rows, sheet.shape[1] / columns
+    axis.set_xticks([(i + 0.5) * width for i in range(columns)], example["frames"])
+    labels = [
+        "result" if sigma == 0 else f"step {step}, σ {sigma:.3f}"
+        for step, sigma in zip(example["steps"], example["sigmas"], strict=True)
+    ]
+    axis.set_yticks([(i + 0.5) * height for i in range(rows)], labels if row_labels else [])
+    axis.tick_params(length=0, labelsize=6, pad=2)
+    sns.despine(ax=axis, left=True, bottom=True)
+
+
+def _with_gaps(sheet: np.ndarray, rows: int, columns: int, gap: int) -> np.ndarray:
+    height, width = sheet.shape[0] // rows, sheet.shape[1] // columns
+    spaced = np.full((rows * (height + gap), columns * (width + gap), 3), 255, dtype=sheet.dtype)
+    for i in range(rows):
+        for j in range(columns):
+            picture = sheet[i * height : (i + 1) * height, j * width : (j + 1) * width]
+            spaced[
+                i * (height + gap) : i * (height + gap) + height,
+                j * (width + gap) : j * (width + gap) + width,
+            ] = picture
+    return spaced

@@ -1,0 +1,74 @@
+"""A trajectory on disk: the latent and the clean estimate of every step, for a shard of runs."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from chain_of_steps.artifacts import load_tensors, save_tensors
+from chain_of_steps.errors import UserError
+from chain_of_steps.sampling import StepState
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """R runs of N steps.
+
+    runs: one row a run: model, case, task, split, seed.
+    sigmas: (N + 1,). x: (R, N + 1, C, F, h, w), x[:, k] before step k, x[:, N] the result.
+    clean: (R, N, C, F, h, w), the clean estimate of each step. experts: N expert indices.
+    made_by: what made it (model digest, sampler, batch layout, NFE).
+    """
+
+    runs: pd.DataFrame
+    sigmas: Tensor
+    x: Tensor
+    clean: Tensor
+    experts: list[int]
+    made_by: dict[str, Any]
+
+    @property
+    def n_steps(self) -> int:
+        return len(self.sigmas) - 1
+
+    def save(self, path: Path) -> None:
+        tensors = {"sigmas": self.sigmas, "x": self.x, "clean": self.clean}
+        facts = {
+            "runs": self.runs.to_csv(index=False),
+            "experts": self.experts,
+            "made_by": self.made_by,
+        }
+        save_tensors(path, tensors, facts)
+
+    @classmethod
+    def load(cls, path: Path) -> Trajectory:
+        """Raises UserError if the file is missing, torn, or no trajectory."""
+        tensors, facts = load_tensors(path)
+        if not {"sigmas", "x", "clean"} <= tensors.keys() or "runs" not in facts:
+            raise UserError(f"{path} is not a trajectory: make it again with `cos sample`.")
+        runs = pd.read_csv(io.StringIO(facts["runs"]))
+        return cls(runs, **tensors, experts=facts["experts"], made_by=facts["made_by"])
+
+
+class Recorder:
+    """A `watch` that keeps x, clean estimate and expert of every step of one batch."""
+
+    def __init__(self) -> None:
+        self.x: list[Tensor] = []
+        self.clean: list[Tensor] = []
+        self.experts: list[int] = []
+
+    def __call__(self, state: StepState) -> None:
+        self.x.append(state.x.cpu())
+        self.clean.append(state.clean.cpu())
+        self.experts.append(state.expert)
+
+    def stacked(self, last: Tensor) -> tuple[Tensor, Tensor]:
+        """x (B, N + 1, ...) with the result `last` at the end, and clean (B, N, ...)."""
+        return torch.stack([*self.x, last.cpu()], dim=1), torch.stack(self.clean, dim=1)

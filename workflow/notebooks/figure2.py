@@ -1,0 +1,57 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Figure 2. Several candidates at once, in six kinds of puzzle
+# (a) to (d): candidates at different places; (e) and (f): candidates at the same place.
+
+# %% tags=["parameters"]
+tables: str = "figures/tables"
+stem: str = "figures/figure2"
+model: str = "pocket"
+
+# %%
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+
+from chain_of_steps import plots
+
+plots.style()
+tables, stem = Path(tables), Path(stem)
+examples = plots.load_examples(tables / "examples", "figure2")
+
+# %%
+columns = 3
+rows = -(-len(examples) // columns)
+figure, axes = plt.subplots(rows, columns, figsize=(plots.PAGE, 1.25 * plots.PAGE), squeeze=False)
+for axis in axes.flat[len(examples) :]:
+    axis.set_axis_off()
+for n, (axis, example) in enumerate(zip(axes.flat, examples, strict=False)):
+    plots.film(axis, example, row_labels=n % columns == 0)
+    axis.set_title(f"({example['panel']}) {plots.TITLES[example['task']]}")
+    axis.set_xlabel("frame")
+    height = axis.get_images()[0].get_array().shape[0] / len(example["steps"])
+    width = axis.get_images()[0].get_array().shape[1]
+    for row, number in enumerate(example["n_candidates"]):
+        axis.text(width + 4, (row + 0.5) * height, f"{number:.1f}", fontsize=6, va="center")
+figure.tight_layout(w_pad=2.5)
+
+# %%
+facts = {e["panel"]: {"case": e["case"], "most_open": max(e["n_candidates"])} for e in examples}
+caption = f"""Figure 2 ({model} model, its own results). Clean estimates along the denoising steps
+(rows, with sigma), five of 17 frames (columns). (a) to (d): candidate answers at different places;
+(e), (f): at the same place. Numbers on the right: effective number of candidates read from the key
+frames. Each panel is the median case by mean number of candidates among the cases of its puzzle
+that every seed solves, first seed. n = {len(examples)} single runs, so no interval. (a) has
+several right answers: a blend of those is what any mean-square denoiser shows."""
+plots.save_figure(figure, stem, caption, ["tables/examples/examples.json"], facts)

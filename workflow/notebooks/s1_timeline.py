@@ -1,0 +1,106 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Supplement S1. The decision timeline
+# When does the clean estimate read as the final answer, and how many candidates does it hold?
+
+# %% tags=["parameters"]
+tables: str = "figures/tables"
+stem: str = "figures/s1_timeline"
+model: str = "pocket"
+
+# %%
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+
+from chain_of_steps import plots
+from chain_of_steps.artifacts import read_table
+
+plots.style()
+tables, stem = Path(tables), Path(stem)
+timeline = read_table(tables / "timeline.csv")
+models = [model, *sorted(set(timeline["model"]) - {model})]
+sigmas = timeline.dropna(subset="step").groupby("step")["sigma"].first().tolist()
+n_steps = len(sigmas) - 1
+
+# %%
+keys = timeline[["task", "solutions"]].drop_duplicates()
+order = {task: n for n, task in enumerate(plots.TITLES)}
+panels = sorted(keys.itertuples(index=False), key=lambda p: (p.solutions, order[p.task]))
+columns = 3
+rows = -(-(len(panels) + 1) // columns)
+figure, axes = plt.subplots(
+    rows, columns, figsize=(plots.PAGE, 1.45 * rows), sharex=True, squeeze=False
+)
+colours = {"agrees": plots.COLOURS["blue"], "candidates": plots.COLOURS["orange"]}
+styles = dict(zip(models, ("-", "--", ":", "-."), strict=False))
+for axis, panel in zip(axes.flat, panels, strict=False):
+    here = timeline[(timeline["task"] == panel.task) & (timeline["solutions"] == panel.solutions)]
+    right = axis.twinx()
+    right.spines["right"].set_visible(True)
+    for name in models:
+        mine = here[here["model"] == name]
+        plots.band(
+            axis, mine[mine["quantity"] == "agrees"], colours["agrees"], linestyle=styles[name]
+        )
+        plots.band(
+            right,
+            mine[mine["quantity"] == "candidates"],
+            colours["candidates"],
+            linestyle=styles[name],
+        )
+    for row in here[(here["quantity"] == "commitment") & (here["model"] == model)].itertuples():
+        bar = [[row.mean - row.low], [row.high - row.mean]]
+        axis.errorbar(
+            row.mean, 1.04, xerr=bar, fmt="v", color="black", ms=3, lw=1, clip_on=False
+        )
+    axis.set_ylim(0, 1.08)
+    right.set_ylim(bottom=0)
+    several = " (several solutions)" if panel.solutions == "several" else ""
+    axis.set_title(plots.TITLES[panel.task] + several, pad=12)
+    plots.label_steps(axis, sigmas)
+    axis.tick_params(axis="y", labelcolor=colours["agrees"])
+    right.tick_params(axis="y", labelcolor=colours["candidates"])
+for axis in axes.flat[len(panels) :]:
+    axis.set_axis_off()
+legend = axes.flat[len(panels)]
+for quantity, text in (
+    ("agrees", "share that reads as the final answer"),
+    ("candidates", "effective number of candidates"),
+):
+    legend.plot([], [], color=colours[quantity], label=text)
+for name in models:
+    legend.plot([], [], color="grey", linestyle=styles[name], label=f"model {name}")
+legend.plot([], [], "v", color="black", ms=3, label=f"mean commitment step ({model})")
+legend.legend(loc="center")
+figure.supxlabel("denoising step (below), σ (above each panel)", fontsize=8)
+figure.tight_layout()
+
+# %%
+runs = timeline[(timeline["quantity"] == "correct") & (timeline["step"] == 0)]
+counts = ", ".join(f"{name}: {int(n)}" for name, n in runs.groupby("model")["n"].sum().items())
+committed = timeline[timeline["quantity"] == "commitment"]
+facts = {
+    f"{row.model}/{row.task}/{row.solutions}": {
+        "commitment": row.mean, "low": row.low, "high": row.high, "n": int(row.n)
+    }
+    for row in committed.itertuples()
+}
+caption = f"""Supplement S1 ({model} model, its own results). Share of runs whose clean estimate
+already reads as the final answer (blue) and effective number of candidates, exp(entropy) of the
+evidence (orange), by step; bands are 95 % bootstrap intervals clustered by case. Triangles: mean
+commitment step, the first after which the answer never changes. Runs that end without a readable
+answer are left out of the blue curves. Puzzles with one and with several right answers are
+separate. Runs (n): {counts}, of {n_steps} steps."""
+plots.save_figure(figure, stem, caption, ["tables/timeline.csv"], facts)
