@@ -7,6 +7,9 @@ include: "workflow/rules/model.smk"
 include: "workflow/rules/cases.smk"
 include: "workflow/rules/trajectories.smk"
 include: "workflow/rules/score.smk"
+include: "workflow/rules/ensemble.smk"
+include: "workflow/rules/perturb.smk"
+include: "workflow/rules/layers.smk"
 include: "workflow/rules/figures.smk"
 
 
@@ -17,4 +20,6 @@ localrules:
 rule all:
     default_target: True
     input:
+        # the tables too: a fresh clone has the shipped figures, but shall make its own
+        [] if SHIPPED else [RESULTS / "tables" / name for name in PUBLISHED],
         FIGURES / "manifest.json",

@@ -29,3 +29,15 @@ def puzzle_codec():
     from chain_of_steps.training import codec_for_puzzles
 
     return codec_for_puzzles(36, per_task=60)
+
+
+@pytest.fixture(scope="session")
+def build_pocket(puzzle_codec):
+    """Builds pocket pipelines with one small random layer, which know the words of `prompts`."""
+    from chain_of_steps.models.pocket import build_pipeline, build_tokenizer
+
+    def build(prompts, seed=0):
+        size = {"layers": 1, "heads": 1, "head_dim": 24, "ffn_dim": 32, "text_dim": 16}
+        return build_pipeline(puzzle_codec, build_tokenizer(prompts), **size, seed=seed)
+
+    return build

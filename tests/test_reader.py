@@ -18,7 +18,7 @@ from chain_of_steps.tasks.reader import (
     first_frame,
     mixture_weights,
 )
-from chain_of_steps.tasks.scene import FRAMES, render_movie
+from chain_of_steps.tasks.scene import COLOURS, FRAMES, render_movie
 
 SHAPE = (FRAMES, 80, 80, 3)
 every_task_and_split = pytest.mark.parametrize(
@@ -156,6 +156,19 @@ def test_a_half_drawn_way_scores_its_share_and_is_no_answer():
         reading = Reader(puzzle).read_video(np.broadcast_to(video[drawn], SHAPE)[None])
         assert reading.answer[0] == NO_ANSWER
         assert reading.score[0] == pytest.approx(drawn / moves)
+
+
+@pytest.mark.parametrize("task", ["reappear", "occlude"])
+def test_a_wrong_colour_is_never_right_though_not_every_one_is_a_candidate(task):
+    for puzzle in draw(task, "in-domain", 12):
+        movie = TASKS[task].movie(puzzle, puzzle.shown)
+        shape, colour = puzzle.layout["object" if task == "reappear" else "small"]
+        place = puzzle.layout["place"]
+        assert movie[-1][place] == (f"{shape}:{colour}:m",)
+        for other in set(COLOURS) - {colour}:
+            changed = {**movie[-1], place: (f"{shape}:{other}:m",)}
+            video = render_movie([*movie[:-1], changed])
+            assert not Reader(puzzle).read_video(video[None]).correct[0]
 
 
 def test_looks_are_read_one_by_one():

@@ -163,7 +163,7 @@ def test_a_pool_that_runs_dry_says_so(monkeypatch):
     monkeypatch.setattr(TASKS["maze"], "propose", lambda rng, split: only)
     endless = stream("maze", "out-of-domain", "evaluation", 0)
     assert next(endless) == only
-    with pytest.raises(ValueError, match="only 1 different"):
+    with pytest.raises(UserError, match="maze has only 1 different out-of-domain cases"):
         next(endless)
 
 

@@ -1,7 +1,7 @@
 """Case folders in the layout of VBVR-Bench, with the solution beside them.
 
-    <root>/<split>/<task>/<00000>/   first_frame.png  final_frame.png  ground_truth.mp4
-                                     prompt.txt       meta.json
+<root>/<split>/<task>/<00000>/   first_frame.png  final_frame.png  ground_truth.mp4
+                                 prompt.txt       meta.json
 """
 
 from __future__ import annotations
@@ -83,10 +83,17 @@ def make_cases(root: Path, tasks: list[str], per_split: dict[str, int], seed: in
     """Draws the evaluation cases of a study and returns their index.
 
     One row a case: case, task, split, family, digest, candidates, solutions (counts).
+    Raises UserError when a task has not that many different cases.
     """
+    # drawn before any is written: asking for too many should not take minutes to fail
+    drawn = {
+        (task, split): list(
+            itertools.islice(stream(task, split, "evaluation", seed), per_split[split])
+        )
+        for task, split in itertools.product(tasks, SPLITS)
+    }
     rows = []
-    for task, split in itertools.product(tasks, SPLITS):
-        puzzles = itertools.islice(stream(task, split, "evaluation", seed), per_split[split])
+    for (task, split), puzzles in drawn.items():
         for number, puzzle in enumerate(puzzles):
             name = f"{split}/{task}/{number:05d}"
             (root / name).mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,11 @@ from pathlib import Path
 from chain_of_steps.config import load_config
 from chain_of_steps.errors import UserError
 
+_CANNOT_WRITE = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES),
+    *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR),
+)
+
 # Stages import torch and diffusers, which takes seconds: each command imports its own.
 
 
@@ -29,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"cos {arguments.command}: {error}", file=sys.stderr)
         return 1
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT):
+        if error.errno not in _CANNOT_WRITE:
             raise
         place = error.filename or "the output"
         print(f"cos {arguments.command}: cannot write {place}: {error.strerror}.", file=sys.stderr)
@@ -86,6 +91,57 @@ def build_parser() -> argparse.ArgumentParser:
         *("cases", "readouts", "out"),
     )
     stage(
+        "ensemble",
+        cmd_ensemble,
+        "Sample the training-free ensemble and its controls for one shard of cases.",
+        *("model", "cases", "shard", "out"),
+    )
+    compare = stage(
+        "compare",
+        cmd_compare,
+        "Compare the ensemble with what the same compute buys otherwise.",
+        *("cases", "readouts", "out"),
+    )
+    compare.add_argument("--ensembles", type=Path, required=True, help="table of the ensembles")
+    stage(
+        "references",
+        cmd_references,
+        "Read the ground truth, a still, a cut and another case's video as a model's are read.",
+        *("cases", "out"),
+    )
+    perturb = stage(
+        "perturb",
+        cmd_perturb,
+        "Noise at steps and frames, forked from the clean runs of a trajectory, with controls.",
+        *("model", "cases", "trajectory", "out"),
+    )
+    perturb.add_argument(
+        "--flow", type=Path, required=True, help="second table: comparisons with the clean runs"
+    )
+    noise = stage(
+        "noise",
+        cmd_noise,
+        "What noise does: means with intervals, sensitivity, verdicts; --out is a folder.",
+        "out",
+    )
+    noise.add_argument("--perturbation", type=Path, required=True, help="table of `cos perturb`")
+    noise.add_argument("--references", type=Path, required=True, help="table of `cos references`")
+    noise.add_argument("flows", nargs="+", type=Path, metavar="FLOW", help="tables of --flow")
+    layers = stage(
+        "layers",
+        cmd_layers,
+        "One layer analysis of one job's cases; writes <table>.parquet files into a folder.",
+        *("model", "cases", "analysis", "out"),
+    )
+    layers.add_argument("--job", type=int, required=True, help="number of the job, from 0")
+    summary = stage(
+        "layer-summary",
+        cmd_layer_summary,
+        "Means with intervals of a layer analysis.",
+        *("analysis", "out"),
+    )
+    summary.add_argument("--table", type=Path, required=True, help="its table of all jobs")
+    stage(
         "train",
         cmd_train,
         "Train the pocket reasoner; --early is the folder of the earlier sibling.",
@@ -101,7 +157,7 @@ def build_parser() -> argparse.ArgumentParser:
         "manifest", cmd_manifest, "Say which notebook, inputs and model made each figure.", "out"
     )
     manifest.add_argument("--notebooks", type=Path, required=True, help="folder of notebooks")
-    manifest.add_argument("figures", nargs="+", type=Path, metavar="FIGURE", help="PNG files")
+    manifest.add_argument("facts", nargs="+", type=Path, metavar="FACTS", help="their .json files")
     return parser
 
 
@@ -114,6 +170,11 @@ _OPTIONS = {
     "trajectories": {"type": Path, "required": True, "help": "folder of one model's trajectories"},
     "readouts": {"type": Path, "required": True, "help": "table that `cos join` wrote"},
     "early": {"type": Path, "required": True, "help": "folder of the earlier sibling"},
+    "analysis": {
+        "required": True,
+        "choices": ("energy", "swap", "patching", "ablation"),
+        "help": "which layer analysis",
+    },
 }
 
 
@@ -127,6 +188,13 @@ def load_model(config: dict, name: str):
     from chain_of_steps.models.wan import WanModel
 
     execution, settings = config["execution"], config["models"][name]
+    try:
+        torch.empty(0, device=execution["device"])
+    except (AssertionError, RuntimeError):
+        raise UserError(
+            f"execution.device is {execution['device']!r}, which torch cannot use here: write cpu,"
+            " or cuda where there is a GPU."
+        ) from None
     torch.set_num_threads(execution["threads"])
     keys = ("revision", "guidance", "guidance_2", "negative_prompt", "max_sequence_length")
     return WanModel.load(
@@ -229,9 +297,7 @@ def cmd_examples(arguments) -> None:
     readouts = read_table(arguments.readouts)
     model = load_model(config, name)
     with atomic_path(arguments.out) as folder:
-        write_examples(
-            folder, model, readouts[readouts["model"] == name], arguments.trajectories
-        )
+        write_examples(folder, model, readouts[readouts["model"] == name], arguments.trajectories)
 
 
 def cmd_timeline(arguments) -> None:
@@ -244,6 +310,169 @@ def cmd_timeline(arguments) -> None:
     table = timeline(
         read_table(arguments.readouts),
         cases,
+        n_boot=statistics["resamples"],
+        seed=statistics["seed"],
+    )
+    write_table(arguments.out, table)
+
+
+def cmd_ensemble(arguments) -> None:
+    from chain_of_steps.artifacts import write_table
+    from chain_of_steps.experiments.ensemble import run_ensembles, variants
+
+    config = load_config(arguments.config)
+    settings = config["ensemble"]
+    cases = shard_cases(config, arguments.cases, arguments.shard)
+    methods = variants(settings["k"], tuple(settings["band"]), settings["many_steps"])
+    model = load_model(config, arguments.model)
+    table = run_ensembles(
+        model,
+        cases,
+        seeds_of(config, arguments.model)[: settings["k"]],
+        methods,
+        steps=config["sampler"]["steps"],
+        shift=config["sampler"]["shift"],
+        n_frames=config["video"]["frames"],
+        batch=config["execution"]["batch"],
+    )
+    write_table(arguments.out, table)
+    print(f"{len(table)} outcomes, {int(table['nfe'].sum())} NFE")
+
+
+def cmd_compare(arguments) -> None:
+    import pandas as pd
+
+    from chain_of_steps.artifacts import read_table, write_table
+    from chain_of_steps.cases import INDEX, load_cases
+    from chain_of_steps.experiments.ensemble import compare, rivals
+    from chain_of_steps.experiments.references import read_references
+
+    config = load_config(arguments.config)
+    settings, statistics = config["ensemble"], config["statistics"]
+    model = next(iter(config["models"]))
+    readouts = read_table(arguments.readouts)
+    readouts = readouts[readouts["model"] == model]
+    cases = read_table(arguments.cases / INDEX)
+    references = read_references(load_cases(arguments.cases, cases["case"].tolist()))
+    outcomes = pd.concat(
+        [
+            rivals(readouts, seeds_of(config, model)[: settings["k"]], settings["early"]),
+            read_table(arguments.ensembles),
+            references.rename(columns={"kind": "method"}).assign(model=model, nfe=0),
+        ]
+    ).merge(cases[["case", "family"]], on="case")
+    options = {"n_boot": statistics["resamples"], "seed": statistics["seed"]}
+    parts = {(): "all", ("split",): "split", ("split", "family"): "family"}
+    tables = [compare(outcomes, by=by, **options).assign(part=part) for by, part in parts.items()]
+    write_table(arguments.out, pd.concat(tables, ignore_index=True))
+
+
+def cmd_references(arguments) -> None:
+    from chain_of_steps.artifacts import read_table, write_table
+    from chain_of_steps.cases import INDEX, load_cases
+    from chain_of_steps.experiments.references import read_references
+
+    names = read_table(arguments.cases / INDEX)["case"].tolist()
+    write_table(arguments.out, read_references(load_cases(arguments.cases, names)))
+
+
+def cmd_perturb(arguments) -> None:
+    from chain_of_steps.artifacts import check_manifest, read_table, write_manifest, write_table
+    from chain_of_steps.cases import INDEX, load_cases
+    from chain_of_steps.experiments.perturbation import perturb_shard, plan
+    from chain_of_steps.trajectory import Trajectory
+
+    config = load_config(arguments.config)
+    settings = config["perturbation"]
+    check_manifest(arguments.trajectory)
+    trajectory = Trajectory.load(arguments.trajectory)
+    # Whatever does not fit these runs is refused before a model loads.
+    planned = plan(settings, trajectory.n_steps, trajectory.x.shape[-3:])
+    seeds = settings["seeds"] or seeds_of(config, arguments.model)[:1]
+    index = read_table(arguments.cases / INDEX)
+    number = index.groupby(["task", "split"]).cumcount()
+    few = set(index.loc[number < settings["control_cases"], "case"])
+    cases = load_cases(arguments.cases, list(dict.fromkeys(trajectory.runs["case"])))
+    control_cases = [case for case in cases if case.name in few]
+    model = load_model(config, arguments.model)
+    started = time.monotonic()
+    table, flow, nfe = perturb_shard(
+        model, trajectory, cases, control_cases, planned, seeds=seeds, layers=settings["layers"]
+    )
+    seconds = time.monotonic() - started
+    parameters = {"model_digest": model.digest, "seeds": seeds, "layers": settings["layers"]}
+    parameters |= {"batch": trajectory.made_by["batch"], "threads": config["execution"]["threads"]}
+    parameters |= {"sweep": planned.sweep, "controls": planned.controls}
+    for path, rows in ((arguments.flow, flow), (arguments.out, table)):
+        write_table(path, rows)
+        write_manifest(
+            path, inputs=[arguments.trajectory], parameters=parameters, nfe=nfe, seconds=seconds
+        )
+    print(f"{len(table)} runs, {nfe} NFE, {seconds:.1f} s")
+
+
+def cmd_noise(arguments) -> None:
+    import pandas as pd
+
+    from chain_of_steps.artifacts import read_table, write_table
+    from chain_of_steps.experiments import noise
+
+    config = load_config(arguments.config)
+    resampling = noise.Resampling(config["statistics"]["resamples"], config["statistics"]["seed"])
+    rows = read_table(arguments.perturbation)
+    flows = pd.concat([read_table(path) for path in arguments.flows], ignore_index=True)
+    found = noise.effects(rows, flows)
+    n_steps = config["sampler"]["steps"]
+    for name, table in (
+        ("noise", noise.noise_table(rows, read_table(arguments.references), resampling)),
+        ("cka", noise.cka_table(flows, resampling)),
+        ("sensitivity", noise.sensitivity_table(found, resampling)),
+        ("noise_verdicts", noise.verdict_table(rows, found, n_steps, resampling)),
+    ):
+        write_table(arguments.out / f"{name}.csv", table)
+
+
+def cmd_layers(arguments) -> None:
+    from chain_of_steps.artifacts import read_table, write_manifest, write_table
+    from chain_of_steps.cases import INDEX, load_cases
+    from chain_of_steps.experiments.layers import pick_cases, run_analysis, share_of_job
+
+    config, analysis = load_config(arguments.config), arguments.analysis
+    fields = config["layers"]
+    index = read_table(arguments.cases / INDEX)
+    names = pick_cases(index, analysis, fields[f"{analysis}_cases"])
+    mine = share_of_job(names, arguments.job, fields["jobs"])
+    everyone = load_cases(arguments.cases, names)
+    cases = [case for case in everyone if case.name in set(mine)]
+    seeds = seeds_of(config, arguments.model)[: fields["seeds"]]
+    model = load_model(config, arguments.model)
+    started = time.monotonic()
+    tables, ledger = run_analysis(analysis, model, cases, everyone, seeds, config)
+    seconds = time.monotonic() - started
+    parameters = {
+        "model_digest": model.digest,
+        "analysis": analysis,
+        "job": arguments.job,
+        "cases": mine,
+        "seeds": seeds,
+        "settings": fields,
+        "blocks": {"evaluated": ledger.evaluated, "naive": ledger.naive},
+    }
+    for name, table in tables.items():
+        path = arguments.out / f"{name}.parquet"
+        write_table(path, table)
+        write_manifest(path, parameters=parameters, nfe=ledger.nfe, seconds=seconds)
+    print(f"{analysis}: {ledger}, {ledger.nfe} NFE, {seconds:.1f} s")
+
+
+def cmd_layer_summary(arguments) -> None:
+    from chain_of_steps.artifacts import read_table, write_table
+    from chain_of_steps.experiments.layers import summarise
+
+    statistics = load_config(arguments.config)["statistics"]
+    table = summarise(
+        arguments.analysis,
+        read_table(arguments.table),
         n_boot=statistics["resamples"],
         seed=statistics["seed"],
     )
@@ -279,7 +508,7 @@ def cmd_manifest(arguments) -> None:
     from chain_of_steps.experiments.manifest import figure_manifest
 
     config = load_config(arguments.config)
-    write_json(arguments.out, figure_manifest(config, arguments.notebooks, arguments.figures))
+    write_json(arguments.out, figure_manifest(config, arguments.notebooks, arguments.facts))
 
 
 if __name__ == "__main__":

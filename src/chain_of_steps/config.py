@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
+import math
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -11,10 +13,20 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
+from jsonschema.validators import extend
 
 from chain_of_steps.errors import UserError
 
 SCHEMA = Path(__file__).with_name("config.schema.yaml")
+
+# JSON Schema takes 50.0 for an integer, and YAML can write .nan: neither can count anything.
+_TYPES = Draft202012Validator.TYPE_CHECKER.redefine_many(
+    {
+        "integer": lambda _, value: type(value) is int,
+        "number": lambda _, value: type(value) in (int, float) and math.isfinite(value),
+    }
+)
+_Validator = extend(Draft202012Validator, type_checker=_TYPES)
 
 
 @cache
@@ -30,6 +42,10 @@ def load_config(paths: Sequence[Path]) -> dict[str, Any]:
             content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise UserError(f"{path} does not exist: write the path of a config file.") from None
+        except OSError as error:
+            raise UserError(
+                f"{path} cannot be read ({error.strerror}): write the path of a config file."
+            ) from None
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             reason = " ".join(str(error).split())
             raise UserError(f"{path} is not valid YAML: {reason}.") from None
@@ -51,16 +67,27 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """A copy of `config` with defaults filled in. Raises UserError naming the first bad field."""
+    _check_names(config)
     config = dict(config)
     if isinstance(config.get("models"), Mapping):  # an overlay drops a model with null
         config["models"] = {k: v for k, v in config["models"].items() if v is not None}
     filled = _with_defaults(config, schema())
-    error = best_match(Draft202012Validator(schema()).iter_errors(filled))
+    error = best_match(_Validator(schema()).iter_errors(filled))
     if error is not None:
         raise UserError(_explain(error))
     frames = filled["video"]["frames"]
     if frames % 4 != 1:
         raise UserError(f"video.frames is {frames}: write 4 k + 1, such as {frames // 4 * 4 + 1}.")
+    _check_perturbation(filled)
+    ensemble, steps = filled["ensemble"], filled["sampler"]["steps"]
+    if not ensemble["band"][0] < ensemble["band"][1]:
+        raise UserError(f"ensemble.band is {ensemble['band']}: write the smaller share first.")
+    if ensemble["many_steps"] > steps:
+        raise UserError(f"ensemble.many_steps is {ensemble['many_steps']}: write {steps} or less.")
+    if ensemble["k"] > len(filled["seeds"]):
+        raise UserError(
+            f"ensemble.k is {ensemble['k']}: write {len(filled['seeds'])} or less, or more seeds."
+        )
     named = {name for stage in filled["train"]["stages"] for name in stage.get("mix", {})}
     unknown = sorted(named - set(_task_names()))
     if unknown:
@@ -68,6 +95,35 @@ def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
             f"train.stages: mix names {unknown[0]!r}, write one of {', '.join(_task_names())}."
         )
     return filled
+
+
+def _check_names(value: Any, place: str = "the configuration") -> None:
+    """YAML reads bare words such as 1 or yes as numbers and truth values, also before a colon."""
+    if isinstance(value, Mapping):
+        for name, part in value.items():
+            if not isinstance(name, str):
+                raise UserError(f"{place} has a field named {name!r}: put its name into quotes.")
+            _check_names(part, name)
+
+
+def _check_perturbation(config: Mapping[str, Any]) -> None:
+    """What the schema cannot say: steps, frames and seeds must exist in the study's runs."""
+    fields, main = config["perturbation"], next(iter(config["models"].values()))
+    latent_frames = (config["video"]["frames"] - 1) // 4 + 1
+    for name, end in (("steps", config["sampler"]["steps"]), ("frames", latent_frames)):
+        for value in fields[name] or ():
+            if value >= end:
+                raise UserError(
+                    f"perturbation.{name} has {value}, but a run has {end} of them: "
+                    f"write numbers from 0 to {end - 1}."
+                )
+    seeds = main["seeds"] or config["seeds"]
+    for seed in fields["seeds"] or ():
+        if seed not in seeds:
+            raise UserError(
+                f"perturbation.seeds has {seed}, but the main model runs with seeds "
+                f"{', '.join(map(str, seeds))}: write some of those."
+            )
 
 
 def _task_names() -> list[str]:
@@ -81,7 +137,7 @@ def _with_defaults(value: Any, part: Mapping[str, Any]) -> Any:
     known = part.get("properties", {})
     for name, field in known.items():
         if name not in filled and "default" in field:
-            filled[name] = field["default"]
+            filled[name] = copy.deepcopy(field["default"])
         if name in filled:
             filled[name] = _with_defaults(filled[name], field)
     others = part.get("additionalProperties")
@@ -96,7 +152,8 @@ def _explain(error: ValidationError) -> str:
     field = ".".join(str(part) for part in error.absolute_path)
     place = field or "the configuration"
     about = error.schema.get("description", "") if isinstance(error.schema, Mapping) else ""
-    about = " " + " ".join(about.split()) if about else ""
+    about = " ".join(about.split()).split(". ")[0].rstrip(".")
+    about = f" ({about})" if about else ""
     if error.validator == "additionalProperties":
         known = list(error.schema.get("properties", {}))
         extra = sorted(set(error.instance) - set(known))[0]
@@ -117,9 +174,10 @@ def _explain(error: ValidationError) -> str:
         "maximum": lambda v: f"write {v} or less",
         "exclusiveMinimum": lambda v: f"write a number above {v}",
         "minItems": lambda v: f"write at least {v} of them",
+        "maxItems": lambda v: f"write at most {v} of them",
         "minLength": lambda v: "write a text that is not empty",
         "minProperties": lambda v: f"write at least {v} of them",
         "uniqueItems": lambda v: "write each of them once",
         "pattern": lambda v: "write letters, digits, dots, dashes and underscores only",
     }.get(error.validator, lambda v: error.message)(error.validator_value)
-    return f"{place} is {error.instance!r}: {wanted}.{about}"
+    return f"{place} is {error.instance!r}: {wanted}{about}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from chain_of_steps.artifacts import atomic_path, read_json, write_json
+from chain_of_steps.artifacts import atomic_path, read_json, write_json, write_table
 from chain_of_steps.video import read_image
 
 COLUMN = 3.4  # inches, one column of a two-column paper
@@ -34,7 +35,8 @@ TITLES = {
     "move": "find, then move",
     "identify": "identify",
 }
-COLOURS = dict(zip("blue orange green red purple brown pink grey".split(), sns.color_palette("colorblind"), strict=False))
+_NAMES = ("blue", "orange", "green", "red", "purple", "brown", "pink", "grey")
+COLOURS = dict(zip(_NAMES, sns.color_palette("colorblind"), strict=False))
 
 
 def style() -> None:
@@ -59,7 +61,11 @@ def style() -> None:
 
 
 def save_figure(
-    figure: Figure, stem: Path, caption: str, inputs: Sequence[str], facts: Mapping[str, Any] | None = None
+    figure: Figure,
+    stem: Path,
+    caption: str,
+    inputs: Sequence[str],
+    facts: Mapping[str, Any] | None = None,
 ) -> None:
     """Writes <stem>.png, .pdf, the caption as .md and the facts behind it as .json.
 
@@ -75,6 +81,28 @@ def save_figure(
         stem.with_suffix(".json"),
         {"caption": caption, "inputs": list(inputs), "facts": dict(facts or {})},
     )
+
+
+def save_table(table: pd.DataFrame, stem: Path, note: str, inputs: Sequence[str]) -> None:
+    """Writes <stem>.csv, .tex, the table with its note as .md, and the facts as .json."""
+    note = " ".join(note.split())
+    write_table(stem.with_suffix(".csv"), table)
+    cells = [list(table.columns), ["---"] * table.shape[1], *table.astype(str).to_numpy().tolist()]
+    lines = ["| " + " | ".join(row) + " |" for row in cells]
+    with atomic_path(stem.with_suffix(".md")) as path:
+        path.write_text("\n".join([*lines, "", textwrap.fill(note, 100), ""]), encoding="utf-8")
+    with atomic_path(stem.with_suffix(".tex")) as path:
+        columns = "l" * table.shape[1]
+        rows = [_tex_row(row) for i, row in enumerate(cells) if i != 1]
+        body = [rows[0], "\\midrule", *rows[1:]]
+        parts = [f"% {note}", f"\\begin{{tabular}}{{{columns}}}", "\\toprule", *body]
+        path.write_text("\n".join([*parts, "\\bottomrule", "\\end{tabular}", ""]), encoding="utf-8")
+    write_json(stem.with_suffix(".json"), {"caption": note, "inputs": list(inputs), "facts": {}})
+
+
+def _tex_row(cells: Sequence[str]) -> str:
+    escaped = (re.sub(r"([&%$#_{}])", r"\\\1", cell) for cell in cells)
+    return " & ".join(escaped) + r" \\"
 
 
 def label_steps(axis: Axes, sigmas: Sequence[float]) -> None:

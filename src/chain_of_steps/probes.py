@@ -130,15 +130,30 @@ def skip(where: Where) -> Write:
     return lambda site, before, after: before if where(site) else after
 
 
-def average(where: Where, group: int) -> Write:
+def average(where: Where, group: int, restore: bool = False) -> Write:
     """A `write` that gives each `group` successive rows their mean, position by position."""
 
     def write(site: Site, before: Tensor, after: Tensor) -> Tensor:
         if not where(site):
             return after
-        if len(after) % group:
-            raise UserError(f"group is {group}: write a divisor of the {len(after)} rows.")
-        mean = after.unflatten(0, (-1, group)).mean(1)
-        return mean.repeat_interleave(group, dim=0)
+        return group_mean(after, group, restore).repeat_interleave(group, dim=0)
 
     return write
+
+
+def group_mean(x: Tensor, group: int, restore: bool = False) -> Tensor:
+    """Mean of each `group` successive rows: (R, ...) -> (R / group, ...).
+
+    A mean of independent Gaussians has less spread than they have; with `restore` each mean gets
+    the average standard deviation of its rows back. Raises UserError if R is no multiple.
+    """
+    if len(x) % group:
+        raise UserError(f"group is {group}: write a divisor of the {len(x)} rows.")
+    grouped = x.unflatten(0, (-1, group))
+    mean = grouped.mean(1)
+    if not restore or group == 1:
+        return mean
+    shape = (-1, *[1] * (mean.ndim - 1))
+    centre = mean.flatten(1).mean(1).view(shape)
+    spread = grouped.flatten(2).std(2).mean(1).view(shape)
+    return centre + (mean - centre) * spread / mean.flatten(1).std(1).view(shape)

@@ -16,11 +16,11 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from tqdm import tqdm
 
-from chain_of_steps.artifacts import read_json, write_json
+from chain_of_steps.artifacts import atomic_path, read_json, write_json
 from chain_of_steps.models.codec import LinearVideoCodec, fit_codec
 from chain_of_steps.models.pocket import MAX_PROMPT_TOKENS, build_pipeline, build_tokenizer
+from chain_of_steps.progress import progress
 from chain_of_steps.tasks import TASKS, stream
 from chain_of_steps.tasks.puzzle import Puzzle
 from chain_of_steps.tasks.scene import BEAT, BOARD, FRAMES, Movie, render_tile
@@ -223,9 +223,6 @@ def train(
 
     def save(target: Path, step: int) -> None:
         current = {name: p.detach().clone() for name, p in network.named_parameters()}
-        _copy(ema, network)
-        save_pipeline(pipe, target)
-        _copy(current, network)
         stage = {
             "config": asdict(config),
             "steps": step,
@@ -238,9 +235,13 @@ def train(
             "text_tokens": MAX_PROMPT_TOKENS,
             "torch": torch.__version__,
         }
-        write_json(target / RECORD, record)
+        _copy(ema, network)
+        with atomic_path(target) as folder:
+            save_pipeline(pipe, folder)
+            write_json(folder / RECORD, record)
+        _copy(current, network)
 
-    bar = tqdm(range(config.steps), desc="train", mininterval=20, maxinterval=60, ascii=True)
+    bar = progress(range(config.steps), desc="train", unit="steps")
     for step in bar:
         for optimiser, rates in zip(optimisers, full_rates, strict=True):
             for group, rate in zip(optimiser.param_groups, rates, strict=True):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,12 @@ class Trajectory:
     def n_steps(self) -> int:
         return len(self.sigmas) - 1
 
+    def select(self, rows: Sequence[int]) -> Trajectory:
+        """The runs at `rows`, in that order."""
+        rows = list(rows)
+        runs = self.runs.iloc[rows].reset_index(drop=True)
+        return replace(self, runs=runs, x=self.x[rows], clean=self.clean[rows])
+
     def save(self, path: Path) -> None:
         tensors = {"sigmas": self.sigmas, "x": self.x, "clean": self.clean}
         facts = {
@@ -57,9 +64,13 @@ class Trajectory:
 
 
 class Recorder:
-    """A `watch` that keeps x, clean estimate and expert of every step of one batch."""
+    """A `watch` that keeps x, clean estimate and expert of every step of one batch.
 
-    def __init__(self) -> None:
+    bar: a progress bar that counts NFE, one for each row and step.
+    """
+
+    def __init__(self, bar: Any = None) -> None:
+        self.bar = bar
         self.x: list[Tensor] = []
         self.clean: list[Tensor] = []
         self.experts: list[int] = []
@@ -68,6 +79,8 @@ class Recorder:
         self.x.append(state.x.cpu())
         self.clean.append(state.clean.cpu())
         self.experts.append(state.expert)
+        if self.bar is not None:
+            self.bar.update(len(state.x))
 
     def stacked(self, last: Tensor) -> tuple[Tensor, Tensor]:
         """x (B, N + 1, ...) with the result `last` at the end, and clean (B, N, ...)."""

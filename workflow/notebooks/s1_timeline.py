@@ -40,9 +40,7 @@ order = {task: n for n, task in enumerate(plots.TITLES)}
 panels = sorted(keys.itertuples(index=False), key=lambda p: (p.solutions, order[p.task]))
 columns = 3
 rows = -(-(len(panels) + 1) // columns)
-figure, axes = plt.subplots(
-    rows, columns, figsize=(plots.PAGE, 1.45 * rows), sharex=True, squeeze=False
-)
+figure, axes = plt.subplots(rows, columns, figsize=(plots.PAGE, 1.45 * rows), squeeze=False)
 colours = {"agrees": plots.COLOURS["blue"], "candidates": plots.COLOURS["orange"]}
 styles = dict(zip(models, ("-", "--", ":", "-."), strict=False))
 for axis, panel in zip(axes.flat, panels, strict=False):
@@ -62,9 +60,7 @@ for axis, panel in zip(axes.flat, panels, strict=False):
         )
     for row in here[(here["quantity"] == "commitment") & (here["model"] == model)].itertuples():
         bar = [[row.mean - row.low], [row.high - row.mean]]
-        axis.errorbar(
-            row.mean, 1.04, xerr=bar, fmt="v", color="black", ms=3, lw=1, clip_on=False
-        )
+        axis.errorbar(row.mean, 1.04, xerr=bar, fmt="v", color="black", ms=3, lw=1, clip_on=False)
     axis.set_ylim(0, 1.08)
     right.set_ylim(bottom=0)
     several = " (several solutions)" if panel.solutions == "several" else ""
@@ -93,7 +89,10 @@ counts = ", ".join(f"{name}: {int(n)}" for name, n in runs.groupby("model")["n"]
 committed = timeline[timeline["quantity"] == "commitment"]
 facts = {
     f"{row.model}/{row.task}/{row.solutions}": {
-        "commitment": row.mean, "low": row.low, "high": row.high, "n": int(row.n)
+        "commitment": row.mean,
+        "low": row.low,
+        "high": row.high,
+        "n": int(row.n),
     }
     for row in committed.itertuples()
 }

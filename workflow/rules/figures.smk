@@ -4,22 +4,52 @@
 FIGURE_INPUTS = {
     "figure1": ["examples"],
     "figure2": ["examples"],
+    "figure3": ["noise.csv", "cka.csv", "sensitivity.csv", "noise_verdicts.csv"],
+    "figure6": ["token_maps_runs.parquet", "layer_swap.csv"],
     "s1_timeline": ["timeline.csv"],
+    "s2_noise": ["noise.csv", "cka.csv", "sensitivity.csv", "noise_verdicts.csv"],
+    "s5_compute": ["compare.csv"],
+    "s6_causal_map": ["layer_swap.csv", "layer_patching.csv"],
+    "s7_ablation": ["layer_ablation.csv"],
+    "s8_energy": ["token_energy.csv"],
 }
-PUBLISHED = ["readouts.parquet", *sorted({name for names in FIGURE_INPUTS.values() for name in names})]
+TABLE_INPUTS = {
+    "table1_ensemble": ["compare.csv", "published.csv"],
+}
+NOTEBOOK_INPUTS = FIGURE_INPUTS | TABLE_INPUTS
+PUBLISHED = [
+    "readouts.parquet",
+    *sorted({name for names in NOTEBOOK_INPUTS.values() for name in names}),
+]
+RUN_NOTEBOOK = (
+    "jupytext --quiet --to ipynb -o - {input.notebook}"
+    " | papermill - {log.notebook} -k python3 --no-progress-bar --log-level ERROR"
+    " -p tables {params.tables} -p stem {params.stem} -p model {params.model}"
+)
 
 if not SHIPPED:
+
+    # numbers of the paper, copied beside ours and always labelled published
+    rule published:
+        input:
+            "workflow/reference/published.csv",
+        output:
+            RESULTS / "tables/published.csv",
+        log:
+            f"logs/{STUDY['study']}/published.log",
+        shell:
+            "cp {input} {output} 2> {log}"
 
     rule publish:
         input:
             RESULTS / "tables/{table}.{suffix}",
         output:
             TABLES / "{table}.{suffix}",
+        log:
+            f"logs/{STUDY['study']}/publish_{{table}}.{{suffix}}.log",
         wildcard_constraints:
             table=r"[a-z_]+",
             suffix="csv|parquet",
-        log:
-            f"logs/{STUDY['study']}/publish_{{table}}.{{suffix}}.log",
         shell:
             "cp {input} {output} 2> {log}"
 
@@ -43,32 +73,52 @@ rule figure:
         pdf=FIGURES / "{figure}.pdf",
         caption=FIGURES / "{figure}.md",
         facts=FIGURES / "{figure}.json",
+    log:
+        notebook=RESULTS / "notebooks/{figure}.ipynb",
+    wildcard_constraints:
+        figure="|".join(FIGURE_INPUTS),
     params:
         code=package_fingerprint("plots"),
         tables=TABLES,
         stem=lambda wildcards: FIGURES / wildcards.figure,
         model=MAIN_MODEL,
-    log:
-        notebook=RESULTS / "notebooks/{figure}.ipynb",
-    wildcard_constraints:
-        figure="|".join(FIGURE_INPUTS),
     shell:
-        "jupytext --quiet --to ipynb -o - {input.notebook}"
-        " | papermill - {log.notebook} -k python3 --no-progress-bar"
-        " -p tables {params.tables} -p stem {params.stem} -p model {params.model}"
+        RUN_NOTEBOOK
+
+
+rule table:
+    input:
+        notebook="workflow/notebooks/{table}.py",
+        tables=lambda wildcards: [TABLES / name for name in TABLE_INPUTS[wildcards.table]],
+    output:
+        csv=FIGURES / "{table}.csv",
+        md=FIGURES / "{table}.md",
+        tex=FIGURES / "{table}.tex",
+        facts=FIGURES / "{table}.json",
+    log:
+        notebook=RESULTS / "notebooks/{table}.ipynb",
+    wildcard_constraints:
+        table="|".join(TABLE_INPUTS),
+    params:
+        code=package_fingerprint("plots"),
+        tables=TABLES,
+        stem=lambda wildcards: FIGURES / wildcards.table,
+        model=MAIN_MODEL,
+    shell:
+        RUN_NOTEBOOK
 
 
 rule manifest:
     input:
-        figures=expand(FIGURES / "{figure}.png", figure=FIGURE_INPUTS),
+        facts=expand(FIGURES / "{name}.json", name=NOTEBOOK_INPUTS),
         tables=[TABLES / name for name in PUBLISHED],
     output:
         FIGURES / "manifest.json",
+    log:
+        f"logs/{STUDY['study']}/manifest.log",
     params:
         config=SETTINGS,
         code=package_fingerprint("experiments.manifest"),
-    log:
-        f"logs/{STUDY['study']}/manifest.log",
     shell:
         "cos manifest --config {params.config} --out {output} --notebooks workflow/notebooks"
-        " {input.figures} 2> {log}"
+        " {input.facts} 2> {log}"

@@ -3,17 +3,17 @@
 
 rule train_pocket:
     output:
-        directory("results/training/pocket"),
-        directory("results/training/pocket-early"),
+        model=directory("results/training/pocket"),
+        early=directory("results/training/pocket-early"),
+    log:
+        "logs/train_pocket.log",
+    threads: STUDY["train"]["threads"]
     params:
         settings=settings("train"),
         code=package_fingerprint("training"),
         config=SETTINGS,
-    log:
-        "logs/train_pocket.log",
-    threads: STUDY["train"]["threads"]
     shell:
-        "cos train --config {params.config} --out {output[0]} --early {output[1]} 2> {log}"
+        "cos train --config {params.config} --out {output.model} --early {output.early}" " 2> {log}"
 
 
 rule card:
@@ -21,14 +21,14 @@ rule card:
         model_files,
     output:
         "results/training/{model}.card.done",
+    log:
+        "logs/card_{model}.log",
+    threads: THREADS
     params:
         settings=settings("card", "sampler", "video"),
         code=package_fingerprint("experiments.card"),
         config=SETTINGS,
         folder=lambda wildcards: STUDY["models"][wildcards.model]["path"],
-    log:
-        "logs/card_{model}.log",
-    threads: THREADS
     shell:
         "cos card --config {params.config} --model {wildcards.model} --out {params.folder} 2> {log}"
         " && touch {output}"

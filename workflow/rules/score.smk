@@ -3,13 +3,13 @@ rule read:
         trajectory=RESULTS / "trajectories/{model}/{shard}.safetensors",
     output:
         RESULTS / "readouts/{model}/{shard}.parquet",
+    log:
+        f"logs/{STUDY['study']}/read_{{model}}_{{shard}}.log",
+    threads: THREADS
     params:
         code=package_fingerprint("experiments.readouts"),
         config=SETTINGS,
         cases=CASES,
-    log:
-        f"logs/{STUDY['study']}/read_{{model}}_{{shard}}.log",
-    threads: THREADS
     shell:
         "cos read --config {params.config} --model {wildcards.model} --cases {params.cases}"
         " --trajectory {input.trajectory} --out {output} 2> {log}"
@@ -20,10 +20,10 @@ rule readouts:
         expand(RESULTS / "readouts/{model}/{shard}.parquet", model=MODELS, shard=SHARDS),
     output:
         RESULTS / "tables/readouts.parquet",
-    params:
-        config=SETTINGS,
     log:
         f"logs/{STUDY['study']}/readouts.log",
+    params:
+        config=SETTINGS,
     shell:
         "cos join --config {params.config} --out {output} {input} 2> {log}"
 
@@ -33,13 +33,13 @@ rule timeline:
         readouts=RESULTS / "tables/readouts.parquet",
     output:
         RESULTS / "tables/timeline.csv",
+    log:
+        f"logs/{STUDY['study']}/timeline.log",
     params:
         settings=settings("statistics"),
         code=package_fingerprint("experiments.timeline"),
         config=SETTINGS,
         cases=CASES,
-    log:
-        f"logs/{STUDY['study']}/timeline.log",
     shell:
         "cos timeline --config {params.config} --cases {params.cases}"
         " --readouts {input.readouts} --out {output} 2> {log}"
@@ -53,14 +53,14 @@ rule examples:
         ),
     output:
         directory(RESULTS / "tables/examples"),
+    log:
+        f"logs/{STUDY['study']}/examples.log",
+    threads: THREADS
     params:
         code=package_fingerprint("experiments.examples"),
         config=SETTINGS,
         cases=CASES,
         trajectories=RESULTS / "trajectories" / MAIN_MODEL,
-    log:
-        f"logs/{STUDY['study']}/examples.log",
-    threads: THREADS
     shell:
         "cos examples --config {params.config} --cases {params.cases}"
         " --trajectories {params.trajectories} --readouts {input.readouts} --out {output} 2> {log}"

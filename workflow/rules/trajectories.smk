@@ -4,14 +4,14 @@ rule sample:
         model=model_files,
     output:
         RESULTS / "trajectories/{model}/{shard}.safetensors",
+    log:
+        f"logs/{STUDY['study']}/sample_{{model}}_{{shard}}.log",
+    threads: THREADS
     params:
         settings=settings("models", "sampler", "video", "seeds", "execution"),
         code=package_fingerprint("experiments.trajectories"),
         config=SETTINGS,
         cases=CASES,
-    log:
-        f"logs/{STUDY['study']}/sample_{{model}}_{{shard}}.log",
-    threads: THREADS
     shell:
         "cos sample --config {params.config} --model {wildcards.model} --cases {params.cases}"
         " --shard {wildcards.shard} --out {output} > {log} 2>&1"

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import itertools
-import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from PIL import Image
-from tqdm import tqdm
 
-from chain_of_steps.artifacts import atomic_path, write_table
+from chain_of_steps.artifacts import atomic_path, read_json, write_table
 from chain_of_steps.experiments.readouts import read_latents
 from chain_of_steps.models.wan import WanModel
+from chain_of_steps.progress import progress
 from chain_of_steps.sampling import flow_sigmas, sample
 from chain_of_steps.stats import wilson
 from chain_of_steps.tasks import stream
@@ -69,11 +69,15 @@ def accuracy_table(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 
 def write_card(folder: Path, model: WanModel, config: dict[str, Any]) -> None:
-    """Writes accuracy.csv and README.md into the model's folder."""
+    """Writes accuracy.csv and README.md into the model's folder.
+
+    Raises UserError when the folder has no training.json.
+    """
     n, steps, batch = config["card"]["cases"], config["card"]["steps"], 50
+    record = read_json(folder / "training.json")
     rows = []
     todo = list(itertools.product(config["cases"]["tasks"], SPLITS))
-    for task, split in tqdm(todo, desc="card", unit="task", mininterval=10, ascii=True):
+    for task, split in progress(todo, desc="card", unit="tasks"):
         puzzles = list(itertools.islice(stream(task, split, "evaluation", SEED), n))
         for first in range(0, n, batch):
             rows += solve(
@@ -85,16 +89,15 @@ def write_card(folder: Path, model: WanModel, config: dict[str, Any]) -> None:
             )
     table = accuracy_table(rows)
     write_table(folder / "accuracy.csv", table)
-    record = json.loads((folder / "training.json").read_text(encoding="utf-8"))
     with atomic_path(folder / "README.md") as path:
         path.write_text(card_text(model.name, record, table, steps), encoding="utf-8")
 
 
 def card_text(name: str, record: dict[str, Any], table: pd.DataFrame, steps: int) -> str:
     """The card in Markdown; every number comes from the training record and the table."""
-    settings = record["config"]
-    curve = record["log"]
-    marks = [curve[round(i * (len(curve) - 1) / 9)] for i in range(10)]
+    stages = record["stages"]
+    minutes = sum(stage["minutes"] for stage in stages)
+    puzzles = sum(stage["steps"] * stage["config"]["batch"] for stage in stages)
     means = table.groupby("split")["accuracy"].mean()
     lines = [
         f"# {name}",
@@ -103,7 +106,7 @@ def card_text(name: str, record: dict[str, Any], table: pd.DataFrame, steps: int
         "Wan2.2 image-to-video (`WanTransformer3DModel`, `UMT5EncoderModel`,",
         "`WanImageToVideoPipeline`) with a linear codec. Load it with",
         "`WanImageToVideoPipeline.from_pretrained` after `import chain_of_steps`; call it with",
-        f"`max_sequence_length={settings['text_tokens']}`, `guidance_scale=1.0`, 80 x 80 pixels",
+        f"`max_sequence_length={record['text_tokens']}`, `guidance_scale=1.0`, 80 x 80 pixels",
         "and 17 frames. Written by `cos card`; no number in it is typed by hand.",
         "",
         "## Training",
@@ -113,13 +116,13 @@ def card_text(name: str, record: dict[str, Any], table: pd.DataFrame, steps: int
         f"| parameters | {record['parameters'] / 1e6:.2f} million |",
         "| data | endless in-domain puzzles drawn by `chain_of_steps.tasks`; no puzzle of the |",
         "| | evaluation pool, no out-of-domain puzzle |",
-        f"| optimiser steps | {record['steps']} of {settings['steps']} |",
-        f"| puzzles seen | {record['samples']:,} |",
-        f"| minutes | {record['minutes']:.0f} on {settings['threads']} CPU cores |",
+        f"| puzzles seen | {puzzles:,} |",
+        f"| minutes | {minutes:.0f} on {stages[0]['config']['threads']} CPU cores |",
         f"| torch | {record['torch']} |",
-        "| loss | "
-        + ", ".join(f"{mark['loss']:.3f} (step {mark['step']})" for mark in marks)
-        + " |",
+        "",
+        "| stage | steps | of | loss, smoothed, along the stage | mix of puzzles |",
+        "| --- | --- | --- | --- | --- |",
+        *(_stage_row(number, stage) for number, stage in enumerate(stages, start=1)),
         "",
         "## Exact answers on unseen puzzles",
         "",
@@ -138,3 +141,9 @@ def card_text(name: str, record: dict[str, Any], table: pd.DataFrame, steps: int
     return "\n".join([*lines, ""])
 
 
+def _stage_row(number: int, stage: dict[str, Any]) -> str:
+    losses = pd.Series([mark["loss"] for mark in stage["log"]])
+    curve = [part.mean() for part in np.array_split(losses, min(8, len(losses)))]
+    mix = ", ".join(f"{task} {weight:g}" for task, weight in stage["config"]["mix"].items())
+    text = ", ".join(f"{loss:.3f}" for loss in curve)
+    return f"| {number} | {stage['steps']} | {stage['config']['steps']} | {text} | {mix} |"

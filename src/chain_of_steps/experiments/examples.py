@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from chain_of_steps.artifacts import write_json
+from chain_of_steps.errors import UserError
 from chain_of_steps.models.wan import WanModel
 from chain_of_steps.trajectory import Trajectory
 from chain_of_steps.video import write_png
@@ -77,10 +78,12 @@ def write_examples(
     """Writes one lossless film sheet (PNG, rows = steps, columns = frames) a run, and an index.
 
     examples.json: a list of panel, case, seed, file, steps, sigmas, frames, and the readings of
-    the shown steps (n_candidates, correct).
+    the shown steps (n_candidates, correct). Raises UserError if a picked case has no trajectory.
     """
     folder.mkdir(parents=True, exist_ok=True)
     shards = sorted(trajectories.glob("*.safetensors"))
+    if not shards:
+        raise UserError(f"{trajectories} holds no trajectory: write a folder of `cos sample`.")
     entries = []
     for panel in PANELS:
         if panel.task not in set(readouts["task"]):
@@ -127,4 +130,4 @@ def _with_case(shards: Sequence[Path], case: str) -> Trajectory:
         trajectory = Trajectory.load(path)
         if case in set(trajectory.runs["case"]):
             return trajectory
-    raise ValueError(f"no trajectory holds {case}")
+    raise UserError(f"No trajectory holds {case}: run `cos sample` for its shard.")

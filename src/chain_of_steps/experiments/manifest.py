@@ -11,7 +11,10 @@ from chain_of_steps.errors import UserError
 from chain_of_steps.models.wan import directory_digest
 
 # what decides the numbers; training and the card describe how the weights came about instead
-DECIDES = ("study", "models", "sampler", "video", "cases", "seeds", "execution", "statistics")
+DECIDES = (
+    *("study", "models", "sampler", "video", "cases", "seeds", "execution", "statistics"),
+    "perturbation",
+)
 
 
 def config_digest(config: dict[str, Any]) -> str:
@@ -26,19 +29,19 @@ def model_digests(config: dict[str, Any]) -> dict[str, str]:
 
 
 def figure_manifest(
-    config: dict[str, Any], notebooks: Path, figures: Sequence[Path]
+    config: dict[str, Any], notebooks: Path, facts: Sequence[Path]
 ) -> dict[str, Any]:
-    """For every figure: its notebook and the inputs that the notebook named in its facts file."""
+    """For every figure and table: its notebook, and the inputs named in its facts file."""
     entries = {}
-    for figure in figures:
-        facts = read_json(figure.with_suffix(".json"))
-        notebook = notebooks / f"{figure.stem}.py"
+    for path in facts:
+        notebook = notebooks / f"{path.stem}.py"
         if not notebook.is_file():
-            raise UserError(f"{figure} has no notebook {notebook}: write one, or drop the figure.")
-        entries[figure.stem] = {
+            raise UserError(f"{path} has no notebook {notebook}: write one, or drop the figure.")
+        inputs = read_json(path)["inputs"]
+        entries[path.stem] = {
             "notebook": notebook.as_posix(),
             "notebook_sha256": digest_file(notebook),
-            "inputs": {name: digest_file(figure.parent / name) for name in facts["inputs"]},
+            "inputs": {name: digest_file(path.parent / name) for name in inputs},
         }
     return {
         "study": config["study"],

@@ -1,4 +1,4 @@
-"""Decodes clean estimates and reads them: which answer, and how much evidence for each candidate."""
+"""Decodes clean estimates and reads them: the answer, and the evidence for each candidate."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from chain_of_steps.cases import Case
 from chain_of_steps.models.wan import WanModel
+from chain_of_steps.progress import progress
 from chain_of_steps.tasks.reader import Reader, Reading
 from chain_of_steps.trajectory import Trajectory
 
@@ -21,9 +21,7 @@ def read_latents(model: WanModel, reader: Reader, latents: Tensor) -> Reading:
     return reader.read(model.decode(latents, frames=reader.key_frames).numpy())
 
 
-def read_trajectory(
-    model: WanModel, trajectory: Trajectory, cases: Sequence[Case]
-) -> pd.DataFrame:
+def read_trajectory(model: WanModel, trajectory: Trajectory, cases: Sequence[Case]) -> pd.DataFrame:
     """One row for each (run, step): the clean estimate of steps 0 .. N-1, then the result as N.
 
     Columns: those of the run table, step, sigma, answer, correct, score, n_candidates, solution
@@ -33,7 +31,7 @@ def read_trajectory(
     by_name = {case.name: case for case in cases}
     tables = []
     groups = trajectory.runs.groupby("case", sort=False).indices
-    for name, rows in tqdm(groups.items(), desc="read", unit="case", mininterval=10, ascii=True):
+    for name, rows in progress(groups.items(), desc="read", unit="cases"):
         reader = Reader(by_name[name].puzzle)
         looks = torch.cat([trajectory.clean[rows], trajectory.x[rows, -1:]], dim=1).flatten(0, 1)
         reading = read_latents(model, reader, looks)

@@ -56,6 +56,8 @@ def timeline(
         table = group_mean_ci(rows, [*group, "step", "sigma"], quantity, **options)
         tables.append(table.assign(quantity=quantity))
     committed = commitment(readouts).dropna(subset="commitment")
-    tables.append(group_mean_ci(committed, group, "commitment", **options).assign(quantity="commitment"))
+    tables.append(
+        group_mean_ci(committed, group, "commitment", **options).assign(quantity="commitment")
+    )
     joined = pd.concat(tables, ignore_index=True)
     return joined[[*group, "quantity", "step", "sigma", "n", "mean", "low", "high"]]

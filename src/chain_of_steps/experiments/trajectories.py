@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import pandas as pd
 import torch
-from tqdm import tqdm
 
 from chain_of_steps.cases import Case
 from chain_of_steps.models.wan import Condition, WanModel
+from chain_of_steps.progress import progress
 from chain_of_steps.sampling import flow_sigmas, sample
 from chain_of_steps.trajectory import Recorder, Trajectory
 
@@ -31,10 +32,15 @@ def plan_runs(model: str, cases: Sequence[Case], seeds: Sequence[int]) -> pd.Dat
     )
 
 
-def batches(n_runs: int, batch: int) -> Iterator[slice]:
-    """Successive rows of the run table; clean and perturbed runs use the same cut."""
-    for first in range(0, n_runs, batch):
-        yield slice(first, min(first + batch, n_runs))
+def batches(runs: pd.DataFrame, batch: int) -> Iterator[np.ndarray]:
+    """Rows of the run table that share a forward pass: at most `batch`, all of one seed.
+
+    A batch's size decides low bits, so clean and perturbed runs use this cut. It keeps seeds
+    apart, as an experiment may take up some of them.
+    """
+    for rows in runs.groupby("seed", sort=False).indices.values():
+        for first in range(0, len(rows), batch):
+            yield rows[first : first + batch]
 
 
 def condition_runs(
@@ -62,23 +68,21 @@ def run_shard(
     runs = plan_runs(model.name, cases, seeds)
     sigmas = flow_sigmas(steps, shift)
     width, height = cases[0].image.size
-    parts, nfe, experts = [], 0, []
-    progress = tqdm(total=len(runs) * steps, desc="sample", unit="NFE", mininterval=10, ascii=True)
-    for rows in batches(len(runs), batch):
+    shape = model.latent_shape(n_frames, height, width)
+    x = torch.empty(len(runs), steps + 1, *shape)
+    clean = torch.empty(len(runs), steps, *shape)
+    nfe, experts = 0, []
+    bar = progress(total=len(runs) * steps, desc="sample", unit="NFE")
+    for rows in batches(runs, batch):
         part = runs.iloc[rows]
         velocity = model.velocity(condition_runs(model, part, cases, n_frames))
-        recorder = Recorder()
-
-        def watch(state, recorder=recorder, size=len(part)) -> None:
-            recorder(state)
-            progress.update(size)
-
         noise = model.noise_batch(part["seed"].tolist(), n_frames, height, width)
-        last = sample(velocity, noise, sigmas, watch=watch)
-        parts.append(recorder.stacked(last))
+        recorder = Recorder(bar)
+        last = sample(velocity, noise, sigmas, watch=recorder)
+        x[rows], clean[rows] = recorder.stacked(last)
         nfe += velocity.nfe
         experts = recorder.experts
-    progress.close()
+    bar.close()
     made_by = {
         "model": model.name,
         "model_digest": model.digest,
@@ -89,5 +93,4 @@ def run_shard(
         "threads": torch.get_num_threads(),
         "nfe": nfe,
     }
-    x, clean = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
     return Trajectory(runs, sigmas, x, clean, experts, made_by)

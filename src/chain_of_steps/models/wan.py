@@ -112,6 +112,7 @@ class WanModel:
         precision changes pictures. Raises UserError if no whole pipeline is there.
         """
         from diffusers import WanImageToVideoPipeline
+        from safetensors import SafetensorError
 
         try:
             directory = Path(path_or_id)
@@ -129,9 +130,15 @@ class WanModel:
         for part in index.values():
             if isinstance(part, list) and str(part[0]).startswith("chain_of_steps."):
                 importlib.import_module(part[0])
-        pipe = WanImageToVideoPipeline.from_pretrained(
-            directory, dtype={"default": dtype, "vae": torch.float32}
-        )
+        try:
+            pipe = WanImageToVideoPipeline.from_pretrained(
+                directory, dtype={"default": dtype, "vae": torch.float32}
+            )
+        except (OSError, ValueError, SafetensorError) as error:
+            reason = str(error).splitlines()[0].rstrip(".")
+            raise UserError(
+                f"The pipeline at {path_or_id} is not whole ({reason}): fetch or train it again."
+            ) from error
         pipe.to(device)
         # A mapped file lies unaligned in memory, which alters low bits of products on a CPU.
         for module in (pipe.text_encoder, pipe.vae, pipe.transformer, pipe.transformer_2):

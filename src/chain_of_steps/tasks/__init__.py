@@ -15,6 +15,7 @@ import random
 from collections.abc import Iterator
 from types import ModuleType
 
+from chain_of_steps.errors import UserError
 from chain_of_steps.tasks import (
     bounce,
     grid,
@@ -62,7 +63,8 @@ def pool_of(puzzle: Puzzle) -> str:
 def stream(task: str, split: str, pool: str, seed: int | str) -> Iterator[Puzzle]:
     """Endless puzzles of one task, split and pool; the same for the same arguments.
 
-    Evaluation puzzles do not repeat. Raises ValueError for an unknown name.
+    Evaluation puzzles do not repeat. Raises ValueError for an unknown name and UserError when
+    there are no more of them.
     """
     for value, known in ((task, TASKS), (split, SPLITS), (pool, POOLS)):
         if value not in known:
@@ -78,7 +80,9 @@ def stream(task: str, split: str, pool: str, seed: int | str) -> Iterator[Puzzle
         if pool_of(puzzle) != pool or puzzle.digest in seen:
             misses += 1
             if misses > 20_000:
-                raise ValueError(f"{task}, {split}: only {len(seen)} different {pool} puzzles")
+                raise UserError(
+                    f"{task} has only {len(seen)} different {split} cases: ask for fewer cases."
+                )
             continue
         misses = 0
         if pool == "evaluation":

@@ -1,5 +1,6 @@
-"""An object flies diagonally through a chamber, bounces off floor and ceiling and hits the far
-side. Candidates are the places where it could land in the last column. Out of domain: chambers of two
+"""An object flies diagonally through a chamber and bounces off floor and ceiling.
+
+Candidates are the places where it could land in the last column. Out of domain: chambers of two
 rows and the low or high chambers of three rows, never seen in domain.
 """
 

@@ -1,6 +1,6 @@
 """A large square passes over a small object, which must survive (working memory, b).
 
-Candidates: the small object as it was, gone, or in a wrong colour or shape.
+Candidates: the small object as it was, gone, in two wrong colours or in any wrong shape.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import random
 
 from chain_of_steps.tasks.puzzle import (
     ALL_CELLS,
+    WRONG_COLOURS,
     Puzzle,
     draw_pairs,
     name_of,
@@ -31,7 +32,7 @@ def propose(rng: random.Random, split: str) -> Puzzle:
     bystanders = scatter(rng, free, rng.randint(0, 4), avoid=[small])
     # [shape, colour] of the small object at the end, or null if it is gone; the right one first
     candidates = [small, None]
-    candidates += [(small[0], other) for other in COLOURS if other not in (small[1], colour)]
+    candidates += [(small[0], other) for other in WRONG_COLOURS[small[1]]]
     candidates += [(other, small[1]) for other in SHAPES if other != small[0]]
     prompt = f"The large {colour} square moves over the {name_of(small)} to the other side."
     layout = {

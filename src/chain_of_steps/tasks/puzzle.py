@@ -14,6 +14,18 @@ from chain_of_steps.tasks.scene import BOARD, COLOURS, HELD_OUT_PAIRS, SHAPES, C
 SPLITS = ("in-domain", "out-of-domain")
 ALL_CELLS: tuple[Cell, ...] = tuple((r, c) for r in range(BOARD) for c in range(BOARD))
 
+# Wrong colours that count as candidate answers. Colour has three channels: beside the true colour
+# and the floor, a half-drawn third wrong colour could not be told from a blend of the others.
+# These two surround the true one, so that none of the rest is taken for it.
+WRONG_COLOURS: dict[str, tuple[str, str]] = {
+    "red": ("yellow", "purple"),
+    "green": ("blue", "yellow"),
+    "blue": ("red", "cyan"),
+    "yellow": ("red", "green"),
+    "purple": ("red", "blue"),
+    "cyan": ("green", "blue"),
+}
+
 Pair = tuple[str, str]  # (shape, colour)
 
 

@@ -1,7 +1,8 @@
 """An object leaves the picture and returns to its exact place (the paper's working memory, a).
 
-Candidates: the object at any place it could return to, and, at the right place, in every wrong
-colour or shape. A still first frame fails, because the reader also asks for the empty moment.
+Candidates: the object at any place it could return to, and, at the right place, in two wrong
+colours and every wrong shape. A still first frame fails, because the reader also asks for the
+empty moment.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import random
 
 from chain_of_steps.tasks.puzzle import (
     ALL_CELLS,
+    WRONG_COLOURS,
     Puzzle,
     draw_pairs,
     name_of,
@@ -17,7 +19,7 @@ from chain_of_steps.tasks.puzzle import (
     scatter,
     shape_layer,
 )
-from chain_of_steps.tasks.scene import BOARD, COLOURS, FRAMES, SHAPES, Scene, hold, with_tiles
+from chain_of_steps.tasks.scene import BOARD, FRAMES, SHAPES, Scene, hold, with_tiles
 
 NAME = "reappear"
 FAMILY = "Transformation"
@@ -34,7 +36,7 @@ def propose(rng: random.Random, split: str) -> Puzzle:
     # [place, shape, colour] of the object at the end; the right one first
     candidates = [((row, col), *pair)]
     candidates += [(c, *pair) for c in ALL_CELLS if c not in taken and c != (row, col)]
-    candidates += [((row, col), pair[0], other) for other in COLOURS if other != pair[1]]
+    candidates += [((row, col), pair[0], other) for other in WRONG_COLOURS[pair[1]]]
     candidates += [((row, col), other, pair[1]) for other in SHAPES if other != pair[0]]
     prompt = f"The {name_of(pair)} leaves the picture on the {side} and returns to its place."
     layout = {"object": pair, "place": (row, col), "side": side, "bystanders": bystanders}

@@ -1,0 +1,461 @@
+"""The command line: quick help, one sentence for every mistake, and the chain of a tiny study."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from PIL import Image
+from safetensors import safe_open
+
+from chain_of_steps import cli, training
+from chain_of_steps.artifacts import write_manifest
+from chain_of_steps.tasks import maze, odd
+
+STEPS, SEEDS, SHARDS = 3, (0, 1), (0, 1)
+HEAVY = ("torch", "diffusers", "transformers", "pandas", "numpy", "scipy", "matplotlib")
+STUDY = {
+    "study": "tiny",
+    "models": {"pocket": {"path": "model", "max_sequence_length": 24}},
+    "sampler": {"steps": STEPS},
+    "cases": {"tasks": ["maze", "odd"], "in-domain": 2, "out-of-domain": 1},
+    "seeds": list(SEEDS),
+    "execution": {"shard": 4, "batch": 3, "threads": 1},
+    "statistics": {"resamples": 100},
+    "ensemble": {"k": 1, "many_steps": 1},
+    "card": {"cases": 3, "steps": 1},
+}
+
+
+def cos(*arguments: str | Path | int) -> int:
+    return cli.main([str(argument) for argument in arguments])
+
+
+def python(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=cwd, capture_output=True, text=True, check=False
+    )
+
+
+def tree(root: Path) -> dict[str, bytes]:
+    """Every file below a folder, with its content."""
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory, build_pocket) -> Path:
+    """A folder with a random model, a config.yaml, and the artifacts of two equal runs."""
+    root = tmp_path_factory.mktemp("study")
+    training.save_pipeline(build_pocket([maze.PROMPT, odd.PROMPT]), root / "model")
+    (root / "config.yaml").write_text(yaml.safe_dump(STUDY, sort_keys=False))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        for out in (root / "one", root / "two"):
+            run_chain(out)
+    return root
+
+
+@pytest.fixture
+def inside(study, monkeypatch) -> Path:
+    """The same, as working directory."""
+    monkeypatch.chdir(study)
+    return study
+
+
+def run_chain(out: Path) -> None:
+    assert cos("cases", "--out", out / "cases") == 0
+    for shard in SHARDS:
+        given = ("--model", "pocket", "--cases", out / "cases")
+        path = out / "trajectories" / f"{shard}.safetensors"
+        assert cos("sample", *given, "--shard", shard, "--out", path) == 0
+        table = out / f"{shard}.parquet"
+        assert cos("read", *given, "--trajectory", path, "--out", table) == 0
+    tables = [out / f"{shard}.parquet" for shard in SHARDS]
+    assert cos("join", "--out", out / "readouts.parquet", *tables) == 0
+    given = ("--cases", out / "cases", "--readouts", out / "readouts.parquet")
+    assert cos("timeline", *given, "--out", out / "timeline.csv") == 0
+    given = (*given, "--trajectories", out / "trajectories")
+    assert cos("examples", *given, "--out", out / "examples") == 0
+
+
+# Help
+
+
+def stages() -> list[str]:
+    choices = next(a for a in cli.build_parser()._actions if a.dest == "command").choices
+    return list(choices)
+
+
+def test_help_of_every_stage_is_quick_and_ends_well():
+    program = (
+        "import sys\n"
+        "from chain_of_steps import cli\n"
+        f"for words in [[], *([name] for name in {stages()!r})]:\n"
+        "    try:\n"
+        "        cli.main([*words, '--help'])\n"
+        "    except SystemExit as end:\n"
+        "        assert end.code == 0\n"
+        f"print('imported', [name for name in {HEAVY!r} if name in sys.modules])\n"
+    )
+    done = python("-c", program)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "imported []"
+    assert done.stdout.count("usage: cos") == 1 + len(stages())
+
+
+def test_help_explains_units_and_every_stage_and_option():
+    parser = cli.build_parser()
+    text = " ".join(parser.format_help().split())
+    for words in ("steps count from 0", "sigma runs from 1", "NFE are transformer forward passes"):
+        assert words in text
+    for name, command in next(a for a in parser._actions if a.dest == "command").choices.items():
+        assert name in text
+        assert command.description
+        assert all(action.help for action in command._actions)
+
+
+def test_the_module_runs_as_a_program():
+    done = python("-m", "chain_of_steps.cli", "--help")
+    assert done.returncode == 0
+    assert done.stdout.startswith("usage: cos")
+    assert python("-m", "chain_of_steps.cli").returncode == 2
+    assert python("-m", "chain_of_steps.cli", "no-such-stage").returncode == 2
+
+
+# The chain
+
+
+def test_two_runs_give_identical_latents_tables_and_pictures(study):
+    one, two = tree(study / "one"), tree(study / "two")
+    assert one.keys() == two.keys()
+    # manifests also say how many seconds a job took
+    different = [name for name in one if one[name] != two[name]]
+    assert all(name.endswith(".manifest.json") for name in different)
+    suffixes = {Path(name).suffix for name in one}
+    assert suffixes == {".csv", ".json", ".mp4", ".parquet", ".png", ".safetensors", ".txt"}
+    assert not [name for name in one if ".tmp." in name]
+
+
+def test_cases_are_those_that_the_configuration_asks_for(study):
+    index = pd.read_csv(study / "one/cases/cases.csv")
+    counts = index.groupby(["task", "split"]).size().to_dict()
+    assert counts == {
+        (task, split): STUDY["cases"][split]
+        for task in ("maze", "odd")
+        for split in ("in-domain", "out-of-domain")
+    }
+    for case in index["case"]:
+        assert (study / "one/cases" / case / "ground_truth.mp4").is_file()
+
+
+def test_a_trajectory_holds_its_shard_and_is_consistent(study):
+    index = pd.read_csv(study / "one/cases/cases.csv")
+    for shard, cases in ((0, index["case"][:4]), (1, index["case"][4:])):
+        path = study / f"one/trajectories/{shard}.safetensors"
+        with safe_open(path, framework="np") as file:
+            sigmas, x, clean = (file.get_tensor(name) for name in ("sigmas", "x", "clean"))
+            facts = json.loads(file.metadata()["json"])
+        rows = [line.split(",") for line in facts["runs"].split()[1:]]
+        assert [(row[1], int(row[4])) for row in rows] == [(c, s) for c in cases for s in SEEDS]
+        assert x.shape == (len(rows), STEPS + 1, 36, 5, 5, 5)
+        assert clean.shape == (len(rows), STEPS, 36, 5, 5, 5)
+        assert sigmas[0] == 1
+        assert sigmas[-1] == 0
+        for k in range(STEPS):  # Euler: v from the clean estimate gives the next latent
+            v = (x[:, k] - clean[:, k]) / sigmas[k]
+            assert np.allclose(x[:, k + 1], x[:, k] + (sigmas[k + 1] - sigmas[k]) * v, atol=1e-4)
+        # every run starts from the noise of its seed, whatever its case
+        assert all(np.array_equal(x[n, 0], x[n % len(SEEDS), 0]) for n in range(len(rows)))
+        assert not np.array_equal(x[0, 0], x[1, 0])
+        manifest = json.loads(path.with_name(path.name + ".manifest.json").read_text())
+        assert manifest["nfe"] == len(rows) * STEPS
+        assert manifest["bytes"] == path.stat().st_size
+
+
+def test_readouts_have_a_row_for_each_run_and_look(study):
+    table = pd.read_parquet(study / "one/readouts.parquet")
+    assert len(table) == 6 * len(SEEDS) * (STEPS + 1)
+    assert not table.duplicated(["model", "case", "seed", "step"]).any()
+    assert sorted(table["step"].unique()) == list(range(STEPS + 1))
+    assert (table.groupby("step")["sigma"].nunique() == 1).all()
+    assert table.groupby("step")["sigma"].first().is_monotonic_decreasing
+    index = pd.read_csv(study / "one/cases/cases.csv").set_index("case")
+    for row in table.itertuples():
+        assert len(row.evidence) == index.loc[row.case, "candidates"]
+        assert -1 <= row.answer < len(row.evidence)
+        assert 0 <= row.score <= 1
+        assert 0 <= row.solution <= 1
+
+
+def test_the_timeline_has_every_quantity(study):
+    table = pd.read_csv(study / "one/timeline.csv")
+    steps = table[table["quantity"] == "candidates"]
+    assert set(steps["task"]) == {"maze", "odd"}
+    assert len(steps) == 2 * (STEPS + 1)
+    assert (steps["n"] == 3 * len(SEEDS)).all()
+    assert (table["low"].isna() | (table["low"] <= table["mean"])).all()
+
+
+def test_examples_show_the_stated_steps_of_real_runs(study):
+    folder = study / "one/examples"
+    entries = json.loads((folder / "examples.json").read_text())
+    assert {entry["task"] for entry in entries} == {"maze", "odd"}
+    readouts = pd.read_parquet(study / "one/readouts.parquet")
+    readouts = readouts.set_index(["case", "seed", "step"]).sort_index()
+    for entry in entries:
+        picture = Image.open(folder / entry["file"])
+        assert picture.size == (80 * len(entry["frames"]), 80 * len(entry["steps"]))
+        assert entry["steps"][-1] == STEPS
+        rows = readouts.loc[(entry["case"], entry["seed"])].loc[entry["steps"]]
+        assert entry["n_candidates"] == pytest.approx(rows["n_candidates"].tolist())
+        assert entry["sigmas"] == pytest.approx(rows["sigma"].tolist())
+        assert entry["correct"] == rows["correct"].tolist()
+
+
+def test_a_model_is_trained_and_measured(tmp_path, monkeypatch, puzzle_codec):
+    monkeypatch.setattr(training, "codec_for_puzzles", lambda z_dim: puzzle_codec)
+    monkeypatch.chdir(tmp_path)
+    stages = [{"steps": 2, "mix": {"maze": 1}}, {"steps": 1, "mix": {"odd": 1}}]
+    settings = {"early": 1, "batch": 2, "layers": 1, "threads": 1, "stages": stages}
+    config = {**STUDY, "train": settings}
+    Path("config.yaml").write_text(yaml.safe_dump(config))
+    assert cos("train", "--out", "model", "--early", "early") == 0
+    record = json.loads(Path("model/training.json").read_text())
+    assert [stage["config"]["mix"] for stage in record["stages"]] == [{"maze": 1}, {"odd": 1}]
+    assert len({stage["config"]["seed"] for stage in record["stages"]}) == 2
+    assert [
+        stage["steps"] for stage in json.loads(Path("early/training.json").read_text())["stages"]
+    ] == [1]
+    assert cos("card", "--model", "pocket", "--out", "model") == 0
+    table = pd.read_csv("model/accuracy.csv")
+    assert table[["task", "split"]].values.tolist() == [
+        [task, split] for task in ("maze", "odd") for split in ("in-domain", "out-of-domain")
+    ]
+    assert (table["n"] == 3).all()
+    card = Path("model/README.md").read_text()
+    assert "| maze | in-domain | 3 |" in card
+    assert "Wilson" in card
+
+
+# Mistakes
+
+
+def fails(capfd, root: Path, *arguments: str | Path | int, said: tuple[str, ...]) -> None:
+    """The command ends with a status and one sentence, and leaves every file as it was."""
+    before = tree(root)
+    capfd.readouterr()
+    assert cos(*arguments) == 1
+    printed = capfd.readouterr().err
+    message = printed.splitlines()[-1]
+    assert message.startswith(f"cos {arguments[0]}: ")
+    assert message[-1] in ".?"
+    assert "Traceback" not in printed
+    for words in said:
+        assert str(words) in message
+    assert tree(root) == before
+    assert not [path for path in root.rglob("*") if ".tmp." in path.name]
+
+
+@pytest.fixture
+def scene(study, tmp_path, monkeypatch) -> Path:
+    """A copy of one run that a test may break, as working directory."""
+    shutil.copytree(study / "one", tmp_path, dirs_exist_ok=True)
+    shutil.copytree(study / "model", tmp_path / "model")
+    shutil.copy(study / "config.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+SAMPLE = ("sample", "--cases", "cases", "--model", "pocket", "--out", "new/0.safetensors")
+READ = ("read", "--cases", "cases", "--model", "pocket", "--out", "new/0.parquet")
+FIRST = "cases/in-domain/maze/00000"
+
+
+@pytest.mark.parametrize("command", [("cases", "--out", "new"), (*SAMPLE, "--shard", 0)])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"sampler": {"stesp": 3}}, ("sampler.stesp", "steps")),
+        ({"sampler": {"steps": "many"}}, ("sampler.steps", "'many'")),
+        ({"cases": {"tasks": ["mase"]}}, ("cases.tasks.0", "maze")),
+        ({"video": {"frames": 18}}, ("video.frames", "17")),
+    ],
+)
+def test_a_bad_configuration(scene, capfd, command, change, said):
+    Path("over.yaml").write_text(yaml.safe_dump(change))
+    arguments = (*command, "--config", "config.yaml", "over.yaml")
+    fails(capfd, scene, *arguments, said=said)
+
+
+def test_a_configuration_that_is_missing_or_torn(scene, capfd):
+    fails(capfd, scene, "cases", "--out", "new", "--config", "no.yaml", said=("no.yaml",))
+    Path("config.yaml").write_text("study: [")
+    fails(capfd, scene, "cases", "--out", "new", said=("config.yaml", "YAML"))
+
+
+def test_more_cases_than_there_are(scene, capfd):
+    change = {"cases": {"tasks": ["tictactoe"], "in-domain": 5000}}
+    Path("over.yaml").write_text(yaml.safe_dump(change))
+    arguments = ("cases", "--out", "new", "--config", "config.yaml", "over.yaml")
+    fails(capfd, scene, *arguments, said=("tictactoe", "in-domain", "fewer"))
+
+
+def test_a_shard_that_is_not_there(scene, capfd):
+    for shard in (2, 99, -1):
+        fails(capfd, scene, *SAMPLE, "--shard", shard, said=(f"shard is {shard}", "0 to 1"))
+
+
+def test_a_model_that_is_not_configured(scene, capfd):
+    arguments = [name if name != "pocket" else "packet" for name in SAMPLE]
+    fails(capfd, scene, *arguments, "--shard", 0, said=("'packet'", "pocket"))
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:99"])
+def test_a_device_that_is_not_there(scene, capfd, device):
+    Path("over.yaml").write_text(yaml.safe_dump({"execution": {"device": device}}))
+    arguments = (*SAMPLE, "--shard", 0, "--config", "config.yaml", "over.yaml")
+    fails(capfd, scene, *arguments, said=("execution.device", device, "cpu"))
+
+
+def remove(path: Path) -> None:
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def tear(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:100])
+
+
+def garble(path: Path) -> None:
+    path.write_text("not what it should be")
+
+
+@pytest.mark.parametrize(
+    ("broken", "how"),
+    [
+        ("model", remove),
+        ("model/model_index.json", remove),
+        ("model/model_index.json", tear),
+        ("model/transformer", remove),
+        ("model/transformer/diffusion_pytorch_model.safetensors", remove),
+        ("model/transformer/diffusion_pytorch_model.safetensors", tear),
+        ("model/text_encoder/model.safetensors", tear),
+        ("model/vae/config.json", garble),
+        ("model/tokenizer/tokenizer.json", tear),
+    ],
+)
+def test_a_checkpoint_that_is_missing_or_torn(scene, capfd, broken, how):
+    # an absolute path: no name that could be looked for on the Hub
+    path = str(scene / "model")
+    Path("over.yaml").write_text(yaml.safe_dump({"models": {"pocket": {"path": path}}}))
+    how(Path(broken))
+    arguments = (*SAMPLE, "--shard", 0, "--config", "config.yaml", "over.yaml")
+    fails(capfd, scene, *arguments, said=(path,))
+
+
+@pytest.mark.parametrize(
+    ("broken", "how"),
+    [
+        ("first_frame.png", garble),
+        ("first_frame.png", tear),
+        ("first_frame.png", remove),
+        ("prompt.txt", lambda path: path.write_text("\n")),
+        ("prompt.txt", remove),
+        ("meta.json", garble),
+        ("meta.json", remove),
+        ("meta.json", lambda path: path.write_text('{"task": "maze"}')),
+    ],
+)
+def test_a_broken_case(scene, capfd, broken, how):
+    how(scene / FIRST / broken)
+    fails(capfd, scene, *SAMPLE, "--shard", 0, said=(FIRST, broken))
+
+
+def test_a_picture_of_another_size(scene, capfd):
+    Image.new("RGB", (81, 80)).save(scene / FIRST / "first_frame.png")
+    fails(capfd, scene, *SAMPLE, "--shard", 0, said=("width is 81",))
+
+
+def test_no_cases(scene, capfd):
+    fails(capfd, scene, *SAMPLE, "--shard", 0, "--cases", "none", said=("none/cases.csv",))
+
+
+def test_a_broken_trajectory(scene, capfd):
+    path = scene / "trajectories/0.safetensors"
+    manifest = path.with_name(path.name + ".manifest.json")
+    arguments = (*READ, "--trajectory", "trajectories/0.safetensors")
+    named = ("trajectories/0.safetensors",)
+    tear(path)
+    fails(capfd, scene, *arguments, said=(*named, "truncated"))
+    write_manifest(path, parameters={}, seconds=0.0)  # one that fits the torn file
+    fails(capfd, scene, *arguments, said=named)
+    manifest.unlink()
+    fails(capfd, scene, *arguments, said=named)
+    path.unlink()
+    fails(capfd, scene, *arguments, said=named)
+
+
+@pytest.mark.parametrize("how", [remove, tear, garble])
+def test_a_broken_table(scene, capfd, how):
+    how(Path("1.parquet"))
+    joined = ("join", "--out", "new.parquet", "0.parquet", "1.parquet")
+    fails(capfd, scene, *joined, said=("1.parquet",))
+    how(Path("readouts.parquet"))
+    given = ("--cases", "cases", "--readouts", "readouts.parquet", "--out", "new.csv")
+    fails(capfd, scene, "timeline", *given, said=("readouts.parquet",))
+    given = (*given[:-1], "new", "--trajectories", "trajectories")
+    fails(capfd, scene, "examples", *given, said=("readouts.parquet",))
+
+
+def test_examples_without_trajectories(scene, capfd):
+    given = ("--cases", "cases", "--readouts", "readouts.parquet", "--out", "new")
+    fails(capfd, scene, "examples", *given, "--trajectories", "none", said=("none",))
+
+
+def test_a_table_of_no_known_kind(scene, capfd):
+    fails(capfd, scene, "join", "--out", "new.txt", "0.parquet", said=("new.txt", ".parquet"))
+
+
+def test_an_output_below_a_file(scene, capfd):
+    arguments = ("join", "--out", "config.yaml/new.parquet", "0.parquet")
+    fails(capfd, scene, *arguments, said=("config.yaml",))
+
+
+def test_a_model_without_a_record_has_no_card(scene, capfd):
+    arguments = ("card", "--model", "pocket", "--out", "model")
+    fails(capfd, scene, *arguments, said=("model/training.json",))
+
+
+def test_an_artifact_that_is_there_survives_a_failure(scene, capfd):
+    assert cos("cases", "--out", "cases") == 0  # made again in place
+    garble(scene / FIRST / "first_frame.png")
+    arguments = (*SAMPLE[:-1], "trajectories/0.safetensors", "--shard", 0)
+    fails(capfd, scene, *arguments, said=("first_frame.png",))
+
+
+def test_an_interrupted_stage_leaves_nothing(scene, monkeypatch):
+    from chain_of_steps import cases
+
+    before = tree(scene)
+    monkeypatch.setattr(cases, "write_table", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        cos("cases", "--out", "new")
+    assert tree(scene) == before
+    assert not Path("new").exists()
+
+
+def test_a_mistake_as_a_user_sees_it(scene):
+    Path("over.yaml").write_text("cases: {tasks: [mase]}")
+    arguments = ("cases", "--out", "new", "--config", "config.yaml", "over.yaml")
+    done = python("-m", "chain_of_steps.cli", *arguments, cwd=scene)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr == "cos cases: cases.tasks.0 is 'mase': did you mean maze?\n"
