@@ -310,7 +310,7 @@ def test_more_cases_than_there_are(scene, capfd):
 
 
 def test_a_shard_that_is_not_there(scene, capfd):
-    for shard in (2, 99, -1):
+    for shard in (2, 99, -1, -2):
         fails(capfd, scene, *SAMPLE, "--shard", shard, said=(f"shard is {shard}", "0 to 1"))
 
 

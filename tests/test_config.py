@@ -154,6 +154,7 @@ def test_the_shipped_configurations_are_valid(overlays):
         (changed(execution__shard=0), ["execution.shard", "write 1 or more"]),
         (changed(statistics__resamples=10), ["statistics.resamples", "write 100 or more"]),
         (changed(video__frames=16), ["video.frames", "16", "4 k + 1, such as 17"]),
+        (changed(video__frames=19), ["video.frames", "19", "4 k + 1, such as 17"]),
         (changed(video__frames=0), ["video.frames", "0", "write 1 or more"]),
         (changed(cases__tasks=[]), ["cases.tasks", "write at least 1 of them"]),
         (changed(cases__tasks=["maze", "maze"]), ["cases.tasks", "write each of them once"]),

@@ -56,10 +56,12 @@ def rows_of(case, answers, *, seed=0, task="maze", model="pocket", right=0, cand
 def openness(case, mean, *, solved=True, **options):
     """Two runs of a case whose mean number of candidates before the last look is `mean`."""
     end = 0 if solved else 1
+    last = 200 - 20 * mean  # were it counted, the order would be the other way round
     return [
-        # the last look does not count: its 99 must not matter
-        rows_of(case, [-1, 0, 0, 0], seed=0, candidates=[mean - 1, mean, mean + 1, 99], **options),
-        rows_of(case, [-1, 0, 0, end], seed=1, candidates=[mean, mean, mean, 99], **options),
+        rows_of(
+            case, [-1, 0, 0, 0], seed=0, candidates=[mean - 1, mean, mean + 1, last], **options
+        ),
+        rows_of(case, [-1, 0, 0, end], seed=1, candidates=[mean, mean, mean, last], **options),
     ]
 
 

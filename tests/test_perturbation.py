@@ -1,4 +1,4 @@
-"""Noise sweeps: forks against whole runs, costs, controls, refusals, comparisons along the steps."""
+"""Noise sweeps: forks against whole runs, costs, controls, refusals, comparisons by step."""
 
 import math
 from dataclasses import replace
@@ -36,6 +36,7 @@ from chain_of_steps.models.codec import LinearVideoCodec
 from chain_of_steps.models.pocket import build_pipeline, build_tokenizer
 from chain_of_steps.models.wan import WanModel
 from chain_of_steps.sampling import StepState, flow_sigmas, sample
+from chain_of_steps.tasks.reader import Reader
 from chain_of_steps.trajectory import Recorder, Trajectory
 
 N_STEPS, GRID = 6, (5, 5, 5)
@@ -45,7 +46,6 @@ SETTINGS = {
     "steps": None,
     "steps_every": 2,
     "frames": None,
-    "control_frames_every": 3,
     "control_cases": 1,
 }
 
@@ -53,7 +53,7 @@ SETTINGS = {
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     root = tmp_path_factory.mktemp("cases")
-    make_cases(root, ["shelf", "odd"], {"in-domain": 2, "out-of-domain": 1}, seed=0)
+    make_cases(root, ["shelf", "odd"], {"in-domain": 1, "out-of-domain": 1}, seed=0)
     return root
 
 
@@ -75,17 +75,23 @@ def model(cases):
 
 @pytest.fixture(scope="module")
 def trajectory(model, cases):
-    """Two seeds, batches of 4: of a seed's 6 runs, 4 and 2 share a batch."""
-    return run_shard(model, cases, [3, 5], steps=N_STEPS, shift=5.0, n_frames=17, batch=4)
+    """Two seeds, batches of 3: of a seed's 4 runs, 3 share a batch."""
+    return run_shard(model, cases, [3, 5], steps=N_STEPS, shift=5.0, n_frames=17, batch=3)
 
 
 def first_batch(model, trajectory, cases):
-    clean = trajectory.select(next(batches(trajectory.runs, 4)))
+    clean = trajectory.select(next(batches(trajectory.runs, 3)))
     return clean, condition_runs(model, clean.runs, cases, 17)
 
 
 def planned(n_steps=N_STEPS, **changes):
     return plan(SETTINGS | changes, n_steps, GRID)
+
+
+def one_of_each(planned):
+    """One perturbation of each kind and mode, the last of them."""
+    found = {(p.kind, p.noise.mode): p for p in (*planned.sweep, *planned.controls)}
+    return list(found.values())
 
 
 def with_strength(planned, strength):
@@ -101,7 +107,7 @@ def with_strength(planned, strength):
 def test_strength_zero_gives_the_clean_run_bit_for_bit_through_the_stage(model, trajectory, cases):
     nothing = with_strength(planned(), 0)
     clean, condition = first_batch(model, trajectory, cases)
-    for perturbation in (*nothing.sweep, *nothing.controls):
+    for perturbation in one_of_each(nothing):
         end = fork(model, condition, clean, perturbation).end
         bits = (x.view(torch.int32) for x in (end, clean.x[:, -1]))
         assert torch.equal(*bits), perturbation
@@ -116,7 +122,7 @@ def test_a_fork_is_the_whole_run_with_the_same_edit_and_leaves_earlier_steps(
     model, trajectory, cases
 ):
     clean, condition = first_batch(model, trajectory, cases)
-    for perturbation in (*planned().sweep, *planned().controls):
+    for perturbation in one_of_each(planned()):
         first = perturbation.noise.first_step
         recorder = Recorder()
         whole = sample(
@@ -150,8 +156,8 @@ def test_nfe_is_the_closed_formula(model, trajectory, cases):
     few = cases[:2]
     table, _, nfe = perturb_shard(model, trajectory, cases, few, planned(), seeds=[3])
     sweep = (6 + 4 + 2) + 5 * 6  # steps 0, 2, 4 of 6; 5 frames
-    others = 2 * ((6 + 4 + 2) + 2 * 6)  # renoise and add: the steps, frames 1 and 4
-    controls = 6 + 2 * 6 + 2 * 6 + others + 2 * 2 * 6  # clean, last step, tokens, ..., energy
+    others = 2 * sweep  # renoise and add
+    controls = 6 + 5 * 6 + 2 * 6 + others + 2 * 5 * 6  # clean, last step, tokens, ..., energy
     assert nfe == len(cases) * sweep + len(few) * controls
     assert nfe == planned().nfe(N_STEPS, len(cases), len(few)) == table["nfe"].sum()
 
@@ -163,6 +169,16 @@ def test_a_sweep_of_every_step_costs_at_most_052_of_running_again(n_steps):
     assert len(steps) == n_steps
     assert nfe == n_steps * (n_steps + 1) / 2
     assert nfe <= 0.52 * n_steps * len(steps)
+
+
+def test_frames_are_known_to_be_read_or_not(model, trajectory, cases):
+    """The readers of these puzzles look at the last pixel frame, which is in latent frame 4."""
+    assert all(Reader(case.puzzle).key_frames == (16,) for case in cases)
+    table, _, _ = perturb_shard(model, trajectory, cases, [], planned(), seeds=[3])
+    read = table[table["frame_is_read"]]
+    assert set(read["kind"]) == {"frame"}
+    assert set(read["index"]) == {4}
+    assert set(table.loc[table["index"] == 4, "kind"]) == {"step", "frame"}
 
 
 def test_only_the_chosen_seeds_are_run_and_paired_with_their_own_clean_run(
@@ -287,7 +303,6 @@ def test_defaults_fit_the_default_study():
     found = plan(fields, n_steps, GRID)
     assert [p.index for p in found.sweep if p.kind == "step"] == list(range(0, 50, 5))
     assert [p.index for p in found.sweep if p.kind == "frame"] == list(range(5))
-    assert {p.index for p in found.controls if p.kind == "frame_energy"} == {1, 4}
     nfe = found.nfe(n_steps, 260, 13 * 2 * fields["control_cases"])
     assert nfe <= 200_000, "about nine minutes on two cores"
 
@@ -404,7 +419,7 @@ def test_layers_are_compared_inside_the_batch(model, trajectory, cases):
     clean, condition = first_batch(model, trajectory, cases)
     perturbation = planned().sweep[1]
     table, nfe = layer_flow(model, condition, clean, edits_of(perturbation, clean), 2, [0, 1])
-    assert nfe == 2 * 4 * (N_STEPS - 2)
+    assert nfe == 2 * 3 * (N_STEPS - 2)
     assert set(table["step"]) == {2, 3, 4, 5}
     assert set(table["site"]) == {"layer 0", "layer 1"}
     assert (table["dissimilarity"] > 1e-6).all()

@@ -322,7 +322,7 @@ def cmd_ensemble(arguments) -> None:
 
     config = load_config(arguments.config)
     settings = config["ensemble"]
-    cases = shard_cases(config, arguments.cases, arguments.shard)
+    cases = shard_cases(config, arguments.cases, arguments.shard)[:: settings["every"]]
     methods = variants(settings["k"], tuple(settings["band"]), settings["many_steps"])
     model = load_model(config, arguments.model)
     table = run_ensembles(
@@ -350,14 +350,15 @@ def cmd_compare(arguments) -> None:
     config = load_config(arguments.config)
     settings, statistics = config["ensemble"], config["statistics"]
     model = next(iter(config["models"]))
+    ensembles, cases = read_table(arguments.ensembles), read_table(arguments.cases / INDEX)
+    cases = cases[cases["case"].isin(ensembles["case"])]
     readouts = read_table(arguments.readouts)
-    readouts = readouts[readouts["model"] == model]
-    cases = read_table(arguments.cases / INDEX)
+    readouts = readouts[(readouts["model"] == model) & readouts["case"].isin(cases["case"])]
     references = read_references(load_cases(arguments.cases, cases["case"].tolist()))
     outcomes = pd.concat(
         [
             rivals(readouts, seeds_of(config, model)[: settings["k"]], settings["early"]),
-            read_table(arguments.ensembles),
+            ensembles,
             references.rename(columns={"kind": "method"}).assign(model=model, nfe=0),
         ]
     ).merge(cases[["case", "family"]], on="case")
@@ -439,6 +440,12 @@ def cmd_layers(arguments) -> None:
 
     config, analysis = load_config(arguments.config), arguments.analysis
     fields = config["layers"]
+    guidance = config["models"].get(arguments.model, {}).get("guidance", 1)
+    if "uncond" in fields["branches"] and guidance <= 1:
+        raise UserError(
+            f"layers.branches has uncond, but {arguments.model} has guidance {guidance}: write "
+            "[cond], or a guidance above 1."
+        )
     index = read_table(arguments.cases / INDEX)
     names = pick_cases(index, analysis, fields[f"{analysis}_cases"])
     mine = share_of_job(names, arguments.job, fields["jobs"])

@@ -127,8 +127,15 @@ def mixed(
 
 
 def cuts(n_rows: int, batch: int) -> list[slice]:
-    """Successive rows; base runs and patched runs use the same cut, for the same bits."""
-    return [slice(i, min(i + batch, n_rows)) for i in range(0, n_rows, batch)]
+    """Successive rows, at most `batch`, of even and nearly equal number.
+
+    A batch's size decides low bits: base runs and patched runs use the same cut, pairs of runs
+    stay together, and donors have batches like their receivers'.
+    """
+    pieces = -(-n_rows // batch)
+    size = -(-n_rows // pieces)
+    size = min(size + size % 2, batch)
+    return [slice(i, min(i + size, n_rows)) for i in range(0, n_rows, size)]
 
 
 @dataclass(frozen=True)
@@ -199,7 +206,7 @@ class Patcher:
             parts.append({})
             velocity = self.model.velocity(self.condition.select(rows))
             with hooked(velocity, self.model.blocks, read=read):
-                self._steps(velocity, self.x[rows, step], step, step + 1)
+                self.advance(velocity, self.x[rows, step], step, step + 1)
             self.ledger.count(velocity)
         return {
             branch: [torch.cat(pieces) for pieces in zip(*(p[branch] for p in parts), strict=True)]
@@ -229,7 +236,7 @@ class Patcher:
             }
             velocity = self.model.velocity(self.condition.select(rows))
             with resumed(velocity, self.model.blocks, given) as spared:
-                x = self._steps(
+                x = self.advance(
                     velocity,
                     self.x[rows, step],
                     step,
@@ -252,14 +259,14 @@ class Patcher:
         ends = []
         for rows in cuts(len(x), self.batch):
             velocity = self.model.velocity(self.condition.select(rows))
-            ends.append(self._steps(velocity, x[rows], start, self.n_steps).cpu())
+            ends.append(self.advance(velocity, x[rows], start, self.n_steps).cpu())
             self.ledger.count(velocity)
         return torch.cat(ends)
 
-    def _steps(self, velocity: WanVelocity, x: Tensor, start: int, stop: int, **options) -> Tensor:
-        return sample(
-            velocity, x.to(self.model.device), self.sigmas, start=start, stop=stop, **options
-        )
+    def advance(self, velocity: WanVelocity, x: Tensor, start: int, stop: int, **options) -> Tensor:
+        """x_start (B, C, F, h, w) to x_stop, on the model's device; options as in `sample`."""
+        x = x.to(self.model.device)
+        return sample(velocity, x, self.sigmas, start=start, stop=stop, **options)
 
     def count_naive(self, n_steps: int) -> None:
         """Adds to the ledger what running all runs for n_steps steps would cost."""

@@ -105,7 +105,7 @@ def _tex_row(cells: Sequence[str]) -> str:
     return " & ".join(escaped) + r" \\"
 
 
-def label_steps(axis: Axes, sigmas: Sequence[float]) -> None:
+def label_steps(axis: Axes, sigmas: Sequence[float]) -> Axes:
     """A second axis on top that names sigma at some of the steps 0 .. N of the x axis."""
     n_steps = len(sigmas) - 1
     marks = sorted({round(share * n_steps) for share in (0, 0.2, 0.4, 0.6, 0.8, 1)})
@@ -113,13 +113,32 @@ def label_steps(axis: Axes, sigmas: Sequence[float]) -> None:
     top.set_xticks(marks, [f"{sigmas[mark]:.2f}" for mark in marks])
     top.tick_params(labelsize=6, pad=1)
     axis.set_xticks(marks)
+    return top
 
 
-def band(axis: Axes, rows: pd.DataFrame, colour, label: str | None = None, **line) -> None:
-    """A mean over steps with its interval."""
-    rows = rows.sort_values("step")
-    axis.plot(rows["step"], rows["mean"], color=colour, label=label, lw=1.2, **line)
-    axis.fill_between(rows["step"], rows["low"], rows["high"], color=colour, alpha=0.2, lw=0)
+def band(
+    axis: Axes, rows: pd.DataFrame, colour, label: str | None = None, x: str = "step", **line
+) -> None:
+    """A mean over steps, or another column `x`, with its interval."""
+    rows = rows.sort_values(x)
+    axis.plot(rows[x], rows["mean"], color=colour, label=label, lw=1.2, **line)
+    axis.fill_between(rows[x], rows["low"], rows["high"], color=colour, alpha=0.2, lw=0)
+
+
+def margin_labels(axis: Axes, marks: Mapping[str, float], gap: float) -> None:
+    """Names values beside the right edge of an axis, at least `gap` (in data units) apart."""
+    place = -np.inf
+    for name, value in sorted(marks.items(), key=lambda mark: mark[1]):
+        place = max(value, place + gap)
+        axis.annotate(
+            name,
+            (1, value),
+            (1.06, place),
+            xycoords=("axes fraction", "data"),
+            fontsize=7,
+            va="center",
+            arrowprops={"arrowstyle": "-", "color": "0.6", "lw": 0.5, "shrinkA": 0, "shrinkB": 0},
+        )
 
 
 def load_examples(folder: Path, figure: str) -> list[dict[str, Any]]:
@@ -142,6 +161,13 @@ def film(axis: Axes, example: Mapping[str, Any], *, row_labels: bool = True, gap
     axis.set_yticks([(i + 0.5) * height for i in range(rows)], labels if row_labels else [])
     axis.tick_params(length=0, labelsize=6, pad=2)
     sns.despine(ax=axis, left=True, bottom=True)
+
+
+def beside(axis: Axes, texts: Sequence[str]) -> None:
+    """Texts to the right of the rows of a film, one a row."""
+    height, width = axis.get_images()[0].get_array().shape[:2]
+    for row, text in enumerate(texts):
+        axis.text(width + 4, (row + 0.5) * height / len(texts), text, fontsize=5.5, va="center")
 
 
 def _with_gaps(sheet: np.ndarray, rows: int, columns: int, gap: int) -> np.ndarray:

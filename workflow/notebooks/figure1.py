@@ -59,9 +59,8 @@ def call_outs(example: dict) -> dict[int, str]:
 panels = list(dict.fromkeys(example["panel"] for example in examples))
 seeds = max(sum(e["panel"] == panel for e in examples) for panel in panels)
 rows = len(examples[0]["steps"])
-figure, axes = plt.subplots(
-    len(panels), seeds, figsize=(plots.PAGE, 1.05 * plots.PAGE * len(panels) / 2), squeeze=False
-)
+height = len(panels) * (0.24 * plots.PAGE * rows / len(examples[0]["frames"]) + 0.55)
+figure, axes = plt.subplots(len(panels), seeds, figsize=(plots.PAGE, height), squeeze=False)
 for axis in axes.flat:
     axis.set_axis_off()
 for i, panel in enumerate(panels):
@@ -71,20 +70,9 @@ for i, panel in enumerate(panels):
         plots.film(axis, example, row_labels=j == 0)
         axis.set_title(f"{panel}, seed {example['seed']}")
         axis.set_xlabel("frame")
-        height = axis.get_images()[0].get_array().shape[0] / rows
-        width = axis.get_images()[0].get_array().shape[1]
-        for row, n in enumerate(example["n_candidates"]):
-            text = f"{n:.1f}"
-            axis.text(width + 4, (row + 0.3) * height, text, fontsize=6, va="center")
-        for row, text in call_outs(example).items():
-            axis.text(
-                width + 4,
-                (row + 0.72) * height,
-                text,
-                fontsize=5.5,
-                va="center",
-                color=plots.COLOURS["orange"],
-            )
+        below = {row: "\n" + text for row, text in call_outs(example).items()}
+        numbers = [f"{n:.1f}" for n in example["n_candidates"]]
+        plots.beside(axis, [n + below.get(row, "") for row, n in enumerate(numbers)])
 figure.tight_layout(w_pad=3)
 
 # %%

@@ -33,25 +33,32 @@ examples = plots.load_examples(tables / "examples", "figure2")
 # %%
 columns = 3
 rows = -(-len(examples) // columns)
-figure, axes = plt.subplots(rows, columns, figsize=(plots.PAGE, 1.25 * plots.PAGE), squeeze=False)
+steps, frames = len(examples[0]["steps"]), len(examples[0]["frames"])
+height = rows * (0.24 * plots.PAGE * steps / frames + 0.55)
+figure, axes = plt.subplots(rows, columns, figsize=(plots.PAGE, height), squeeze=False)
 for axis in axes.flat[len(examples) :]:
     axis.set_axis_off()
 for n, (axis, example) in enumerate(zip(axes.flat, examples, strict=False)):
     plots.film(axis, example, row_labels=n % columns == 0)
     axis.set_title(f"({example['panel']}) {plots.TITLES[example['task']]}")
     axis.set_xlabel("frame")
-    height = axis.get_images()[0].get_array().shape[0] / len(example["steps"])
-    width = axis.get_images()[0].get_array().shape[1]
-    for row, number in enumerate(example["n_candidates"]):
-        axis.text(width + 4, (row + 0.5) * height, f"{number:.1f}", fontsize=6, va="center")
+    plots.beside(axis, [f"{number:.1f}" for number in example["n_candidates"]])
 figure.tight_layout(w_pad=2.5)
 
 # %%
-facts = {e["panel"]: {"case": e["case"], "most_open": max(e["n_candidates"])} for e in examples}
+facts = {
+    e["panel"]: {name: e[name] for name in ("case", "openness", "median_openness")}
+    for e in examples
+}
+shown = ", ".join(
+    f"({e['panel']}) {e['openness']:.2f}, median {e['median_openness']:.2f}" for e in examples
+)
 caption = f"""Figure 2 ({model} model, its own results). Clean estimates along the denoising steps
 (rows, with sigma), five of 17 frames (columns). (a) to (d): candidate answers at different places;
 (e), (f): at the same place. Numbers on the right: effective number of candidates read from the key
-frames. Each panel is the median case by mean number of candidates among the cases of its puzzle
-that every seed solves, first seed. n = {len(examples)} single runs, so no interval. (a) has
-several right answers: a blend of those is what any mean-square denoiser shows."""
+frames. Each panel is the case at the 95th percentile of openness (mean effective number of
+candidates over steps and seeds) among the cases of its puzzle that every seed solves, first seed;
+so these are open cases, not typical ones: openness of the case shown and of the median case:
+{shown}. n = {len(examples)} single runs, so no interval. (a) has several right answers: a blend of
+those is what any mean-square denoiser shows."""
 plots.save_figure(figure, stem, caption, ["tables/examples/examples.json"], facts)

@@ -66,7 +66,8 @@ for method, row in overall.iterrows():
             line[f"{short} {family}"] = cell(chosen)
     lines.append(line)
 for row in published.itertuples():
-    lines.append({"method": f"{row.model} (published)", "model": row.source, "overall": f"{row.value:.3f}"})
+    name, value = f"{row.model} (published)", f"{row.value:.3f}"
+    lines.append({"method": name, "model": row.source, "overall": value})
 table = pd.DataFrame(lines).fillna("")
 
 # %% [markdown]
@@ -76,21 +77,23 @@ table = pd.DataFrame(lines).fillna("")
 # %%
 def verdict(method: str) -> str:
     row = overall.loc[method]
-    gain = f"{row['difference']:+.3f} ({row['difference_low']:+.3f} to {row['difference_high']:+.3f})"
-    if row["difference_low"] > 0:
+    low, high = row["difference_low"], row["difference_high"]
+    gain = f"{row['difference']:+.3f} ({low:+.3f} to {high:+.3f})"
+    if low > 0:
         return f"`{method}` is better than the single run by {gain}"
-    if row["difference_high"] < 0:
+    if high < 0:
         return f"`{method}` is worse than the single run by {gain}"
     return f"`{method}` is not distinguishable from the single run, {gain}"
 
 
 rivals = overall[(overall["nfe"] > 0) & ~overall.index.str.startswith(("single run", "oracle"))]
 best = rivals[~rivals.index.str.contains("ensemble|first latents")]["mean"].idxmax()
-note = f"""Table 1 ({model} model, its own results; rows marked published are the paper's, on another
-model and another benchmark). Mean score in [0, 1] of the final video, 95 % bootstrap intervals over
-cases within task, n = {int(overall['n'].iloc[0])} cases; against the single run: paired difference
-and sign-flip test. NFE: transformer passes for one case, all runs counted. {verdict('ensemble')};
-{verdict('ensemble, all go on, vote')}. Best among the ways to choose from plain runs, at
-{overall.loc[best, 'nfe']:.0f} NFE: {verdict(best)}. Smallest difference of the ensemble that this number of cases
-finds with probability 0.8: {overall.loc['ensemble', 'detectable']:.3f}."""
+n = int(overall["n"].iloc[0])
+note = f"""Table 1 ({model} model, its own results; rows marked published are the paper's, on
+another model and another benchmark). Mean score in [0, 1] of the final video, 95 % bootstrap
+intervals over cases within task, n = {n} cases; against the single run: paired difference and
+sign-flip test. NFE: transformer passes for one case, all runs counted. {verdict("ensemble")};
+{verdict("ensemble, all go on, vote")}. Best among the ways to choose from plain runs, at
+{overall.loc[best, "nfe"]:.0f} NFE: {verdict(best)}. Smallest difference of the ensemble that this
+number of cases finds with probability 0.8: {overall.loc["ensemble", "detectable"]:.3f}."""
 plots.save_table(table, stem, note, ["tables/compare.csv", "tables/published.csv"])

@@ -19,6 +19,8 @@ TABLE_INPUTS = {
 NOTEBOOK_INPUTS = FIGURE_INPUTS | TABLE_INPUTS
 PUBLISHED = [
     "readouts.parquet",
+    "token_channels_runs.parquet",
+    *(f"layer_{analysis}_runs.parquet" for analysis in ("swap", "patching", "ablation")),
     *sorted({name for names in NOTEBOOK_INPUTS.values() for name in names}),
 ]
 RUN_NOTEBOOK = (

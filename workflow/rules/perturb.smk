@@ -57,7 +57,9 @@ rule noise:
             RESULTS / "perturbation/{model}/{shard}.flow.parquet", model=MAIN_MODEL, shard=SHARDS
         ),
     output:
-        expand(RESULTS / "tables/{name}.csv", name=["noise", "cka", "sensitivity", "noise_verdicts"]),
+        expand(
+            RESULTS / "tables/{name}.csv", name=["noise", "cka", "sensitivity", "noise_verdicts"]
+        ),
     log:
         f"logs/{STUDY['study']}/noise.log",
     params:

@@ -2,8 +2,8 @@
 
 For each block and each third of the steps (early, middle, late), on all tasks: `skip` passes the
 block's input on; `mean` replaces what the block adds by the mean over cases of what it adds at
-that step and token (over the reference cases: all tasks together). Runs fork at the band's first
-step from the clean run.
+that step and token (over the reference cases: all tasks together), in all passes of guidance. Runs
+fork at the band's first step from the clean run.
 """
 
 from __future__ import annotations

@@ -37,27 +37,32 @@ class Panel:
 PANELS = (
     Panel("figure1", "typical", "maze", 0.5, 3),
     Panel("figure1", "open", "maze", 0.95, 3),
-    Panel("figure2", "a", "grid", 0.5, 1),
-    Panel("figure2", "b", "tictactoe", 0.5, 1),
-    Panel("figure2", "c", "shelf", 0.5, 1),
-    Panel("figure2", "d", "odd", 0.5, 1),
-    Panel("figure2", "e", "size", 0.5, 1),
-    Panel("figure2", "f", "rotation", 0.5, 1),
+    Panel("figure2", "a", "grid", 0.95, 1),
+    Panel("figure2", "b", "tictactoe", 0.95, 1),
+    Panel("figure2", "c", "shelf", 0.95, 1),
+    Panel("figure2", "d", "odd", 0.95, 1),
+    Panel("figure2", "e", "size", 0.95, 1),
+    Panel("figure2", "f", "rotation", 0.95, 1),
 )
 
 
-def pick_case(readouts: pd.DataFrame, task: str, quantile: float) -> str:
-    """The case of `task` at `quantile` of openness; ties go to the first name.
+def openness(readouts: pd.DataFrame, task: str) -> pd.Series:
+    """Openness of the cases of `task` that may be shown, by case, from least to most.
 
-    readouts: the rows of one model, as `read_trajectory` gives them.
+    readouts: the rows of one model, as `read_trajectory` gives them. Ties are in order of name.
     """
     rows = readouts[readouts["task"] == task]
     last = rows["step"].max()
     final = rows[rows["step"] == last].groupby("case")["correct"].all()
     solved = final.index[final] if final.any() else final.index
     looks = rows[(rows["step"] < last) & rows["case"].isin(solved)]
-    openness = looks.groupby("case")["n_candidates"].mean().reset_index()
-    ranked = openness.sort_values(["n_candidates", "case"])["case"].tolist()
+    means = looks.groupby("case", sort=True)["n_candidates"].mean()
+    return means.sort_values(kind="stable")
+
+
+def pick_case(readouts: pd.DataFrame, task: str, quantile: float) -> str:
+    """The case of `task` at `quantile` of openness."""
+    ranked = openness(readouts, task).index
     return ranked[round(quantile * (len(ranked) - 1))]
 
 
@@ -77,8 +82,9 @@ def write_examples(
 ) -> None:
     """Writes one lossless film sheet (PNG, rows = steps, columns = frames) a run, and an index.
 
-    examples.json: a list of panel, case, seed, file, steps, sigmas, frames, and the readings of
-    the shown steps (n_candidates, correct). Raises UserError if a picked case has no trajectory.
+    examples.json: a list of panel, case, its openness, that of the median case, seed, file, steps,
+    sigmas, frames, and the readings of the shown steps (n_candidates, correct).
+    Raises UserError if a picked case has no trajectory.
     """
     folder.mkdir(parents=True, exist_ok=True)
     shards = sorted(trajectories.glob("*.safetensors"))
@@ -89,6 +95,7 @@ def write_examples(
         if panel.task not in set(readouts["task"]):
             continue
         case = pick_case(readouts, panel.task, panel.quantile)
+        ranked = openness(readouts, panel.task)
         seeds = sorted(readouts.loc[readouts["case"] == case, "seed"].unique())[: panel.seeds]
         trajectory = _with_case(shards, case)
         steps = shown_steps(trajectory.n_steps)
@@ -108,6 +115,8 @@ def write_examples(
                 {
                     **vars(panel),
                     "case": case,
+                    "openness": ranked[case],
+                    "median_openness": ranked.median(),
                     "seed": seed,
                     "file": file,
                     "steps": steps,

@@ -64,9 +64,11 @@ def run_analysis(
         "n_frames": config["video"]["frames"],
         "batch": config["execution"]["batch"],
     }
+    branches = {"branches": tuple(fields["branches"])}
     full, short = config["sampler"]["steps"], fields["steps"]
     if analysis == "energy":
-        return measure_energy(model, cases, seeds, steps=full, top=fields["massive"], **options)
+        top = fields["massive"]
+        return measure_energy(model, cases, seeds, steps=full, top=top, **options, **branches)
     if analysis == "swap":
         table, ledger = swap_identify(
             model,
@@ -76,10 +78,12 @@ def run_analysis(
             every_steps=short,
             stride=fields["stride"],
             **options,
+            **branches,
         )
     elif analysis == "patching":
+        noise_at = fields["noise_at"]
         table, ledger = patch_mazes(
-            model, cases, seeds, steps=short, noise_at=fields["noise_at"], **options
+            model, cases, seeds, steps=short, noise_at=noise_at, **options, **branches
         )
     else:
         table, ledger = ablate(model, cases, everyone, seeds, steps=short, **options)

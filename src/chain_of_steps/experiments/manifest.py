@@ -19,7 +19,7 @@ DECIDES = (
 
 def config_digest(config: dict[str, Any]) -> str:
     """SHA-256 (hex) of the fields of a checked configuration that decide a study's numbers."""
-    return digest_json({name: config[name] for name in DECIDES})
+    return digest_json({k: v for k, v in config.items() if k not in ABOUT_WEIGHTS})
 
 
 def model_digests(config: dict[str, Any]) -> dict[str, str]:

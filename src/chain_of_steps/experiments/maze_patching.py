@@ -52,11 +52,12 @@ def patch_mazes(
     noise_at: float,
     shift: float,
     n_frames: int,
-    batch: int,
+    **options,
 ) -> tuple[pd.DataFrame, Ledger]:
     """One row for each (run, direction, part, step, layer, look), from the noise on.
 
-    noise_at: where the noise comes, as a share of the steps. Columns: run columns, steps,
+    noise_at: where the noise comes, as a share of the steps. options: those of `Patcher.sampled`
+    (batch, branches). Columns: run columns, steps,
     direction, part, step, sigma, layer, look (estimate, final), score, clean_score,
     perturbed_score, effect.
     """
@@ -74,7 +75,7 @@ def patch_mazes(
         condition_runs(model, runs, cases, n_frames).repeat(2),
         noise.repeat_interleave(2, dim=0),
         flow_sigmas(steps, shift),
-        batch=2 * (batch // 2),
+        **options,
         edits=[edit for own in edits for edit in (None, own)],
     )
     rows = torch.arange(2 * n)

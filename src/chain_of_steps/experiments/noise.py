@@ -21,12 +21,18 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from chain_of_steps.experiments.intervals import mean_or_rate_ci
 from chain_of_steps.experiments.propagation import ESTIMATE
 from chain_of_steps.stats import group_mean_ci, paired_difference
 
 PAPER_PEAK = (0.4, 0.6)  # published, share of the run; a reference, no result of ours
 RUN = ["model", "task", "case", "seed"]
-MEASURES = ("dissimilarity", "relative_l2", "answer_changed")
+MEASURES = {
+    "dissimilarity": "1 − CKA",
+    "relative_l2": "relative L2",
+    "answer_changed": "changed answers",
+}
+RATES = ("correct", "answer_changed")
 AS_IN_PAPER = "as in the paper"
 
 
@@ -43,7 +49,8 @@ class Resampling:
         tables = []
         for value in values:
             present = rows.dropna(subset=[value]).astype({value: float})
-            tables.append(group_mean_ci(present, by, value, **options).assign(quantity=value))
+            interval = mean_or_rate_ci if value in RATES else group_mean_ci
+            tables.append(interval(present, by, value, **options).assign(quantity=value))
         return pd.concat(tables, ignore_index=True)[[*by, "quantity", "n", "mean", "low", "high"]]
 
 
@@ -174,13 +181,14 @@ def verdict_table(
             {
                 "model": peak.model,
                 "claim": "peak_in_the_middle",
-                "control": f"mode {peak.mode}, {peak.quantity}",
+                "control": f"mode {peak.mode}, {MEASURES[peak.quantity]}",
                 **{"n": peak.n, "mean": peak.step, "low": peak.low, "high": peak.high},
                 "verdict": "holds" if inside else "reversed" if outside else "undecided",
             }
         )
     columns = ["model", "claim", "control", "n", "mean", "low", "high", "p", "verdict"]
-    return pd.DataFrame(tables, columns=columns)
+    table = pd.DataFrame(tables, columns=columns)
+    return table[table["n"] > 0].reset_index(drop=True)  # what was not run is not judged
 
 
 def _comparisons(
@@ -190,19 +198,18 @@ def _comparisons(
     sweep, controls = rows[rows["part"] == "sweep"], rows[rows["part"] == "controls"]
     main = sweep.loc[sweep["kind"] == "step", "mode"].iloc[0]
     steps, frames = (sweep[sweep["kind"] == kind] for kind in ("step", "frame"))
-    yield "step_worse_than_frame", AS_IN_PAPER, steps, frames
+    claim = "step_worse_than_frame"
+    yield claim, AS_IN_PAPER, steps, frames
+    yield claim, "only frames that are read", steps, frames[frames["frame_is_read"].astype(bool)]
     if not len(controls):
         return
 
     def of(kind: str, mode: str) -> pd.DataFrame:
         return controls[(controls["kind"] == kind) & (controls["mode"] == mode)]
 
-    last_clean = of("frame_last_clean", main)
-    few = frames[frames["index"].isin(last_clean["index"])]
-    few = few[few["case"].isin(controls["case"])]
-    claim = "step_worse_than_frame"
-    yield claim, f"{AS_IN_PAPER}, cases and frames of the controls", steps, few
-    yield claim, "last step left clean", steps, last_clean
+    few = frames[frames["case"].isin(controls["case"])]
+    yield claim, f"{AS_IN_PAPER}, cases of the controls", steps, few
+    yield claim, "last step left clean", steps, of("frame_last_clean", main)
     yield claim, "equal count, random tokens", steps, of("tokens_step", main)
     for mode in dict.fromkeys(rows["mode"].dropna()):
         if len(of("frame_energy", mode)):
@@ -273,17 +280,17 @@ def sensitivity_sentences(
     """Where the sensitivity of one mode peaks, and whether early injections outlast late ones."""
     sigmas = sensitivity.groupby("step")["sigma"].first()
     texts = []
-    for measure, name in (("dissimilarity", "1 − CKA"), ("answer_changed", "changed answers")):
+    for measure in (MEASURES["dissimilarity"], MEASURES["answer_changed"]):
         peak = _claim(verdicts, model, "peak_in_the_middle", f"mode {mode}, {measure}")
         if peak is None:
             continue
         place = {"holds": "inside", "reversed": "outside", "undecided": "not clearly inside"}
-        low, high = (share * n_steps for share in PAPER_PEAK)
+        last = ", the last one disturbed" if peak.mean == sigmas.index.max() else ""
+        band = " to ".join(f"{share:.0%}" for share in PAPER_PEAK)
         texts.append(
-            f"Sensitivity by {name} peaks at step {peak.mean:.0f} of {n_steps}"
+            f"Sensitivity by {measure} peaks at step {peak.mean:.0f} of {n_steps}{last}"
             f" (σ {sigmas[int(peak.mean)]:.2f}; interval of the peak {peak.low:.0f} to"
-            f" {peak.high:.0f}), {place[peak.verdict]} the published band, {low:.0f} to"
-            f" {high:.0f} here."
+            f" {peak.high:.0f}), {place[peak.verdict]} the published band ({band} of the run)."
         )
     late = _claim(verdicts, model, "early_worse_than_late", f"mode {mode}")
     if late is not None:

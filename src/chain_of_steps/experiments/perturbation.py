@@ -56,7 +56,7 @@ from chain_of_steps.trajectory import Trajectory
 CONDITION = (
     *("part", "kind", "mode", "strength", "index", "sigma", "noise_seed"),
     *("injected_l2", "injected_l2_sigma", "nfe", "score", "correct", "answer"),
-    *("clean_score", "clean_correct", "answer_same_as_clean"),
+    *("clean_score", "clean_correct", "answer_same_as_clean", "frame_is_read"),
 )
 COMPARISON = (
     *("part", "kind", "mode", "injected", "site", "step", "sigma"),
@@ -98,8 +98,6 @@ def plan(settings: Mapping[str, Any], n_steps: int, grid: Sequence[int]) -> Plan
     steps, frames = settings["steps"], settings["frames"]
     steps = range(0, n_steps, settings["steps_every"]) if steps is None else steps
     frames = range(grid[0]) if frames is None else frames
-    # Counted back from the last frame: frame 0 is given, so it tells least.
-    some_frames = sorted(list(frames)[:: -settings["control_frames_every"]])
     main, *others = (
         {"mode": mode, "strength": settings["add_strength"] if mode == "add" else 1.0}
         for mode in settings["modes"]
@@ -108,18 +106,18 @@ def plan(settings: Mapping[str, Any], n_steps: int, grid: Sequence[int]) -> Plan
     def at_steps(noise: Mapping[str, Any]) -> Iterator[Perturbation]:
         return (Perturbation("step", k, NoiseAtStep(step=k, **noise)) for k in steps)
 
-    def at_frames(kind: str, frames: Sequence[int], **noise: Any) -> Iterator[Perturbation]:
+    def at_frames(kind: str, **noise: Any) -> Iterator[Perturbation]:
         return (Perturbation(kind, f, NoiseAtFrame(frame=f, **noise)) for f in frames)
 
-    sweep = [*at_steps(main), *at_frames("frame", frames, **main)]
-    controls = [*at_frames("frame_last_clean", some_frames, **main, last_step_clean=True)]
+    sweep = [*at_steps(main), *at_frames("frame", **main)]
+    controls = [*at_frames("frame_last_clean", **main, last_step_clean=True)]
     controls += token_controls(n_steps, grid, main)
     for noise in others:
-        controls += [*at_steps(noise), *at_frames("frame", some_frames, **noise)]
+        controls += [*at_steps(noise), *at_frames("frame", **noise)]
     if grid[0] < n_steps:
         for mode in (m for m in settings["modes"] if m in ("replace", "renoise")):
             noise = {"mode": mode, "strength": mixing_strength(grid[0] / n_steps)}
-            controls += at_frames("frame_energy", some_frames, **noise)
+            controls += at_frames("frame_energy", **noise)
     for perturbation in (*sweep, *controls):
         try:
             perturbation.noise.validate(n_steps, grid[0])
@@ -272,8 +270,9 @@ def perturb_shard(
     Returns two tables and the NFE. One row a run and condition (CONDITION): part is sweep or
     controls, each with its own clean runs; sigma is that of kind step; injected_l2 is the root of
     the summed squares of all changes, injected_l2_sigma the same with each change divided by
-    its sigma; no answer twice counts as the same answer. One row a comparison (COMPARISON) of
-    step `step`: kind is step, with the step injected at, or one of the floors.
+    its sigma; no answer twice counts as the same answer; frame_is_read says of frame noise
+    whether the reader looks at that latent frame. One row a comparison (COMPARISON) of step
+    `step`: kind is step, with the step injected at, or one of the floors.
     """
     blocks = min(map(len, model.blocks))
     if any(layer >= blocks for layer in layers):
@@ -320,17 +319,20 @@ def _with_readings(
     """The rows of a batch's conditions with what the readers see in `ends` (conditions, B, ...)."""
     puzzles = {case.name: case.puzzle for case in cases}
     names = conditions[0]["case"]
-    readings = [
-        read_latents(model, Reader(puzzles[name]), ends[:, row]) for row, name in enumerate(names)
-    ]
+    readers = [Reader(puzzles[name]) for name in names]
+    readings = [read_latents(model, reader, ends[:, i]) for i, reader in enumerate(readers)]
+    span = model.pipe.vae.config.scale_factor_temporal  # pixel frames of a latent frame, but one
+    read = [{-(-frame // span) for frame in reader.key_frames} for reader in readers]
     columns = {}
     for field in ("score", "correct", "answer"):
         found = np.stack([getattr(reading, field) for reading in readings], axis=1)
         columns[field] = found.ravel()
         columns[f"clean_{field}"] = np.tile(found[0], len(conditions))
+    columns["answer_same_as_clean"] = columns["answer"] == columns.pop("clean_answer")
     table = _joined(conditions).assign(**columns)
-    same = table["answer"] == table.pop("clean_answer")
-    return table.assign(answer_same_as_clean=same).astype({"index": "Int64", "noise_seed": "Int64"})
+    looks = zip(table["kind"], table["index"], read * len(conditions), strict=True)
+    table["frame_is_read"] = [kind.startswith("frame") and i in seen for kind, i, seen in looks]
+    return table.astype({"index": "Int64", "noise_seed": "Int64"})
 
 
 def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:

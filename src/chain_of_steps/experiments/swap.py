@@ -27,9 +27,10 @@ from chain_of_steps.models.wan import WanModel
 from chain_of_steps.patching import PARTS, Ledger, Patcher, cuts, mixed
 from chain_of_steps.probes import Site, hooked
 from chain_of_steps.progress import progress
-from chain_of_steps.sampling import flow_sigmas, sample
+from chain_of_steps.sampling import flow_sigmas
 from chain_of_steps.tasks.identify import twin
 from chain_of_steps.tasks.reader import Reader, first_frame
+from chain_of_steps.video import to_uint8
 
 TWIN, UNRELATED = "twin", "unrelated"
 OUTCOMES = ("kept", "flipped", "follows", "moved")
@@ -57,17 +58,16 @@ class Pairs:
         steps: int,
         shift: float,
         n_frames: int,
-        batch: int,
+        **options,
     ) -> Pairs:
+        """`options` are those of `Patcher.sampled`: batch, branches."""
         sides = [(case, p) for case in cases for p in (case.puzzle, twin(case.puzzle))]
-        pictures = [
-            Image.fromarray((first_frame(p) * 255).round().astype("uint8")) for _, p in sides
-        ]
+        pictures = [Image.fromarray(to_uint8(first_frame(p))) for _, p in sides]
         condition = model.condition(pictures, [p.prompt for _, p in sides], n_frames)
         width, height = pictures[0].size
         noise = model.noise_batch(list(seeds) * len(sides), n_frames, height, width)
         patcher = Patcher.sampled(
-            model, condition.repeat(len(seeds)), noise, flow_sigmas(steps, shift), batch=batch
+            model, condition.repeat(len(seeds)), noise, flow_sigmas(steps, shift), **options
         )
         table = pd.DataFrame(
             {
@@ -85,7 +85,7 @@ class Pairs:
         return cls(table, readers, patcher, len(seeds))
 
     def donors(self, kind: str) -> Tensor:
-        """The run that each run receives from: its twin, or unrelated: the next case's, int (R,)."""
+        """int (R,): the run that each one receives from, its twin or the next case's."""
         rows = torch.arange(len(self.table))
         if kind == UNRELATED:
             return (rows + 2 * self.seeds) % len(rows)
@@ -113,8 +113,8 @@ class Pairs:
             else:
                 reading = read_latents(self.patcher.model, self.readers[donor], looks[:, row])
                 outcomes["follows"][:, row] = reading.correct
-            way = (own[donor] - own[row]).flatten()
-            gone = (looks[:, row] - own[row]).flatten(1)
+            way = (own[donor] - own[row]).double().flatten()
+            gone = (looks[:, row] - own[row]).double().flatten(1)
             outcomes["moved"][:, row] = (gone @ way / way.dot(way)).numpy()
         usable = eligible & eligible[self.donors(TWIN)] & eligible[donors]
         return [
@@ -209,7 +209,7 @@ def _step_with(
 
         velocity = patcher.model.velocity(patcher.condition.select(rows))
         with hooked(velocity, patcher.model.blocks, write=write):
-            nexts.append(sample(velocity, x[rows], patcher.sigmas, start=step, stop=step + 1).cpu())
+            nexts.append(patcher.advance(velocity, x[rows], step, step + 1).cpu())
         patcher.ledger.count(velocity, naive=True)
     return torch.cat(nexts)
 
@@ -229,12 +229,12 @@ def swap_identify(
     steps: int,
     every_steps: int,
     stride: int,
-    shift: float,
-    n_frames: int,
-    batch: int,
+    **options,
 ) -> tuple[pd.DataFrame, Ledger]:
-    """Both kinds of swap; the one at every step uses a sampler of `every_steps` steps."""
-    options = {"shift": shift, "n_frames": n_frames, "batch": batch}
+    """Both kinds of swap; the one at every step uses a sampler of `every_steps` steps.
+
+    `options` are those of `Pairs.sampled`.
+    """
     at_step = Pairs.sampled(model, cases, seeds, steps=steps, **options)
     every = Pairs.sampled(model, cases, seeds, steps=every_steps, **options)
     table = pd.concat([swap_at_step(at_step, stride), swap_at_every_step(every)], ignore_index=True)

@@ -1,0 +1,114 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Supplement S8. Where does the energy go to the objects?
+# Token energy inside against outside the tiles of each kind, layer by layer.
+
+# %% tags=["parameters"]
+tables: str = "figures/tables"
+stem: str = "figures/s8_energy"
+model: str = "pocket"
+
+# %%
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+
+from chain_of_steps import plots
+from chain_of_steps.artifacts import read_table
+
+plots.style()
+tables, stem = Path(tables), Path(stem)
+energy = read_table(tables / "token_energy.csv")
+energy = energy[energy["model"] == model]
+regions = {
+    "background": "0.5",
+    "objects": plots.COLOURS["blue"],
+    "named": plots.COLOURS["orange"],
+    "path": plots.COLOURS["green"],
+}
+names = {
+    "background": "background",
+    "objects": "objects",
+    "named": "named in the prompt",
+    "path": "path (where the answer is drawn)",
+}
+quantities = {
+    "contrast_energy": "energy, all channels",
+    "contrast_energy_rest": "energy, without massive",
+    "contrast_variance": "channel variance",
+}
+spans = {"first": "step 0", "all": "all steps"}
+n_layers = int(energy["layer"].max()) + 1
+
+# %%
+figure, axes = plt.subplots(
+    2, 4, figsize=(plots.PAGE, 4.0), sharex=True, layout="constrained", squeeze=False
+)
+for i, (span, when) in enumerate(spans.items()):
+    here = energy[energy["steps"] == span]
+    for axis, (quantity, title) in zip(axes[i], quantities.items(), strict=False):
+        for region, colour in regions.items():
+            rows = here[(here["quantity"] == quantity) & (here["region"] == region)]
+            plots.band(axis, rows, colour, names[region], x="layer", marker=".", ms=3)
+        axis.axhline(0, color="0.7", lw=0.6)
+        axis.set_title(title if i == 0 else "")
+    axes[i][0].set_ylabel(f"{when}\nlog2(inside / outside)")
+    share = here[here["quantity"] == "massive"]
+    plots.band(axes[i][3], share, "black", x="layer", marker=".", ms=3)
+    axes[i][3].set_ylim(0, 1)
+    axes[i][3].set_title("massive channels' share" if i == 0 else "")
+for axis in axes[-1]:
+    axis.set_xlabel("layer")
+    axis.set_xticks(range(0, n_layers, max(1, n_layers // 8)))
+handles, labels = axes[0][0].get_legend_handles_labels()
+figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+
+# %% [markdown]
+# Attention to the target begins at the first layer from which on the interval of its contrast
+# stays above 0.
+
+
+# %%
+def begins(region: str, quantity: str, span: str) -> int | None:
+    rows = energy[(energy["region"] == region) & (energy["quantity"] == quantity)]
+    rows = rows[rows["steps"] == span].sort_values("layer")
+    above = (rows["low"] > 0).to_numpy()
+    return next((int(k) for k in rows["layer"] if above[int(k) :].all()), None)
+
+
+facts = {
+    f"{region}/{quantity}/{span}": {"begins_at_layer": begins(region, quantity, span)}
+    for region in regions
+    for quantity in quantities
+    for span in spans
+}
+
+
+def told(region: str) -> str:
+    layer = begins(region, "contrast_energy_rest", "first")
+    return f"layer {layer}" if layer is not None else "no layer"
+
+
+contrasts = energy[energy["quantity"].str.startswith("contrast")]
+counts = contrasts.groupby("region")["n"].max()
+shares = energy[(energy["quantity"] == "massive") & (energy["steps"] == "first")]["mean"]
+caption = f"""Supplement S8 ({model} model, its own results). Token energy after each block
+(conditional pass), inside against outside the tiles of each kind in the puzzle's own scenes, as
+log2 of the ratio of means: 0 alike, 1 twice as much inside. Columns: all channels; without the
+massive channels, which at step 0 hold {shares.min():.0%} to {shares.max():.0%} of the squared
+energy (fourth column); variance over channels. Without them, the contrast stays above 0 (95 %
+interval) from {told("objects")} on for objects, {told("named")} for those named in the prompt,
+{told("path")} for the path, at step 0. n = {", ".join(f"{n} ({r})" for r, n in counts.items())}
+cases of all tasks that have such tiles; bands are 95 % bootstrap intervals clustered by case."""
+plots.save_figure(figure, stem, caption, ["tables/token_energy.csv"], facts)
