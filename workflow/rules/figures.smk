@@ -1,28 +1,47 @@
 # Figures are drawn from the tables in figures/tables, which come with the repository.
 # A study fills them (rule publish); with `--config shipped=true` they are taken as they are.
 
-FIGURE_INPUTS = {
-    "figure1": ["examples"],
-    "figure2": ["examples"],
-    "figure3": ["noise.csv", "cka.csv", "sensitivity.csv", "noise_verdicts.csv"],
-    "figure6": ["token_maps_runs.parquet", "layer_swap.csv"],
-    "s1_timeline": ["timeline.csv"],
-    "s2_noise": ["noise.csv", "cka.csv", "sensitivity.csv", "noise_verdicts.csv"],
-    "s5_compute": ["compare.csv"],
-    "s6_causal_map": ["layer_swap.csv", "layer_patching.csv"],
-    "s7_ablation": ["layer_ablation.csv"],
-    "s8_energy": ["token_energy.csv"],
+NOISE_TABLES = ["noise.csv", "cka.csv", "sensitivity.csv", "noise_verdicts.csv"]
+# experiment -> figure or table -> what its notebook reads
+FIGURE_GROUPS = {
+    "decision": {
+        "figure1": ["examples"],
+        "figure2": ["examples"],
+        "s1_timeline": ["timeline.csv"],
+    },
+    "noise": {"figure3": NOISE_TABLES, "s2_noise": NOISE_TABLES},
+    "layers": {
+        "figure6": ["token_maps_runs.parquet", "layer_swap.csv"],
+        "s6_causal_map": ["layer_swap.csv", "layer_patching.csv"],
+        "s7_ablation": ["layer_ablation.csv"],
+        "s8_energy": ["token_energy.csv"],
+    },
+    "ensemble": {"s5_compute": ["compare.csv"]},
 }
-TABLE_INPUTS = {
-    "table1_ensemble": ["compare.csv", "published.csv"],
+TABLE_GROUPS = {"ensemble": {"table1_ensemble": ["compare.csv", "published.csv"]}}
+# tables that no figure reads, but that belong to an experiment
+KEPT = {
+    "decision": ["readouts.parquet"],
+    "layers": [
+        "token_channels_runs.parquet",
+        *(f"layer_{analysis}_runs.parquet" for analysis in ("swap", "patching", "ablation")),
+    ],
 }
+
+
+def chosen(groups: dict) -> dict:
+    """The entries of the experiments that the configuration asks for."""
+    picked = [groups.get(name, {}) for name in STUDY["experiments"]]
+    return {name: inputs for group in picked for name, inputs in group.items()}
+
+
+FIGURE_INPUTS = chosen(FIGURE_GROUPS)
+TABLE_INPUTS = chosen(TABLE_GROUPS)
 NOTEBOOK_INPUTS = FIGURE_INPUTS | TABLE_INPUTS
-PUBLISHED = [
-    "readouts.parquet",
-    "token_channels_runs.parquet",
-    *(f"layer_{analysis}_runs.parquet" for analysis in ("swap", "patching", "ablation")),
-    *sorted({name for names in NOTEBOOK_INPUTS.values() for name in names}),
-]
+PUBLISHED = sorted(
+    {name for experiment in STUDY["experiments"] for name in KEPT.get(experiment, [])}
+    | {name for names in NOTEBOOK_INPUTS.values() for name in names}
+)
 RUN_NOTEBOOK = (
     "jupytext --quiet --to ipynb -o - {input.notebook}"
     " | papermill - {log.notebook} -k python3 --no-progress-bar --log-level ERROR"
@@ -78,7 +97,7 @@ rule figure:
     log:
         notebook=RESULTS / "notebooks/{figure}.ipynb",
     wildcard_constraints:
-        figure="|".join(FIGURE_INPUTS),
+        figure="|".join(["-", *FIGURE_INPUTS]),
     params:
         code=package_fingerprint("plots"),
         tables=TABLES,
@@ -100,7 +119,7 @@ rule table:
     log:
         notebook=RESULTS / "notebooks/{table}.ipynb",
     wildcard_constraints:
-        table="|".join(TABLE_INPUTS),
+        table="|".join(["-", *TABLE_INPUTS]),
     params:
         code=package_fingerprint("plots"),
         tables=TABLES,

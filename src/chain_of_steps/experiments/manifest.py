@@ -10,11 +10,8 @@ from chain_of_steps.artifacts import digest_file, digest_json, package_versions,
 from chain_of_steps.errors import UserError
 from chain_of_steps.models.wan import directory_digest
 
-# what decides the numbers; training and the card describe how the weights came about instead
-DECIDES = (
-    *("study", "models", "sampler", "video", "cases", "seeds", "execution", "statistics"),
-    "perturbation",
-)
+# fields that say how the weights came about and were measured, not what a study does with them
+ABOUT_WEIGHTS = ("train", "card")
 
 
 def config_digest(config: dict[str, Any]) -> str:
