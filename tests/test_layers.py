@@ -293,7 +293,7 @@ def test_swap_tables_have_every_site_and_the_estimate_of_a_full_swap_is_the_twin
     sites = table.groupby(["look", "donor", "part", "step"])["layer"].unique().map(sorted)
     assert {tuple(found) for found in sites} == {(0, 1, 2)}
     expected = {("estimate", "twin", p, k) for p in PARTS for k in (0, 2)}
-    expected |= {("final", "twin", p, 0) for p in PARTS} | {("final", "twin", "all", 2)}
+    expected |= {("final", "twin", "all", k) for k in (0, 2)}
     expected |= {(look, "unrelated", "all", 0) for look in ("estimate", "final")}
     assert set(sites.index) == expected
     assert (table.groupby(["look", "donor", "part", "step", "layer"]).size() == 8).all()
@@ -456,20 +456,26 @@ def test_maps_and_channels_are_those_of_the_states(measured):
 
 def test_contrast_is_the_log_ratio_of_means_over_tokens_of_frames_with_the_region():
     rows = [
-        # frame 0 has the region on 1 of 4 tokens, frame 1 nowhere, frame 2 everywhere
         {"frame": 0, "region": "all", "tokens": 4, "energy": 3.0},
         {"frame": 0, "region": "named", "tokens": 1, "energy": 6.0},
-        {"frame": 1, "region": "all", "tokens": 4, "energy": 50.0},
-        {"frame": 2, "region": "all", "tokens": 4, "energy": 70.0},
-        {"frame": 2, "region": "named", "tokens": 4, "energy": 70.0},
+        # of the later frames, 1 and 2 have the region in part, 3 nowhere, 4 everywhere
+        {"frame": 1, "region": "all", "tokens": 4, "energy": 2.0},
+        {"frame": 1, "region": "named", "tokens": 1, "energy": 4.0},
+        {"frame": 2, "region": "all", "tokens": 4, "energy": 2.5},
+        {"frame": 2, "region": "named", "tokens": 2, "energy": 1.0},
+        {"frame": 3, "region": "all", "tokens": 4, "energy": 50.0},
+        {"frame": 4, "region": "all", "tokens": 4, "energy": 70.0},
+        {"frame": 4, "region": "named", "tokens": 4, "energy": 70.0},
     ]
     table = pd.DataFrame(rows).assign(
         model="m", case="c", task="t", split="s", seed=0, branch="cond", step=0, sigma=1.0, layer=0
     )
     table["energy_rest"] = table["variance"] = table["energy"]
-    found = energy.contrasts(table)
-    assert len(found) == 3
-    assert np.allclose(found["contrast"], np.log2(6 / 2))
+    found = energy.contrasts(table).groupby("frames")["contrast"].agg(["count", "mean", "std"])
+    inside, outside = (4 + 2) / 3, (8 - 4 + 10 - 2) / (3 + 2)
+    expected = {"picture": np.log2(6 / 2), "video": np.log2(inside / outside)}
+    assert found["mean"].to_dict() == pytest.approx(expected)
+    assert (found["count"] == 3).all() and np.allclose(found["std"], 0)
 
 
 def test_the_branch_that_is_not_asked_for_is_not_read():

@@ -105,6 +105,8 @@ for axis, (title, (span, look)) in zip(axes, panels.items(), strict=True):
     here = flips[(flips["span"] == span) & (flips["look"] == look)]
     for n, (label, (donor, part, colour, dashes)) in enumerate(lines.items()):
         rows = here[(here["donor"] == donor) & (here["part"] == part)].sort_values("layer")
+        if rows.empty:
+            continue
         bars = [rows["mean"] - rows["low"], rows["high"] - rows["mean"]]
         beside = rows["layer"] + 0.13 * (n - (len(lines) - 1) / 2)  # or equal rates would hide
         style = {"color": colour, "linestyle": dashes, "lw": 0.9, "elinewidth": 0.7}
@@ -137,11 +139,11 @@ below, the same without the channels of largest mean square. All cells share one
 scale. (b) Identify task: share of runs whose answer flips to that of the twin run, which has the
 other set of objects and the same prompt and noise, when hidden states after one block are replaced
 by the twin's. Left: at step 0 of {int(one["steps"].max())}, read in the clean estimate of that
-step; middle: the same runs at the end; right: at every step of {int(every["steps"].max())}. All
-tokens at one step is the same at every layer, because between runs of one prompt a later block is
+step; middle: in the final video of such runs; right: at every step of
+{int(every["steps"].max())}. All tokens at one step is the same at every layer, because between runs of one prompt a later block is
 given nothing but the tokens; the picture itself comes back with the next step. Grey: tokens of an
 unrelated case. n = {int(one["n"].max())} runs in both directions whose unpatched ends are right;
-bands are 95 % intervals, bootstrap clustered by case, Wilson's over cases where all runs agree."""
+bars are 95 % intervals, bootstrap clustered by case, Wilson's over cases where all runs agree."""
 plots.save_figure(
     figure, stem, caption, ["tables/token_maps_runs.parquet", "tables/layer_swap.csv"], facts
 )

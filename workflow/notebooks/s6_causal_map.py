@@ -62,7 +62,7 @@ for i, (title, table) in enumerate(rows):
         grid = here.pivot(index="layer", columns="step", values="mean")
         sigmas = here.groupby("step")["sigma"].first()
         drawn = axis.imshow(grid, vmin=0, vmax=1, cmap="viridis", aspect="auto", origin="lower")
-        some = np.unique(np.linspace(0, len(sigmas) - 1, min(4, len(sigmas))).round().astype(int))
+        some = np.unique(np.linspace(0, len(sigmas) - 1, min(3, len(sigmas))).round().astype(int))
         labels = [f"{sigmas.index[n]}\n{sigmas.iloc[n]:.2f}" for n in some]
         axis.set_xticks(some, labels)
         axis.set_yticks(range(len(grid)), grid.index)

@@ -48,15 +48,19 @@ quantities = {
     "contrast_energy_rest": "energy, without massive",
     "contrast_variance": "channel variance",
 }
-spans = {"first": "step 0", "all": "all steps"}
+looks = {
+    ("first", "picture"): "step 0, frame 0",
+    ("first", "video"): "step 0, later frames",
+    ("all", "video"): "all steps, later frames",
+}
 n_layers = int(energy["layer"].max()) + 1
 
 # %%
 figure, axes = plt.subplots(
-    2, 4, figsize=(plots.PAGE, 4.0), sharex=True, layout="constrained", squeeze=False
+    len(looks), 4, figsize=(plots.PAGE, 5.4), sharex=True, sharey="col", layout="constrained"
 )
-for i, (span, when) in enumerate(spans.items()):
-    here = energy[energy["steps"] == span]
+for i, ((span, frames), when) in enumerate(looks.items()):
+    here = energy[(energy["steps"] == span) & (energy["frames"] == frames)]
     for axis, (quantity, title) in zip(axes[i], quantities.items(), strict=False):
         for region, colour in regions.items():
             rows = here[(here["quantity"] == quantity) & (here["region"] == region)]
@@ -75,29 +79,31 @@ handles, labels = axes[0][0].get_legend_handles_labels()
 figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
 
 # %% [markdown]
-# Attention to the target begins at the first layer from which on the interval of its contrast
-# stays above 0.
+# The later frames are noise at step 0, so a contrast there has come from the given picture. It
+# begins at the first layer from which on its interval stays above 0.
 
 
 # %%
-def begins(region: str, quantity: str, span: str) -> int | None:
+def begins(region: str, quantity: str, span: str, frames: str) -> int | None:
     rows = energy[(energy["region"] == region) & (energy["quantity"] == quantity)]
-    rows = rows[rows["steps"] == span].sort_values("layer")
+    rows = rows[(rows["steps"] == span) & (rows["frames"] == frames)].sort_values("layer")
     above = (rows["low"] > 0).to_numpy()
     return next((int(k) for k in rows["layer"] if above[int(k) :].all()), None)
 
 
 facts = {
-    f"{region}/{quantity}/{span}": {"begins_at_layer": begins(region, quantity, span)}
+    f"{region}/{quantity}/{span}/{frames}": {
+        "begins_at_layer": begins(region, quantity, span, frames)
+    }
     for region in regions
     for quantity in quantities
-    for span in spans
+    for span, frames in looks
 }
 
 
 def told(region: str) -> str:
-    layer = begins(region, "contrast_energy_rest", "first")
-    return f"layer {layer}" if layer is not None else "no layer"
+    layer = begins(region, "contrast_energy_rest", "first", "video")
+    return f"from layer {layer} on" if layer is not None else "at no layer up to the last"
 
 
 contrasts = energy[energy["quantity"].str.startswith("contrast")]
@@ -107,8 +113,10 @@ caption = f"""Supplement S8 ({model} model, its own results). Token energy after
 (conditional pass), inside against outside the tiles of each kind in the puzzle's own scenes, as
 log2 of the ratio of means: 0 alike, 1 twice as much inside. Columns: all channels; without the
 massive channels, which at step 0 hold {shares.min():.0%} to {shares.max():.0%} of the squared
-energy (fourth column); variance over channels. Without them, the contrast stays above 0 (95 %
-interval) from {told("objects")} on for objects, {told("named")} for those named in the prompt,
-{told("path")} for the path, at step 0. n = {", ".join(f"{n} ({r})" for r, n in counts.items())}
-cases of all tasks that have such tiles; bands are 95 % bootstrap intervals clustered by case."""
+energy (fourth column); variance over channels. Rows: latent frame 0 shows the given picture; the
+later frames are noise at step 0, so a contrast there has come from the picture. There, without
+massive channels, it stays above 0 (95 % interval) {told("objects")} for objects,
+{told("named")} for those named in the prompt, {told("path")} for the path.
+n = {", ".join(f"{n} ({r})" for r, n in counts.items())} cases of all tasks that have such tiles;
+bands are 95 % bootstrap intervals clustered by case."""
 plots.save_figure(figure, stem, caption, ["tables/token_energy.csv"], facts)

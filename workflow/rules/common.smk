@@ -65,4 +65,10 @@ def model_files(wildcards) -> list[str]:
     return sorted(map(str, folder.rglob("*.safetensors")))
 
 
+def chosen(groups: dict) -> dict:
+    """The entries of the experiments that the configuration asks for."""
+    picked = [groups.get(name, {}) for name in STUDY["experiments"]]
+    return {name: inputs for group in picked for name, inputs in group.items()}
+
+
 SETTINGS = settings_file()

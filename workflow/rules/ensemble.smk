@@ -7,14 +7,14 @@ rule ensemble:
         model=model_files,
     output:
         RESULTS / "ensemble/{model}/{shard}.parquet",
+    log:
+        f"logs/{STUDY['study']}/ensemble_{{model}}_{{shard}}.log",
+    threads: THREADS
     params:
         settings=settings("models", "sampler", "video", "seeds", "execution", "ensemble"),
         code=package_fingerprint("experiments.ensemble"),
         config=SETTINGS,
         cases=CASES,
-    log:
-        f"logs/{STUDY['study']}/ensemble_{{model}}_{{shard}}.log",
-    threads: THREADS
     shell:
         "cos ensemble --config {params.config} --model {wildcards.model} --cases {params.cases}"
         " --shard {wildcards.shard} --out {output} > {log} 2>&1"
@@ -25,10 +25,10 @@ rule ensembles:
         expand(RESULTS / "ensemble/{model}/{shard}.parquet", model=MAIN_MODEL, shard=SHARDS),
     output:
         RESULTS / "tables/ensemble.parquet",
-    params:
-        config=SETTINGS,
     log:
         f"logs/{STUDY['study']}/ensembles.log",
+    params:
+        config=SETTINGS,
     shell:
         "cos join --config {params.config} --out {output} {input} 2> {log}"
 
@@ -39,13 +39,13 @@ rule compare:
         ensembles=RESULTS / "tables/ensemble.parquet",
     output:
         RESULTS / "tables/compare.csv",
+    log:
+        f"logs/{STUDY['study']}/compare.log",
     params:
         settings=settings("statistics", "ensemble", "seeds"),
         code=package_fingerprint("experiments.ensemble", "experiments.references"),
         config=SETTINGS,
         cases=CASES,
-    log:
-        f"logs/{STUDY['study']}/compare.log",
     shell:
         "cos compare --config {params.config} --cases {params.cases} --readouts {input.readouts}"
         " --ensembles {input.ensembles} --out {output} 2> {log}"

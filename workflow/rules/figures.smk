@@ -28,13 +28,6 @@ KEPT = {
     ],
 }
 
-
-def chosen(groups: dict) -> dict:
-    """The entries of the experiments that the configuration asks for."""
-    picked = [groups.get(name, {}) for name in STUDY["experiments"]]
-    return {name: inputs for group in picked for name, inputs in group.items()}
-
-
 FIGURE_INPUTS = chosen(FIGURE_GROUPS)
 TABLE_INPUTS = chosen(TABLE_GROUPS)
 NOTEBOOK_INPUTS = FIGURE_INPUTS | TABLE_INPUTS

@@ -187,11 +187,15 @@ def channel_rows(runs: pd.DataFrame, sums: TokenSums, site: Site, n: int) -> pd.
 def contrasts(energy: pd.DataFrame) -> pd.DataFrame:
     """Inside against outside of each region: log2 of the ratio of mean energies.
 
-    One row for each (run, branch, step, layer, region, quantity), quantity energy, energy_rest or
-    variance; both means are over all tokens of the latent frames where region and rest exist.
-    0: alike; 1: twice the energy inside.
+    One row for each (run, branch, step, layer, frames, region, quantity): frames is `picture`
+    (latent frame 0, which is given) or `video` (the others, which at step 0 are noise, so what
+    shows there has come from the picture); quantity is energy, energy_rest or variance. Both means
+    are over all tokens of the frames where region and rest exist. 0: alike; 1: twice the energy
+    inside.
     """
-    keys = ["model", "case", "task", "split", "seed", "branch", "step", "sigma", "layer", "frame"]
+    keys = ["model", "case", "task", "split", "seed", "branch", "step", "sigma", "layer", "frames"]
+    keys.append("frame")
+    energy = energy.assign(frames=_frames(energy))
     whole = energy[energy["region"] == "all"].set_index(keys)
     tables = []
     for region in REGIONS:
@@ -215,13 +219,15 @@ def contrasts(energy: pd.DataFrame) -> pd.DataFrame:
 def summarise_energy(energy: pd.DataFrame, *, n_boot: int, seed: int) -> pd.DataFrame:
     """Means with 95 % intervals clustered by case, long form.
 
-    Columns: model, quantity, region, steps (`first` or all), layer, n, mean, low, high. Quantity
-    `contrast_*` as `contrasts` has them; the others are those of token_energy over all tokens.
+    Columns: model, quantity, region, frames, steps (`first` or all), layer, n, mean, low, high.
+    Quantity `contrast_*` as `contrasts` has them; the others are those of token_energy over all
+    tokens.
     """
     energy = energy[energy["branch"] == "cond"]
     contrast = contrasts(energy)
-    plain = energy[energy["region"] == "all"].melt(
-        ["model", "case", "step", "layer", "frame", "region"],
+    plain = energy[energy["region"] == "all"].assign(frames=_frames(energy))
+    plain = plain.melt(
+        ["model", "case", "step", "layer", "frames", "region"],
         list(QUANTITIES),
         "quantity",
         "value",
@@ -230,6 +236,10 @@ def summarise_energy(energy: pd.DataFrame, *, n_boot: int, seed: int) -> pd.Data
     rows = pd.concat([plain, contrast.rename(columns={"contrast": "value"})])
     rows = pd.concat([rows[rows["step"] == 0].assign(steps="first"), rows.assign(steps="all")])
     # The mean of a case first: frames and steps of a case are not independent.
-    by = ["model", "quantity", "region", "steps", "layer"]
+    by = ["model", "quantity", "region", "frames", "steps", "layer"]
     cases = rows.groupby([*by, "case"], sort=True)["value"].mean().reset_index()
     return group_mean_ci(cases, by, "value", "case", n_boot=n_boot, seed=seed)
+
+
+def _frames(energy: pd.DataFrame) -> pd.Series:
+    return energy["frame"].gt(0).map({False: "picture", True: "video"})

@@ -77,6 +77,7 @@ def run_analysis(
             steps=full,
             every_steps=short,
             stride=fields["stride"],
+            final_parts=fields["final_parts"],
             **options,
             **branches,
         )

@@ -137,9 +137,8 @@ def swap_at_step(
 ) -> pd.DataFrame:
     """One row for each (run, step, donor, part, layer, look), see the module.
 
-    Steps 0, stride, 2 stride, ... Every part is read in the step's estimate at all of them. The
-    final look is taken for every part at step 0, and for `final_parts` at the other steps. The
-    unrelated donor gives all its tokens, at step 0.
+    Steps 0, stride, 2 stride, ... Every part is read in the step's estimate; runs of the
+    `final_parts` are also taken to the end. The unrelated donor gives all its tokens, at step 0.
     """
     patcher, solved = pairs.patcher, pairs.solved()
     layers = range(len(patcher.model.blocks[0]))
@@ -152,7 +151,7 @@ def swap_at_step(
             results = [patcher.patched(states, donors, step, layer, part) for layer in layers]
             nexts, estimates = zip(*results, strict=True)
             looks = {"estimate": (torch.stack(estimates), patcher.clean[:, step])}
-            if step == 0 or part in final_parts:
+            if part in final_parts:
                 ends = patcher.finished(nexts, step)
                 looks["final"] = (torch.stack(ends), patcher.x[:, -1])
             for _ in layers:
@@ -229,6 +228,7 @@ def swap_identify(
     steps: int,
     every_steps: int,
     stride: int,
+    final_parts: Sequence[str] = ("all",),
     **options,
 ) -> tuple[pd.DataFrame, Ledger]:
     """Both kinds of swap; the one at every step uses a sampler of `every_steps` steps.
@@ -237,7 +237,8 @@ def swap_identify(
     """
     at_step = Pairs.sampled(model, cases, seeds, steps=steps, **options)
     every = Pairs.sampled(model, cases, seeds, steps=every_steps, **options)
-    table = pd.concat([swap_at_step(at_step, stride), swap_at_every_step(every)], ignore_index=True)
+    one_step = swap_at_step(at_step, stride, final_parts=final_parts)
+    table = pd.concat([one_step, swap_at_every_step(every)], ignore_index=True)
     one, other = at_step.patcher.ledger, every.patcher.ledger
     ledger = Ledger(one.layers, one.evaluated + other.evaluated, one.naive + other.naive)
     return table, ledger

@@ -1,7 +1,9 @@
 """Identify and localise: one object of kind A, or two of kind B, on a blank board; mark them.
 
 Made for the layer swap (paper, section 5.2): a puzzle and its `twin` differ only in which of the
-two sets is present. Candidates: set A present and marked, set B present and marked.
+two sets is present. Candidates: set A present and marked, set B present and marked. The absent set
+cannot be seen, so one picture with one prompt stands for many puzzles and may recur in training:
+this task serves the swap, and says little about generalisation.
 """
 
 from __future__ import annotations
