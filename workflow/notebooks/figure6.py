@@ -141,7 +141,8 @@ other set of objects and the same prompt and noise, when hidden states after one
 by the twin's. Left: at step 0 of {int(one["steps"].max())}, read in the clean estimate of that
 step; middle: in the final video of such runs; right: at every step of
 {int(every["steps"].max())}. All tokens at one step is the same at every layer, because
-between runs of one prompt a later block is given nothing but the tokens; the picture itself comes back with the next step. Grey: tokens of an
+between runs of one prompt a later block is given nothing but the tokens; the picture
+itself comes back with the next step. Grey: tokens of an
 unrelated case. n = {int(one["n"].max())} runs in both directions whose unpatched ends are right;
 bars are 95 % intervals, bootstrap clustered by case, Wilson's over cases where all runs agree."""
 plots.save_figure(
