@@ -23,4 +23,6 @@ rule all:
     input:
         # the tables too: a fresh clone has the shipped figures, but shall make its own
         [] if SHIPPED else [RESULTS / "tables" / name for name in PUBLISHED],
+        expand(FIGURES / "{name}.png", name=FIGURE_INPUTS),
+        expand(FIGURES / "{name}.csv", name=TABLE_INPUTS),
         FIGURES / "manifest.json",

@@ -326,8 +326,10 @@ def save_pipeline(pipe, folder: Path) -> None:
         for file in (folder / part).glob("*.safetensors"):
             half = {name: tensor.half() for name, tensor in load_file(file).items()}
             save_file(half, file, metadata={"format": "pt"})
-    # the package's own name, so that `import chain_of_steps` is all that a loader needs
-    index = folder / "model_index.json"
-    parts = json.loads(index.read_text())
-    parts["vae"] = ["chain_of_steps", "LinearVideoCodec"]
-    index.write_text(json.dumps(parts, indent=2) + "\n")
+    for name in ("model_index.json", "transformer/config.json", "vae/config.json"):
+        config = json.loads((folder / name).read_text())
+        config.pop("_name_or_path", None)  # where the weights lay on the machine that trained them
+        if name == "model_index.json":
+            # the package's own name, so that `import chain_of_steps` is all that a loader needs
+            config["vae"] = ["chain_of_steps", "LinearVideoCodec"]
+        (folder / name).write_text(json.dumps(config, indent=2) + "\n")
