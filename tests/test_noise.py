@@ -14,6 +14,7 @@ from chain_of_steps.experiments.noise import (
     peaks,
     sensitivity_sentences,
     sensitivity_table,
+    strata,
     verdict_table,
 )
 from chain_of_steps.experiments.propagation import ESTIMATE
@@ -130,6 +131,22 @@ def test_means_of_conditions_and_of_their_indices():
     assert len(clean) == 1
 
 
+def test_cases_are_drawn_within_their_task_only_where_there_are_five():
+    rows = pd.DataFrame(
+        [("a", "many", f"m{i}", i) for i in range(5)]
+        + [("a", "few", f"f{i}", 10 + i) for i in range(4)]
+        + [("b", "many", f"m{i}", i) for i in range(2)],
+        columns=["group", "task", "case", "value"],
+    )
+    found = strata(rows, ["group"])
+    assert found.tolist() == ["many"] * 5 + ["all"] * 4 + ["all"] * 2
+    pairs = rows[rows["group"] == "b"].assign(value=[0.0, 1.0])
+    lonely = pairs.assign(task=["many", "few"])  # two tasks of one case: within, no spread at all
+    table = FEW.means(lonely, ["group"], ["value"])
+    assert table["low"].item() == 0
+    assert table["high"].item() == 1
+
+
 def test_effects_take_the_last_step_of_the_latents():
     hidden = flows(lambda number: 8).assign(site="layer 3", dissimilarity=7.0)
     both = pd.concat([flows(lambda number: 4), hidden])
@@ -176,6 +193,16 @@ def test_a_difference_within_its_interval_is_undecided():
     sign = np.where(rows["case"].str[-1].astype(int) % 2 == 0, 0.2, -0.2)
     rows["score"] += np.where(rows["kind"] == "step", sign, 0)
     found = verdict(verdicts(rows), "step_worse_than_frame", AS_IN_PAPER)
+    assert found["verdict"] == "undecided"
+
+
+def test_a_verdict_needs_the_test_as_well_as_the_interval():
+    """Four cases that all agree: an interval above 0, but p = 1/8."""
+    rows = run_rows(drops(0.5, 0.2))
+    rows = rows[rows["case"].isin([case for _, case in CASES[:4]])]
+    found = verdict(verdicts(rows), "step_worse_than_frame", AS_IN_PAPER)
+    assert found["low"] > 0
+    assert found["p"] == pytest.approx(1 / 8)
     assert found["verdict"] == "undecided"
 
 
@@ -259,6 +286,8 @@ def test_the_main_sentence_follows_the_table():
     assert "noise at a step lowers that by 0.51 [0.50, 0.51]" in worse
     assert "noise at a step lowers that by 0.21 [0.20, 0.21]" in better
     assert "n = 12" in worse
+    assert "looks at, noise at a step does more harm" in worse
+    assert "looks at, noise at a step does less harm" in better
 
 
 def test_the_sensitivity_sentence_follows_the_table():

@@ -25,7 +25,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.colors import ListedColormap
+from matplotlib.colors import ListedColormap, PowerNorm
 
 from chain_of_steps import plots
 from chain_of_steps.artifacts import read_table
@@ -57,7 +57,14 @@ blue, orange, red = (plots.COLOURS[name] for name in ("blue", "orange", "red"))
 
 # %%
 figure = plt.figure(figsize=(plots.COLUMN, 7.0))
-rows = figure.add_gridspec(3, 1, height_ratios=[0.5, 1.6, 1.9], hspace=0.55)
+rows = figure.add_gridspec(3, 1, height_ratios=[0.5, 1.6, 1.9], hspace=0.62)
+
+
+def name_panel(axis: plt.Axes, letter: str) -> None:
+    """The panel's letter, left of the axis above it, out of the way of its labels."""
+    place = {"xytext": (-32, 14), "textcoords": "offset points", "annotation_clip": False}
+    axis.annotate(f"({letter})", (0, 1), xycoords="axes fraction", **place)
+
 
 # %% [markdown]
 # (a) The two settings: what noise replaces on the plane of steps and latent frames.
@@ -103,7 +110,7 @@ plots.margin_labels(right, {**marks, "clean": clean["mean"]}, gap=0.075)
 left.set_xlim(-1, n_steps)
 plots.label_steps(left, sigmas).set_xlabel("σ", fontsize=7, labelpad=2)
 left.set_ylim(-0.04, 1.06)
-left.set_title("(b)", pad=13, loc="left")
+name_panel(left, "b")
 left.set_ylabel("score of the final video")
 left.set_xlabel("disturbed step")
 right.set_xlabel("disturbed frame")
@@ -116,23 +123,26 @@ right.tick_params(labelleft=False)
 
 # %%
 flow = cka[(cka["kind"] == "step") & (cka["part"] == "sweep") & (cka["model"] == model)]
-places = rows[2].subgridspec(1, 2, width_ratios=[2, 1], wspace=0.1)
+places = rows[2].subgridspec(1, 2, width_ratios=[2.2, 1], wspace=0.2)
 heat, curve = (figure.add_subplot(place) for place in places)
 curve.sharey(heat)
 plane = flow.pivot_table(index="injected", columns="step", values="mean")
 edges = np.array([*plane.index, n_steps]) - 0.5
+norm = PowerNorm(0.5, vmin=0)  # most of the plane lies near 0
 mesh = heat.pcolormesh(
-    np.arange(n_steps + 1) - 0.5, edges, plane, cmap="viridis", vmin=0, rasterized=True
+    np.arange(n_steps + 1) - 0.5, edges, plane, cmap="viridis", norm=norm, rasterized=True
 )
 heat.set_xlim(-0.5, n_steps)
 heat.set_ylim(n_steps - 0.5, -0.5)
 heat.set_xlabel("observed step")
 heat.set_ylabel("injection step")
-heat.set_title("(c)", pad=13, loc="left")
+name_panel(heat, "c")
 plots.label_steps(heat, sigmas).set_xlabel("σ", fontsize=7, labelpad=2)
 bar = figure.colorbar(mesh, cax=heat.inset_axes([0.07, 0.14, 0.38, 0.05]), orientation="horizontal")
 bar.ax.set_title("1 − CKA", fontsize=7, pad=2)
 bar.ax.tick_params(labelsize=6, length=2)
+ticks = [tick for tick in (0, 0.1, 0.5) if tick <= norm.vmax]
+bar.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
 bar.outline.set_visible(False)
 
 # %%
@@ -154,6 +164,9 @@ for axis, (measure, (colour, line)) in zip((curve, top), measures.items(), stric
 for row in seeds.itertuples():
     curve.axvline(row.mean, color=red, lw=0.8, ls=":")
 curve.axhspan(*(share * n_steps for share in PAPER_PEAK), color="0.92", lw=0, zorder=0)
+middle = (0.97, sum(PAPER_PEAK) / 2 * n_steps)
+style = {"ha": "right", "va": "center", "fontsize": 6, "color": "0.4"}
+curve.annotate("(P)", middle, xycoords=("axes fraction", "data"), **style)
 curve.tick_params(labelleft=False)
 curve.set_xlabel("1 − CKA at the end", color=red)
 top.set_xlim(0, 1)
@@ -180,10 +193,10 @@ frames become N(0, I); Noise at Frame: one latent frame does, before every step 
 undisturbed; dotted: the same reader on the ground truth, a cut to its final frame (jump), another
 case's video and a held first frame (static). (c) 1 − CKA between the clean estimates of the
 perturbed and the clean run, and what is left of it at the end (red, dashed; dotted: two seeds of
-one case, {end:.3f}) with the share of changed answers (grey); diamonds: peaks; shaded: the
+one case, {end:.3f}) with the share of changed answers (grey); diamonds: peaks; (P): the
 paper's peak, published for another model. The same run in
 another batch layout differs by at most {repeat:.0e}; injecting at step {early["step"]:.0f} leaves
-{early["mean"]:.3f}. Bands and bars: 95 % bootstrap intervals over cases within task, n =
-{int(clean["n"])} runs. {" ".join(sentences)} Controls: Supplement S2."""
+{early["mean"]:.3f}. Bands and bars: 95 % bootstrap intervals over cases, within task where it has
+five or more, n = {int(clean["n"])} runs. {" ".join(sentences)} Controls: Supplement S2."""
 inputs = [f"tables/{name}.csv" for name in names]
 plots.save_figure(figure, stem, caption, inputs, facts)

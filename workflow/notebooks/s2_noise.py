@@ -89,7 +89,10 @@ axes[0, 1].set_xticks(sorted(drop.loc[drop["kind"] == "frame", "index"].unique()
 for axis in axes[0]:
     axis.axhline(0, color="0.6", lw=0.7)
     axis.set_ylabel("drop of the score")
-    axis.legend(fontsize=6, loc="best")
+axes[0, 0].legend(fontsize=6, loc="best")
+axes[0, 1].set_ylim(top=1.6)
+axes[0, 1].set_yticks([0, 0.5, 1])
+axes[0, 1].legend(fontsize=6, loc="upper center", ncol=2, columnspacing=1)
 
 # %% [markdown]
 # (c) Is noise at a step worse than noise at a frame? One line for each control.
@@ -103,7 +106,9 @@ for place, row in enumerate(forest.itertuples()):
     axes[1, 0].errorbar(
         row.mean, place, xerr=bar, color=plots.COLOURS[colour], fmt=shape, ms=4, lw=1.2
     )
-labels = [textwrap.fill(f"{row.control} (n = {row.n})", 26) for row in forest.itertuples()]
+labels = [  # the count keeps together: its spaces do not break
+    textwrap.fill(f"{row.control} (n\u00a0=\u00a0{row.n})", 26) for row in forest.itertuples()
+]
 axes[1, 0].set_yticks(range(len(forest)), labels, fontsize=6)
 axes[1, 0].axvline(0, color="0.6", lw=0.7)
 axes[1, 0].set_xlabel("drop at steps minus drop at frames (or tokens)")
@@ -123,22 +128,19 @@ values = indexed.pivot_table(
 pooled = noise[noise["index"].isna() & noise["kind"].str.startswith("tokens")]
 tokens = pooled.pivot_table(index=["part", "kind", "mode"], columns="quantity", values="mean")
 for kind, shape in (("step", "o"), ("frame", "s"), ("tokens", "x")):
+    table = tokens if kind == "tokens" else values
+    kinds = table.index.get_level_values("kind").str.startswith(kind)
     for mode in modes:
-        table = tokens if kind == "tokens" else values
-        rows = table[
-            table.index.get_level_values("kind").str.startswith(kind)
-            & (table.index.get_level_values("mode") == mode)
-        ]
-        axes[1, 1].scatter(
-            rows["injected_l2_sigma"], rows["drop"], color=colours[mode], marker=shape, s=14,
-            alpha=0.8, lw=0.8, label=f"{kind}, {mode}" if len(rows) else None,
-        )  # fmt: skip
+        rows = table[kinds & (table.index.get_level_values("mode") == mode)]
+        style = {"color": colours[mode], "marker": shape, "s": 14, "alpha": 0.8, "lw": 0.8}
+        axes[1, 1].scatter(rows["injected_l2_sigma"], rows["drop"], **style)
+    axes[1, 1].scatter([], [], color="0.3", marker=shape, s=14, lw=0.8, label=f"noise at {kind}")
 axes[1, 1].set_xscale("log")
 axes[1, 1].axhline(0, color="0.6", lw=0.7)
 axes[1, 1].set_xlabel("L2 of the injected change, in units of σ")
 axes[1, 1].set_ylabel("drop of the score")
 axes[1, 1].set_title("(d) drop against injected energy", loc="left")
-axes[1, 1].legend(fontsize=6, loc="best")
+axes[1, 1].legend(fontsize=6, loc="upper left")
 
 # %% [markdown]
 # (e), (f) Sensitivity by injection step, for each kind of noise.
@@ -157,7 +159,8 @@ for axis, (measure, title) in zip(axes[2], panels.items(), strict=True):
         for row in peak.itertuples():
             at = rows.loc[rows["step"] == row.mean, "mean"]
             bar = [[row.mean - row.low], [row.high - row.mean]]
-            axis.errorbar([row.mean], at, xerr=bar, color=colours[mode], fmt="D", ms=5, mfc="none")
+            thin = {"fmt": "D", "ms": 5, "mfc": "none", "lw": 0.7, "capsize": 2}
+            axis.errorbar([row.mean], at, xerr=bar, color=colours[mode], **thin)
     plots.label_steps(axis, sigmas)
     axis.set_xlim(-1, n_steps)
     axis.set_ylim(bottom=0)
@@ -177,8 +180,9 @@ caption = f"""Supplement S2 ({model} model, its own results). Figure 3 under oth
 the same run undisturbed, by step and by latent frame. Equal energy: frame noise at the strength
 where its changes over all steps have the L2 of one step of noise. (c) Paired difference of the
 two drops, one line a control; equal count: as many random cells as one step has, spread over the
-run. (d) Every condition by the L2 of its changes, each divided by its σ. (e), (f) Sensitivity;
-diamonds: peaks with the interval over resampled cases. Bars and bands: 95 % bootstrap intervals
-over cases within task, n = {n["sweep"]} runs ({modes[0]}) and {n.get("controls", 0)} (controls).
+run. (d) Every condition by the L2 of its changes, each divided by its σ; colours as in (a). (e),
+(f) Sensitivity; diamonds: peaks with the interval over resampled cases. Bars and bands: 95 %
+bootstrap intervals over cases, within task where it has five or more, n = {n["sweep"]} runs
+({modes[0]}) and {n.get("controls", 0)} (controls).
 {" ".join(control_sentences(verdicts, model))}"""
 plots.save_figure(figure, stem, caption, [f"tables/{name}.csv" for name in names], facts)

@@ -1,8 +1,8 @@
 """What noise at a step and at a frame does: tables with intervals, verdicts, sentences.
 
-Intervals are 95 % bootstrap intervals that resample cases within each task. The drop of a run is
-the score of its clean run minus its own. Sensitivity of injection step k is what noise at step k
-does to the end of a run, in three measures:
+Intervals are 95 % bootstrap intervals that resample cases, within each task where it has at least
+five of them. The drop of a run is the score of its clean run minus its own. Sensitivity of
+injection step k is what noise at step k does to the end of a run, in three measures:
 
     dissimilarity   1 - CKA between the last clean estimates of the perturbed and the clean run
     relative_l2     their relative L2 distance
@@ -33,7 +33,9 @@ MEASURES = {
     "answer_changed": "changed answers",
 }
 RATES = ("correct", "answer_changed")
+FEW_CASES = 5  # of a task; drawing from fewer within it would make intervals much too narrow
 AS_IN_PAPER = "as in the paper"
+READ = "only frames that are read"
 
 
 @dataclass(frozen=True)
@@ -45,13 +47,20 @@ class Resampling:
 
     def means(self, rows: pd.DataFrame, by: Sequence[str], values: Sequence[str]) -> pd.DataFrame:
         """Columns of `by`, quantity, n, mean, low, high; one row a group and value column."""
-        options = {"cluster": "case", "strata": "task", "n_boot": self.n_boot, "seed": self.seed}
+        rows = rows.assign(stratum=strata(rows, by))
+        options = {"cluster": "case", "strata": "stratum"} | vars(self)
         tables = []
         for value in values:
             present = rows.dropna(subset=[value]).astype({value: float})
             interval = mean_or_rate_ci if value in RATES else group_mean_ci
             tables.append(interval(present, by, value, **options).assign(quantity=value))
         return pd.concat(tables, ignore_index=True)[[*by, "quantity", "n", "mean", "low", "high"]]
+
+
+def strata(rows: pd.DataFrame, by: Sequence[str]) -> pd.Series:
+    """The task of each row, or "all" in groups of `by` where its task has few cases."""
+    cases = rows.groupby([*by, "task"], dropna=False)["case"].transform("nunique")
+    return rows["task"].where(cases >= FEW_CASES, "all")
 
 
 def noise_table(
@@ -108,8 +117,8 @@ def sensitivity_table(found: pd.DataFrame, resampling: Resampling) -> pd.DataFra
 def peaks(found: pd.DataFrame, resampling: Resampling) -> pd.DataFrame:
     """The injection step of greatest mean effect, and the interval of that step over resamples.
 
-    Columns: model, mode, quantity, n (runs), step, low, high, sigma. Cases are resampled within
-    their task; low and high are steps, the 2.5 and 97.5 % quantiles of the resamples' peaks. Of
+    Columns: model, mode, quantity, n (runs), step, low, high, sigma. Cases are resampled as for
+    every interval; low and high are steps, the 2.5 and 97.5 % quantiles of the resamples' peaks. Of
     equal means the earliest step counts; without any effect there is no row.
     """
     sigmas = found.groupby("step")["sigma"].first()
@@ -134,7 +143,7 @@ def peaks(found: pd.DataFrame, resampling: Resampling) -> pd.DataFrame:
 def _peak_interval(values: pd.DataFrame, resampling: Resampling) -> tuple[int, int]:
     rng = np.random.default_rng(resampling.seed)
     total = np.zeros((resampling.n_boot, values.shape[1]))
-    for _, cases in values.groupby(level="task"):
+    for _, cases in values.groupby(strata(values.index.to_frame(index=False), []).to_numpy()):
         drawn = rng.integers(len(cases), size=(resampling.n_boot, len(cases)))
         total += cases.to_numpy()[drawn].sum(axis=1)
     steps = values.columns.to_numpy()[total.argmax(axis=1)]
@@ -156,8 +165,8 @@ def verdict_table(
         peak_in_the_middle       step of greatest sensitivity (mean, low, high are steps), by
                                  mode and measure; published: between 40 and 60 % of the run
 
-    verdict: holds, reversed (the interval lies below 0; outside the band for the peak), or
-    undecided.
+    verdict: holds or reversed, where the interval lies above or below 0 and p < 0.05 (for the
+    peak: inside or outside the band), else undecided.
     """
     tables = []
     for model, mine in rows.groupby("model"):
@@ -200,7 +209,7 @@ def _comparisons(
     steps, frames = (sweep[sweep["kind"] == kind] for kind in ("step", "frame"))
     claim = "step_worse_than_frame"
     yield claim, AS_IN_PAPER, steps, frames
-    yield claim, "only frames that are read", steps, frames[frames["frame_is_read"].astype(bool)]
+    yield claim, READ, steps, frames[frames["frame_is_read"].astype(bool)]
     if not len(controls):
         return
 
@@ -229,20 +238,20 @@ def _difference(
     frame = pd.concat(
         [side.loc[common].reset_index().assign(side=name) for name, side in sides.items()]
     )
+    frame["stratum"] = strata(frame, ["side"])
     found = paired_difference(
         frame,
         value,
         condition="side",
         treatment="a",
         control="b",
-        pair=RUN,
+        pair=[*RUN, "stratum"],
         cluster="case",
-        strata="task",
-        n_boot=resampling.n_boot,
-        seed=resampling.seed,
+        strata="stratum",
+        **vars(resampling),
     )
     verdict = "holds" if found.low > 0 else "reversed" if found.high < 0 else "undecided"
-    return {**vars(found), "verdict": verdict}
+    return {**vars(found), "verdict": verdict if found.p < 0.05 else "undecided"}
 
 
 def _with_drop(rows: pd.DataFrame) -> pd.DataFrame:
@@ -266,12 +275,24 @@ def main_sentences(noise: pd.DataFrame, verdicts: pd.DataFrame, model: str) -> l
         "reversed": "Noise at a frame does more harm than noise at a step, unlike in the paper",
         "undecided": "Which of the two does more harm is undecided",
     }[found.verdict]
-    return [
+    texts = [
         f"Clean runs score {_interval(clean, 2)}; noise at a step lowers that by"
         f" {_interval(step, 2)} on average over the steps, noise at a frame by"
         f" {_interval(frame, 2)} over the frames.",
         f"{order} (difference {_interval(found, 2)}, {_p(found.p)}, n = {found.n}).",
     ]
+    read = _claim(verdicts, model, "step_worse_than_frame", READ)
+    if read is not None:
+        order = {
+            "holds": "noise at a step does more harm",
+            "reversed": "noise at a step does less harm",
+            "undecided": "the order is undecided",
+        }[read.verdict]
+        texts.append(
+            f"Against those frames alone that the reader looks at, {order} (difference"
+            f" {_interval(read, 2)}, {_p(read.p)})."
+        )
+    return texts
 
 
 def sensitivity_sentences(
