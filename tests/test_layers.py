@@ -609,6 +609,7 @@ def test_ablation_summary_compares_with_the_clean_run():
     assert found.loc[("all", "correct_change"), "mean"] == pytest.approx(-0.5)
     assert found.loc[("t", "answer_kept"), "mean"] == 0.5
     assert found.loc[("u", "correct"), "low"] == pytest.approx(wilson(2, 2).low)
+    assert found.loc[("u", "score_change"), "low"] == pytest.approx(-wilson(0, 2).high)
 
 
 # Which cases, which intervals
@@ -637,6 +638,10 @@ def test_a_rate_that_is_always_0_or_1_has_wilsons_interval_over_clusters():
     found = mean_or_rate_ci(frame, ["g"], "v", "c", n_boot=100, seed=0).set_index("g")
     assert found.loc["a", ["low", "high"]].tolist() == [wilson(2, 2).low, 1.0]
     assert found.loc["b", "mean"] == 0.25
+    unchanged = frame.assign(v=0.0)
+    found = mean_or_rate_ci(unchanged, ["g"], "v", "c", n_boot=100, seed=0, signed=True)
+    bound = wilson(0, 2).high
+    assert found[["low", "high"]].to_numpy().tolist() == [[-bound, bound]] * 2
 
 
 # LTX

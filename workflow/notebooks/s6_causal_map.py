@@ -94,8 +94,8 @@ n, mazes = int(swap["n"].max()), facts["mazes"].get("denoising", 0)
 caption = f"""Supplement S6 ({model} model, its own results). One colour scale for all maps; columns
 say what was put in after one block (rows of a map) at one step (columns, sigma below). First row:
 identify task, share of runs whose clean estimate of that step reads as the twin's answer; second:
-how far that estimate has moved from the run's own to the twin's (projection). n = {n} runs, steps
-of {int(swap["steps"].max())}. Final videos flip in at most {most["mean"]:.2f} of runs (95 %
+how far that estimate has moved from the run's own to the twin's (projection). n = {n} runs of
+{int(swap["steps"].max())} steps. Final videos flip in at most {most["mean"]:.2f} of runs (95 %
 interval {most["low"]:.2f} to {most["high"]:.2f}; {most["part"]}, step {int(most["step"])}, layer
 {int(most["layer"])}). Third and fourth: mazes whose latent was replaced by noise before the first
 step shown, of {int(patching["steps"].max())}; share of the lost score that states of the clean run

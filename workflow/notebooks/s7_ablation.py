@@ -89,12 +89,14 @@ facts = {
     for row in right.itertuples()
 }
 counts = change[change["task"] != "all"]["n"]
+runs = " to ".join(str(n) for n in sorted({int(counts.min()), int(counts.max())}))
 caption = f"""Supplement S7 ({model} model, its own results). Change of the final score against the
 clean run when one block (columns) is skipped, or adds the mean over cases of what it adds at that
-step and token, in one third of the {int(ablation["steps"].max())} steps; n = {int(counts.min())}
-to {int(counts.max())} runs a task. Below: change of the share of right answers over all tasks,
+step and token, in one third of the {int(ablation["steps"].max())} steps; n = {runs}
+runs a task. Below: change of the share of right answers over all tasks,
 n = {int(right["n"].max())} runs; bands are 95 % intervals, bootstrap clustered by case with the
-number of cases of each task fixed. The largest loss is {-here["mean"].min():.2f} (95 % interval
-{-here.loc[worst, "high"]:.2f} to {-here.loc[worst, "low"]:.2f}) at layer {worst[2]}
+number of cases of each task fixed (Wilson's where no run changed). The largest loss is
+{-here["mean"].min():.2f} (95 % interval {-here.loc[worst, "high"]:.2f} to
+{-here.loc[worst, "low"]:.2f}) at layer {worst[2]}
 ({modes[worst[0]]}, {worst[1]} steps)."""
 plots.save_figure(figure, stem, caption, ["tables/layer_ablation.csv"], facts)

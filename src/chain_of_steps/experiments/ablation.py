@@ -138,7 +138,8 @@ def summarise_ablation(table: pd.DataFrame, *, n_boot: int, seed: int) -> pd.Dat
     """Means with 95 % intervals clustered by case, for each task and for all of them together.
 
     Columns: model, steps, quantity (score, correct, answer_kept, score_change, correct_change),
-    task (or all), mode, layer, band, n, mean, low, high. Changes are against the clean run.
+    task (or all), mode, layer, band, n, mean, low, high. Changes are against the clean run;
+    no answer twice is an answer kept.
     """
     score, correct = table["score"], table["correct"].astype(float)
     values = {
@@ -152,4 +153,10 @@ def summarise_ablation(table: pd.DataFrame, *, n_boot: int, seed: int) -> pd.Dat
     rows = pd.concat([table.assign(quantity=name, value=column) for name, column in values.items()])
     rows["stratum"] = rows["task"]
     rows = pd.concat([rows, rows.assign(task="all")], ignore_index=True)
-    return mean_or_rate_ci(rows, by, "value", "case", "stratum", n_boot=n_boot, seed=seed)
+    options = {"n_boot": n_boot, "seed": seed}
+    changes = rows["quantity"].str.endswith("_change")
+    tables = [
+        mean_or_rate_ci(part, by, "value", "case", "stratum", signed=signed, **options)
+        for part, signed in ((rows[~changes], False), (rows[changes], True))
+    ]
+    return pd.concat(tables, ignore_index=True)

@@ -16,19 +16,21 @@ def mean_or_rate_ci(
     *,
     n_boot: int,
     seed: int,
+    signed: bool = False,
 ) -> pd.DataFrame:
-    """`group_mean_ci`, but where all rows of a group are 0, or all 1, Wilson's interval.
+    """`group_mean_ci` of values in [0, 1], but Wilson's interval where all of a group are 0 or 1.
 
     A bootstrap of equal values has no width, which would claim that a rate is known exactly. The
-    number of trials behind Wilson's interval is that of clusters, not of rows.
+    number of trials behind Wilson's interval is that of clusters, not of rows. signed: values are
+    changes in [-1, 1]; where none changes, the interval is Wilson's upper end either way.
     """
     table = group_mean_ci(frame, by, value, cluster, strata, n_boot=n_boot, seed=seed)
     groups = frame.groupby(by, sort=True, observed=True, dropna=False)
     extremes = groups[value].agg(["min", "max"]).reset_index(drop=True)
     clusters = groups[cluster].nunique().reset_index(drop=True)
-    for end in (0, 1):
+    for end in (0,) if signed else (0, 1):
         for row in table.index[(extremes["min"] == end) & (extremes["max"] == end)]:
             n = int(clusters[row])
             share = wilson(n * end, n)
-            table.loc[row, ["low", "high"]] = [share.low, share.high]
+            table.loc[row, ["low", "high"]] = [-share.high if signed else share.low, share.high]
     return table
