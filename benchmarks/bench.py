@@ -26,7 +26,7 @@ from bench_layers import layers_overhead
 
 from chain_of_steps.artifacts import atomic_path, package_versions, write_table
 from chain_of_steps.cases import Case, load_cases, make_cases
-from chain_of_steps.cli import load_model
+from chain_of_steps.commands.common import load_model
 from chain_of_steps.config import load_config
 from chain_of_steps.experiments.perturbation import Perturbation, edits_of, fork
 from chain_of_steps.experiments.trajectories import condition_runs, run_shard
@@ -124,8 +124,9 @@ def loop(model: WanModel, case: Case, config: dict, batch: int = 8, rounds: int 
 def job_start(config_files: Sequence[Path], name: str, per_nfe: float, config: dict) -> Line:
     """A fresh process until the model is loaded, as share of a whole sampling job."""
     code = (
-        "import sys; from pathlib import Path; from chain_of_steps.cli import load_config,"
-        " load_model; load_model(load_config(map(Path, sys.argv[2:])), sys.argv[1])"
+        "import sys; from pathlib import Path; from chain_of_steps.config import load_config;"
+        " from chain_of_steps.commands.common import load_model;"
+        " load_model(load_config(map(Path, sys.argv[2:])), sys.argv[1])"
     )
     command = [sys.executable, "-c", code, name, *map(str, config_files)]
     start = seconds(lambda: subprocess.run(command, check=True, capture_output=True))

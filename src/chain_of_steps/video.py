@@ -55,8 +55,8 @@ def write_mp4(path: str | Path, frames: ArrayLike, fps: int = 16, scale: int = 1
         stream = container.add_stream("libx264", rate=fps)
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = "yuv420p"
-        # Constant quantiser: the rate control of crf computes in floating point, and gave other bytes
-        # for equal frames in about one process in three.
+        # Constant quantiser: the rate control of crf computes in floating point, and gave other
+        # bytes for equal frames in about one process in three.
         stream.options = {"qp": "12", "preset": "medium"}
         codec = stream.codec_context
         codec.thread_count = 1  # the number of threads changes the bytes

@@ -1,0 +1,76 @@
+"""The training-free ensemble and its rivals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from chain_of_steps.commands.common import Stage, load_model, seeds_of, shard_cases
+from chain_of_steps.config import load_config
+
+
+def add(stage: Stage) -> None:
+    stage(
+        "ensemble",
+        cmd_ensemble,
+        "Sample the training-free ensemble and its controls for one shard of cases.",
+        *("model", "cases", "shard", "out"),
+    )
+    compare = stage(
+        "compare",
+        cmd_compare,
+        "Compare the ensemble with what the same compute buys otherwise.",
+        *("cases", "readouts", "out"),
+    )
+    compare.add_argument("--ensembles", type=Path, required=True, help="table of the ensembles")
+
+
+def cmd_ensemble(arguments) -> None:
+    from chain_of_steps.artifacts import write_table
+    from chain_of_steps.experiments.ensemble import run_ensembles, variants
+
+    config = load_config(arguments.config)
+    settings = config["ensemble"]
+    cases = shard_cases(config, arguments.cases, arguments.shard)[:: settings["every"]]
+    methods = variants(settings["k"], tuple(settings["band"]), settings["many_steps"])
+    model = load_model(config, arguments.model)
+    table = run_ensembles(
+        model,
+        cases,
+        seeds_of(config, arguments.model)[: settings["k"]],
+        methods,
+        steps=config["sampler"]["steps"],
+        shift=config["sampler"]["shift"],
+        n_frames=config["video"]["frames"],
+        batch=config["execution"]["batch"],
+    )
+    write_table(arguments.out, table)
+    print(f"{len(table)} outcomes, {int(table['nfe'].sum())} NFE")
+
+
+def cmd_compare(arguments) -> None:
+    import pandas as pd
+
+    from chain_of_steps.artifacts import read_table, write_table
+    from chain_of_steps.cases import INDEX, load_cases
+    from chain_of_steps.experiments.ensemble import compare, rivals
+    from chain_of_steps.experiments.references import read_references
+
+    config = load_config(arguments.config)
+    settings, statistics = config["ensemble"], config["statistics"]
+    model = next(iter(config["models"]))
+    ensembles, cases = read_table(arguments.ensembles), read_table(arguments.cases / INDEX)
+    cases = cases[cases["case"].isin(ensembles["case"])]
+    readouts = read_table(arguments.readouts)
+    readouts = readouts[(readouts["model"] == model) & readouts["case"].isin(cases["case"])]
+    references = read_references(load_cases(arguments.cases, cases["case"].tolist()))
+    outcomes = pd.concat(
+        [
+            rivals(readouts, seeds_of(config, model)[: settings["k"]], settings["early"]),
+            ensembles,
+            references.rename(columns={"kind": "method"}).assign(model=model, nfe=0),
+        ]
+    ).merge(cases[["case", "family"]], on="case")
+    options = {"n_boot": statistics["resamples"], "seed": statistics["seed"]}
+    parts = {(): "all", ("split",): "split", ("split", "family"): "family"}
+    tables = [compare(outcomes, by=by, **options).assign(part=part) for by, part in parts.items()]
+    write_table(arguments.out, pd.concat(tables, ignore_index=True))

@@ -1,0 +1,113 @@
+"""Cases, trajectories and what is read from them."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from chain_of_steps.commands.common import Stage, load_model, seeds_of, shard_cases
+from chain_of_steps.config import load_config
+
+
+def add(stage: Stage) -> None:
+    stage("cases", cmd_cases, "Draw the evaluation cases of the study into folders.", "out")
+    stage(
+        "sample",
+        cmd_sample,
+        "Sample every case of a shard with every seed; store latents and clean estimates.",
+        *("model", "cases", "shard", "out"),
+    )
+    stage(
+        "read",
+        cmd_read,
+        "Decode the clean estimates of a trajectory and read their answers.",
+        *("model", "cases", "trajectory", "out"),
+    )
+    join = stage("join", cmd_join, "Put tables of shards together.", "out")
+    join.add_argument("tables", nargs="+", type=Path, metavar="TABLE", help="tables in order")
+    stage(
+        "timeline",
+        cmd_timeline,
+        "When runs commit: agreement with the final answer and live candidates, step by step.",
+        *("cases", "readouts", "out"),
+    )
+
+
+def cmd_cases(arguments) -> None:
+    from chain_of_steps.artifacts import atomic_path
+    from chain_of_steps.cases import make_cases
+    from chain_of_steps.tasks.puzzle import SPLITS
+
+    config = load_config(arguments.config)
+    cases = config["cases"]
+    with atomic_path(arguments.out) as folder:
+        make_cases(folder, cases["tasks"], {split: cases[split] for split in SPLITS}, cases["seed"])
+
+
+def cmd_sample(arguments) -> None:
+    from chain_of_steps.artifacts import write_manifest
+    from chain_of_steps.experiments.trajectories import run_shard
+
+    config = load_config(arguments.config)
+    cases = shard_cases(config, arguments.cases, arguments.shard)
+    prompts = [case.prompt for case in cases]  # an empty one is refused before a model loads
+    model = load_model(config, arguments.model)
+    started = time.monotonic()
+    trajectory = run_shard(
+        model,
+        cases,
+        seeds_of(config, arguments.model),
+        steps=config["sampler"]["steps"],
+        shift=config["sampler"]["shift"],
+        n_frames=config["video"]["frames"],
+        batch=config["execution"]["batch"],
+    )
+    seconds = time.monotonic() - started
+    trajectory.save(arguments.out)
+    write_manifest(
+        arguments.out,
+        parameters={**trajectory.made_by, "shard": arguments.shard, "cases": len(prompts)},
+        nfe=trajectory.made_by["nfe"],
+        seconds=seconds,
+    )
+    nfe = trajectory.made_by["nfe"]
+    print(f"{len(trajectory.runs)} runs, {nfe} NFE, {seconds:.1f} s")
+
+
+def cmd_read(arguments) -> None:
+    from chain_of_steps.artifacts import check_manifest, write_table
+    from chain_of_steps.cases import load_cases
+    from chain_of_steps.experiments.readouts import read_trajectory
+    from chain_of_steps.trajectory import Trajectory
+
+    config = load_config(arguments.config)
+    check_manifest(arguments.trajectory)
+    trajectory = Trajectory.load(arguments.trajectory)
+    cases = load_cases(arguments.cases, list(dict.fromkeys(trajectory.runs["case"])))
+    model = load_model(config, arguments.model)
+    write_table(arguments.out, read_trajectory(model, trajectory, cases))
+
+
+def cmd_join(arguments) -> None:
+    import pandas as pd
+
+    from chain_of_steps.artifacts import read_table, write_table
+
+    tables = [read_table(path) for path in arguments.tables]
+    write_table(arguments.out, pd.concat(tables, ignore_index=True))
+
+
+def cmd_timeline(arguments) -> None:
+    from chain_of_steps.artifacts import read_table, write_table
+    from chain_of_steps.cases import INDEX
+    from chain_of_steps.experiments.timeline import timeline
+
+    statistics = load_config(arguments.config)["statistics"]
+    cases = read_table(arguments.cases / INDEX)
+    table = timeline(
+        read_table(arguments.readouts),
+        cases,
+        n_boot=statistics["resamples"],
+        seed=statistics["seed"],
+    )
+    write_table(arguments.out, table)
