@@ -19,7 +19,7 @@ TORCH := $(shell grep '^torch==' requirements.txt)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := figures
-.PHONY: figures figures-from-tables test lint format bench clean
+.PHONY: figures figures-from-tables report docs test lint format bench clean
 
 figures: $(READY)
 	$(BIN)/snakemake --cores all $(ARGS)
@@ -27,6 +27,14 @@ figures: $(READY)
 # Figures from the tables shipped in figures/tables, without running a model.
 figures-from-tables: $(READY)
 	$(BIN)/snakemake --cores all --forceall --config shipped=true $(ARGS)
+
+# One file to look through or to send, of a study that has run: unpack it, open report.html.
+report: $(READY)
+	$(BIN)/snakemake --cores all --report report.zip $(ARGS)
+
+# The page that is generated: docs/config-reference.md.
+docs: $(READY)
+	$(BIN)/python docs/config_reference.py
 
 test: $(READY)
 	$(BIN)/pytest $(ARGS)

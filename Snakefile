@@ -2,6 +2,9 @@
 # Another study, laid over config.yaml:  snakemake --cores all --configfile config/smoke.yaml
 
 
+report: "workflow/report/study.rst"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/model.smk"
 include: "workflow/rules/cases.smk"

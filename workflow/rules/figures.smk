@@ -31,6 +31,13 @@ KEPT = {
 FIGURE_INPUTS = chosen(FIGURE_GROUPS)
 TABLE_INPUTS = chosen(TABLE_GROUPS)
 NOTEBOOK_INPUTS = FIGURE_INPUTS | TABLE_INPUTS
+# figure or table -> experiment, which is its category in the report
+CATEGORY = {
+    name: experiment
+    for groups in (FIGURE_GROUPS, TABLE_GROUPS)
+    for experiment, group in groups.items()
+    for name in group
+}
 PUBLISHED = sorted(
     {name for experiment in STUDY["experiments"] for name in KEPT.get(experiment, [])}
     | {name for names in NOTEBOOK_INPUTS.values() for name in names}
@@ -83,7 +90,12 @@ rule figure:
         notebook="workflow/notebooks/{figure}.py",
         tables=lambda wildcards: [TABLES / name for name in FIGURE_INPUTS[wildcards.figure]],
     output:
-        png=FIGURES / "{figure}.png",
+        png=report(
+            FIGURES / "{figure}.png",
+            caption="../report/figure.rst",
+            category=lambda wildcards: CATEGORY[wildcards.figure],
+            labels={"figure": "{figure}"},
+        ),
         pdf=FIGURES / "{figure}.pdf",
         caption=FIGURES / "{figure}.md",
         facts=FIGURES / "{figure}.json",
@@ -105,6 +117,12 @@ rule table:
         notebook="workflow/notebooks/{table}.py",
         tables=lambda wildcards: [TABLES / name for name in TABLE_INPUTS[wildcards.table]],
     output:
+        html=report(
+            FIGURES / "{table}.html",
+            caption="../report/table.rst",
+            category=lambda wildcards: CATEGORY[wildcards.table],
+            labels={"figure": "{table}"},
+        ),
         csv=FIGURES / "{table}.csv",
         md=FIGURES / "{table}.md",
         tex=FIGURES / "{table}.tex",
