@@ -1,6 +1,7 @@
-"""Shared fixtures; the builders are in tiny.py."""
+"""Shared fixtures; the builders are in tiny.py and smoke.py."""
 
 import pytest
+import smoke
 import tiny
 import torch
 
@@ -41,3 +42,14 @@ def build_pocket(puzzle_codec):
         return build_pipeline(puzzle_codec, build_tokenizer(prompts), **size, seed=seed)
 
     return build
+
+
+@pytest.fixture(scope="session")
+def smoke_study(tmp_path_factory):
+    """A copy of the tree in which the smoke study has run once; leave it as it is.
+
+    Only test_workflow.py, whose tests come last, changes it.
+    """
+    tree = smoke.copy_tree(tmp_path_factory.mktemp("smoke") / "tree")
+    smoke.snakemake(tree, *smoke.SMOKE)
+    return tree

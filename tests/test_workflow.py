@@ -1,48 +1,19 @@
 """The whole chain on config/smoke.yaml, in a copy of the tree: what runs, and what runs again."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from smoke import SMOKE, snakemake
 
-ROOT = Path(__file__).resolve().parents[1]
-SMOKE = ("--configfile", "config/smoke.yaml")
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory) -> Path:
+def study(smoke_study) -> Path:
     """A copy of the tree in which the smoke study has run once."""
-    tree = tmp_path_factory.mktemp("smoke") / "tree"
-    tree.mkdir()
-    for name in ("src", "workflow", "config", "Snakefile", "config.yaml"):
-        source = ROOT / name
-        copy = shutil.copytree if source.is_dir() else shutil.copy
-        copy(source, tree / name)
-    (tree / "models").symlink_to(ROOT / "models")
-    snakemake(tree, *SMOKE)
-    return tree
-
-
-def snakemake(tree: Path, *arguments: str, status: int = 0) -> str:
-    """Output of snakemake on two cores with the package of `tree`."""
-    environment = {**os.environ, "PYTHONPATH": str(tree / "src")}
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
-    done = subprocess.run(
-        [sys.executable, "-m", "snakemake", "--cores", "2", *arguments],
-        cwd=tree,
-        env=environment,
-        text=True,
-        capture_output=True,
-        check=False,
-    )
-    output = done.stdout + done.stderr
-    assert done.returncode == status, output[-4000:]
-    return output
+    return smoke_study
 
 
 def jobs(tree: Path, *arguments: str) -> dict[str, int]:
@@ -59,7 +30,7 @@ def test_makes_every_figure_with_caption_and_manifest(study):
     manifest = json.loads((figures / "manifest.json").read_text())
     assert {"figure1", "figure2", "s1_timeline", "table1_ensemble"} <= manifest["figures"].keys()
     for name, entry in manifest["figures"].items():
-        made = (".csv", ".tex") if name.startswith("table") else (".png", ".pdf")
+        made = (".csv", ".tex", ".html") if name.startswith("table") else (".png", ".pdf")
         for suffix in (*made, ".md", ".json"):
             assert (figures / f"{name}{suffix}").stat().st_size > 0
         assert "its own results" in (figures / f"{name}.md").read_text().replace("\n", " ")

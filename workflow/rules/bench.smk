@@ -6,7 +6,7 @@ rule bench:
         sorted(Path(STUDY["models"][MAIN_MODEL]["path"]).rglob("*.safetensors")),
     log:
         f"logs/{STUDY['study']}/bench.log",
-    threads: workflow.cores
+    threads: lambda wildcards: workflow.cores
     params:
         config=SETTINGS,
         script="benchmarks/bench.py",
