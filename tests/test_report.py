@@ -4,11 +4,13 @@ import json
 import zipfile
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from browser import open_page
+from bs4 import BeautifulSoup
 from smoke import SMOKE, snakemake
 
-pytestmark = pytest.mark.slow
+from chain_of_steps.plots import save_table
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +28,7 @@ def words(text: str) -> str:
     return " ".join(text.split())
 
 
+@pytest.mark.slow
 def test_every_category_opens_and_every_figure_is_shown_with_its_caption(smoke_study, report):
     figures = smoke_study / "results/smoke/figures"
     made = json.loads((figures / "manifest.json").read_text())["figures"].keys()
@@ -63,3 +66,12 @@ def wait_until_shown(page, name: str) -> None:
         page.wait_for_function("image => image.naturalWidth > 100", arg=handle)
     else:
         table.wait_for()
+
+
+def test_the_page_of_a_table_has_its_cells_and_its_note_as_text(tmp_path):
+    table = pd.DataFrame({"method": ["a < b", "c"], "score": ["0.25", ""]})
+    save_table(table, tmp_path / "table9", "p < 0.001 & more", ["tables/a.csv"])
+    page = BeautifulSoup((tmp_path / "table9.html").read_text(), "html.parser")
+    rows = [[cell.text for cell in row.find_all(["th", "td"])] for row in page.find_all("tr")]
+    assert rows == [["method", "score"], ["a < b", "0.25"], ["c", ""]]
+    assert page.find("p").text == "p < 0.001 & more"
