@@ -73,13 +73,14 @@ def cmd_compare(arguments) -> None:
     tables = []
     for model, ensembles in read_table(arguments.ensembles).groupby("model", sort=False):
         plain = readouts[readouts["model"] == model]
+        passes = 2 if config["models"][model]["guidance"] > 1 else 1
         if model == _main_model(config):
-            plain = rivals(plain, _ensemble_seeds(config, model), settings["early"])
+            plain = rivals(plain, _ensemble_seeds(config, model), settings["early"], passes)
             kinds = references.rename(columns={"kind": "method"}).assign(model=model, nfe=0)
             outcomes = pd.concat([plain, ensembles, kinds])
         else:
             # the earlier sibling is there to show the ensemble where there is more to gain
-            plain = rivals(plain, _ensemble_seeds(config, model)[:1], settings["early"])
+            plain = rivals(plain, _ensemble_seeds(config, model)[:1], settings["early"], passes)
             outcomes = pd.concat([plain[plain["method"] == SINGLE], ensembles])
         outcomes = outcomes.merge(cases[["case", "family"]], on="case")
         tables += [

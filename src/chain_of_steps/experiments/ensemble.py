@@ -185,11 +185,13 @@ def vote(answers: np.ndarray) -> int:
     return int(np.flatnonzero(np.asarray(answers) == winner)[0])
 
 
-def rivals(readouts: pd.DataFrame, seeds: Sequence[int], early: Sequence[float]) -> pd.DataFrame:
+def rivals(
+    readouts: pd.DataFrame, seeds: Sequence[int], early: Sequence[float], passes: int = 1
+) -> pd.DataFrame:
     """Methods that only choose among the clean runs, in the columns of `run_ensembles`.
 
     readouts: the study's clean runs. early: shares of the steps at which K runs are compared and
-    all but one stopped. `best by chance` is the mean over the K runs; `oracle` knows the truth and
+    all but one stopped. passes: forward passes of one step, 2 with guidance. `best by chance` is the mean over the K runs; `oracle` knows the truth and
     is the ceiling of every choice among K runs.
     """
     k, n_steps = len(seeds), int(readouts["step"].max())
@@ -212,7 +214,7 @@ def rivals(readouts: pd.DataFrame, seeds: Sequence[int], early: Sequence[float])
                     "answer": int(answer),
                     "correct": float(outcome["correct"].mean()),
                     "score": float(outcome["score"].mean()),
-                    "nfe": nfe,
+                    "nfe": nfe * passes,
                 }
             )
 
