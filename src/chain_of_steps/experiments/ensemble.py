@@ -191,8 +191,9 @@ def rivals(
     """Methods that only choose among the clean runs, in the columns of `run_ensembles`.
 
     readouts: the study's clean runs. early: shares of the steps at which K runs are compared and
-    all but one stopped. passes: forward passes of one step, 2 with guidance. `best by chance` is the mean over the K runs; `oracle` knows the truth and
-    is the ceiling of every choice among K runs.
+    all but one stopped. passes: forward passes of one step, 2 with guidance. `best by chance` is
+    the mean over the K runs; `oracle` knows the truth and is the ceiling of every choice among
+    them.
     """
     k, n_steps = len(seeds), int(readouts["step"].max())
     stops = sorted({max(1, round(share * n_steps)) for share in early})
