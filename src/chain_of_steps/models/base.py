@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from PIL import Image
 
 
+Encoded = tuple[Tensor, Tensor | None]  # what one encoder gives, and what some families add
+
+
 @dataclass(frozen=True)
 class Condition:
     """What a batch of B runs is given; row i belongs to run i.
@@ -102,8 +105,8 @@ class VideoModel(ABC):
         self.boundary = pipe.config.get("boundary_ratio") if boundary is None else boundary
         self.placement = placement or Placement("none", pipe.device)
         # Every run of a case is given the same text and picture: each is encoded once.
-        self._texts: dict[str, tuple[Tensor, Tensor | None]] = {}
-        self._pictures: dict[tuple[bytes, int], tuple[Tensor, Tensor | None]] = {}
+        self._texts: dict[str, Encoded] = {}
+        self._pictures: dict[tuple[bytes, int], Encoded] = {}
         if boundary is not None and len(self.experts) < 2:
             raise UserError(
                 f"boundary is {boundary}, but model {name or 'given'} has one expert: write null."
@@ -192,11 +195,11 @@ class VideoModel(ABC):
         """The velocity of a batch of runs under `condition`."""
 
     @abstractmethod
-    def _encode_text(self, prompt: str) -> tuple[Tensor, Tensor | None]:
+    def _encode_text(self, prompt: str) -> Encoded:
         """Text states (1, L, D) and, where the family reads one, their mask (1, L)."""
 
     @abstractmethod
-    def _encode_picture(self, image: Image.Image, n_frames: int) -> tuple[Tensor, Tensor | None]:
+    def _encode_picture(self, image: Image.Image, n_frames: int) -> Encoded:
         """image_latents (1, ...) and image_embeds of a `Condition`."""
 
     @abstractmethod
@@ -251,7 +254,7 @@ class VideoModel(ABC):
         return self._texts_of(prompts)[0]
 
     @torch.no_grad()
-    def _texts_of(self, prompts: Sequence[str] | Tensor) -> tuple[Tensor, Tensor | None]:
+    def _texts_of(self, prompts: Sequence[str] | Tensor) -> Encoded:
         """States (B, L, D) and mask of prompts, or of states made earlier, on the device.
 
         Each prompt is encoded by itself, so that its bits do not depend on the others.
@@ -299,7 +302,7 @@ class VideoModel(ABC):
         latents, clip = self._stacked(pictures)
         return Condition(embeds, negative, latents, clip, mask, negative_mask)
 
-    def _picture(self, image: Image.Image, n_frames: int) -> tuple[Tensor, Tensor | None]:
+    def _picture(self, image: Image.Image, n_frames: int) -> Encoded:
         pixels = hashlib.sha256(f"{image.size}".encode() + image.tobytes()).digest()
         key = (pixels, n_frames)
         if key not in self._pictures:
@@ -307,7 +310,7 @@ class VideoModel(ABC):
             self._pictures[key] = tuple(None if part is None else part.cpu() for part in found)
         return self._pictures[key]
 
-    def _stacked(self, rows: Sequence[tuple[Tensor, Tensor | None]]) -> tuple[Tensor, Tensor | None]:
+    def _stacked(self, rows: Sequence[Encoded]) -> Encoded:
         first, second = zip(*rows, strict=True)
         second = None if second[0] is None else torch.cat(second).to(self.device)
         return torch.cat(first).to(self.device), second

@@ -86,8 +86,8 @@ def merge_lora(
 
 def _misfit(field: str, file: Path, reason: str) -> UserError:
     return UserError(
-        f"lora.{field}: {file} does not fit this expert ({reason}): write the LoRA that was trained "
-        "for it."
+        f"lora.{field}: {file} does not fit this expert ({reason}): write the LoRA that was "
+        "trained for it."
     )
 
 
@@ -119,5 +119,7 @@ def _read(file: Path, field: str) -> dict[str, Tensor]:
     except SafetensorError as error:
         raise UserError(f"lora.{field}: {file} cannot be read ({error}): fetch it again.") from None
     if all(name.startswith("blocks.") for name in state):
-        state = {f"diffusion_model.{name}".replace(".default.", "."): t for name, t in state.items()}
+        state = {
+            f"diffusion_model.{name}".replace(".default.", "."): t for name, t in state.items()
+        }
     return state

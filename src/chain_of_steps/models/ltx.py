@@ -12,7 +12,6 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from chain_of_steps.models.base import Condition, GivenFrameVelocity, VideoModel, pixels
