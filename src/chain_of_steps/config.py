@@ -28,6 +28,9 @@ _TYPES = Draft202012Validator.TYPE_CHECKER.redefine_many(
 )
 _Validator = extend(Draft202012Validator, type_checker=_TYPES)
 
+# Experiments that start runs in the middle, or change them on the way.
+FORKING = ("noise", "layers", "ensemble")
+
 
 @cache
 def schema() -> dict[str, Any]:
@@ -79,6 +82,9 @@ def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
     if frames % 4 != 1:
         raise UserError(f"video.frames is {frames}: write 4 k + 1, such as {frames // 4 * 4 + 1}.")
     _check_perturbation(filled)
+    forked = [name for name in filled["experiments"] if name in FORKING]
+    if forked and filled["sampler"]["solver"] != "euler":
+        raise UserError(solver_refusal(f"experiment {forked[0]}"))
     ensemble, steps = filled["ensemble"], filled["sampler"]["steps"]
     if not ensemble["band"][0] < ensemble["band"][1]:
         raise UserError(f"ensemble.band is {ensemble['band']}: write the smaller share first.")
@@ -95,6 +101,14 @@ def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
             f"train.stages: mix names {unknown[0]!r}, write one of {', '.join(_task_names())}."
         )
     return filled
+
+
+def solver_refusal(what: str) -> str:
+    """Why `what` cannot be done with a multistep solver, and what to write."""
+    return (
+        f"sampler.solver is unipc, but {what} forks or changes runs in between: write euler, since "
+        "UniPC steers each step by its memory of earlier ones, which is no part of the latent."
+    )
 
 
 def _check_names(value: Any, place: str = "the configuration") -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chain_of_steps.commands.common import Stage, load_model, seeds_of, shard_cases
+from chain_of_steps.commands.common import Stage, load_model, require_euler, seeds_of, shard_cases
 from chain_of_steps.config import load_config
 
 
@@ -31,6 +31,7 @@ def cmd_ensemble(arguments) -> None:
     from chain_of_steps.experiments.ensemble import run_ensembles, variants
 
     config = load_config(arguments.config)
+    require_euler(config, "ensemble")
     settings = config["ensemble"]
     cases = shard_cases(config, arguments.cases, arguments.shard)
     paper, *controls = variants(settings["k"], tuple(settings["band"]), settings["many_steps"])

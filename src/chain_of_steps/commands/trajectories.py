@@ -61,6 +61,7 @@ def cmd_sample(arguments) -> None:
         shift=config["sampler"]["shift"],
         n_frames=config["video"]["frames"],
         batch=config["execution"]["batch"],
+        solver=config["sampler"]["solver"],
     )
     seconds = time.monotonic() - started
     trajectory.save(arguments.out)

@@ -17,11 +17,11 @@ from torch import Tensor
 
 from chain_of_steps.cases import Case
 from chain_of_steps.experiments.trajectories import batches, condition_runs, plan_runs
-from chain_of_steps.models.wan import WanModel
+from chain_of_steps.models.base import VideoModel
 from chain_of_steps.patching import Ledger
 from chain_of_steps.probes import Site, hooked
 from chain_of_steps.progress import progress
-from chain_of_steps.sampling import flow_sigmas, sample
+from chain_of_steps.sampling import sample
 from chain_of_steps.stats import group_mean_ci
 from chain_of_steps.tasks.puzzle import Puzzle
 from chain_of_steps.tasks.regions import REGIONS, tile_masks
@@ -95,7 +95,7 @@ def shown_steps(n_steps: int) -> list[int]:
 
 
 def measure_energy(
-    model: WanModel,
+    model: VideoModel,
     cases: Sequence[Case],
     seeds: Sequence[int],
     *,
@@ -113,7 +113,7 @@ def measure_energy(
     every token, token_channels: mean and variance over the tokens of every channel, and whether
     it is among the `top` massive ones; both for one run of each task, at the `shown_steps`.
     """
-    runs, sigmas = plan_runs(model.name, cases, seeds), flow_sigmas(steps, shift)
+    runs, sigmas = plan_runs(model.name, cases, seeds), model.sigmas(steps, shift)
     width, height = cases[0].image.size
     grid = model.token_grid(*model.latent_shape(n_frames, height, width)[1:])
     puzzles = {case.name: case.puzzle for case in cases}

@@ -23,10 +23,10 @@ from chain_of_steps.errors import UserError
 from chain_of_steps.experiments.readouts import read_latents
 from chain_of_steps.experiments.trajectories import condition_runs, plan_runs
 from chain_of_steps.measures import NO_ANSWER
-from chain_of_steps.models.wan import Condition, WanModel
+from chain_of_steps.models.base import Condition, VideoModel
 from chain_of_steps.probes import average, group_mean, hooked
 from chain_of_steps.progress import progress
-from chain_of_steps.sampling import flow_sigmas, sample
+from chain_of_steps.sampling import sample
 from chain_of_steps.stats import mean_ci, minimal_detectable_difference, paired_difference, wilson
 from chain_of_steps.tasks.reader import Reader
 
@@ -82,7 +82,7 @@ def band_layers(n_layers: int, band: tuple[float, float]) -> range:
 
 
 def run_variant(
-    model: WanModel,
+    model: VideoModel,
     condition: Condition,
     noise: Tensor,
     variant: Variant,
@@ -97,7 +97,7 @@ def run_variant(
     """
     cases = len(noise) // k
     one_each = condition.select(list(range(0, len(noise), k)))
-    sigmas = flow_sigmas(steps * variant.finer, shift)
+    sigmas = model.sigmas(steps * variant.finer, shift)
     if variant.start or variant.finer > 1:
         velocity = model.velocity(one_each)
         first = group_mean(noise, k, variant.restore) if variant.start else noise[::k]
@@ -119,7 +119,7 @@ def run_variant(
 
 
 def run_ensembles(
-    model: WanModel,
+    model: VideoModel,
     cases: Sequence[Case],
     seeds: Sequence[int],
     methods: Sequence[Variant],

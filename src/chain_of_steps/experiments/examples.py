@@ -16,7 +16,7 @@ import pandas as pd
 
 from chain_of_steps.artifacts import write_json
 from chain_of_steps.errors import UserError
-from chain_of_steps.models.wan import WanModel
+from chain_of_steps.models.base import VideoModel
 from chain_of_steps.trajectory import Trajectory
 from chain_of_steps.video import write_png
 
@@ -78,7 +78,7 @@ def film_sheet(video: np.ndarray) -> np.ndarray:
 
 
 def write_examples(
-    folder: Path, model: WanModel, readouts: pd.DataFrame, trajectories: Path
+    folder: Path, model: VideoModel, readouts: pd.DataFrame, trajectories: Path
 ) -> None:
     """Writes one lossless film sheet (PNG, rows = steps, columns = frames) a run, and an index.
 

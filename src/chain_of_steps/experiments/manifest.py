@@ -8,7 +8,7 @@ from typing import Any
 
 from chain_of_steps.artifacts import digest_file, digest_json, package_versions, read_json
 from chain_of_steps.errors import UserError
-from chain_of_steps.models.wan import directory_digest
+from chain_of_steps.models.loading import directory_digest
 
 # fields that say how the weights came about and were measured, not what a study does with them
 ABOUT_WEIGHTS = ("train", "card")
