@@ -23,9 +23,10 @@ import numpy as np
 import pandas as pd
 
 from chain_of_steps.experiments.behaviours.summaries import ALL, MEAN, means
+from chain_of_steps.experiments.intervals import mean_or_rate_ci
 from chain_of_steps.experiments.timeline import with_solution_kind
 from chain_of_steps.measures import NO_ANSWER, commitment_step
-from chain_of_steps.stats import mcnemar, mean_ci, sign_flip_p
+from chain_of_steps.stats import mcnemar, sign_flip_p
 
 STATES = ("right", "wrong", "open")
 CHANGES = ("corrections", "corruptions", "completions", "losses")
@@ -217,10 +218,13 @@ def _tested(
     gained: np.ndarray, lost: np.ndarray, cases: Sequence[str], *, n_boot: int, seed: int
 ) -> dict[str, float]:
     flips = mcnemar(int(gained.sum()), int(lost.sum()))
-    net = mean_ci(gained - lost, cases, n_boot=n_boot, seed=seed)
+    change = pd.DataFrame({"group": 0, "net": gained - lost, "case": cases})
+    options = {"signed": True, "n_boot": n_boot, "seed": seed}
+    net = mean_or_rate_ci(change, ["group"], "net", "case", **options).iloc[0]
     return {
-        **{"n": net.n, "cases": len(set(cases)), "gained": flips.corrections},
+        **{"n": len(change), "cases": len(set(cases)), "gained": flips.corrections},
         **{"lost": flips.corruptions, "share": flips.share, "share_low": flips.low},
-        **{"share_high": flips.high, "mcnemar_p": flips.p, "net": net.mean},
-        **{"low": net.low, "high": net.high, "p": sign_flip_p(gained - lost, cases, seed=seed)},
+        **{"share_high": flips.high, "mcnemar_p": flips.p, "net": net["mean"]},
+        **{"low": net["low"], "high": net["high"]},
+        "p": sign_flip_p(gained - lost, cases, seed=seed),
     }

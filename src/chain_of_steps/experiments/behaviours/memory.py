@@ -223,7 +223,7 @@ def memory_table(rows: pd.DataFrame, *, n_boot: int, seed: int) -> pd.DataFrame:
     tables = []
     for part, (frame, by, test) in parts.items():
         for quantity in ERRORS:
-            rate = quantity != "colour" and not test  # never outside 0 to 1
+            rate = quantity != "colour"  # the others lie between 0 and 1
             options = {"rate": rate, "test": test, "n_boot": n_boot, "seed": seed}
             found = means(pooled(frame, "task", "split"), [*GROUP, *by], [quantity], **options)
             tables.append(found.assign(part=part))

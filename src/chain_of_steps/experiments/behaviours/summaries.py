@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -26,11 +27,12 @@ def means(
 ) -> pd.DataFrame:
     """Columns of `by`, quantity, then MEAN, in each group; rows without the quantity do not count.
 
-    The interval resamples cases. rate: values are 0 or 1, with Wilson's interval where all agree.
-    test: p of the mean being 0, by sign flips of whole cases; else p is empty.
+    The interval resamples cases. rate: values lie between 0 and 1, or -1 and 1 with `test`; where
+    all are 0 (or all 1), the interval is Wilson's. test: p of the mean being 0, by sign flips of
+    whole cases; else p is empty.
     """
     by, parts = list(by), []
-    estimate = mean_or_rate_ci if rate else group_mean_ci
+    estimate = partial(mean_or_rate_ci, signed=test) if rate else group_mean_ci
     for quantity in quantities:
         rows = frame.dropna(subset=quantity).astype({quantity: float})
         if not len(rows):

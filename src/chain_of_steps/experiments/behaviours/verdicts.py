@@ -111,3 +111,46 @@ def _kind(label: str) -> str:
     """A label of solutions or split in words."""
     words = {"one": "one right answer", "several": "several right answers", ALL: "all cases"}
     return words.get(label, label)
+
+
+def dispute(verdicts: pd.DataFrame, model: str) -> str:
+    """What one model's verdicts say in the dispute over self-correction, in two sentences.
+
+    The paper holds that later steps correct; others that answers are fixed within few steps and
+    wrong ones are not rescued.
+    """
+    mine = verdicts[verdicts["model"] == model]
+
+    def row(claim: str, control: str) -> pd.Series:
+        found = mine[(mine["claim"] == claim) & mine["control"].str.startswith(control)]
+        return found.iloc[0] if len(found) else pd.Series({"verdict": "", "mean": float("nan")})
+
+    exceed = "corrections_exceed_corruptions"
+    firm = row(exceed, "strict, from step 0, one right answer")
+    wide = row(exceed, "wide, from step 0, one right answer")
+    early = row("most_committed_early", _kind(ALL))
+    words = {"holds": "outnumber", "reversed": "are outnumbered by"}
+    found = "; ".join(
+        f"{name} {words.get(seen['verdict'], 'cannot be told in number from')} {opposite}"
+        f" ({_interval(seen)} a run)"
+        for name, seen, opposite in (
+            ("corrections of a wrong answer", firm, "corruptions"),
+            ("all runs that become right", wide, "those that cease to be"),
+        )
+    )
+    if firm["verdict"] == "holds":
+        side = "This sides with self-correction."
+    elif early["verdict"] == "holds":
+        side = "This sides with those who find answers fixed within the first steps"
+        side += ", what is mended being answers not yet readable." * (wide["verdict"] == "holds")
+        side = side.rstrip(".") + "."
+    else:
+        side = "This decides for neither side."
+    share = f"{_interval(early)} of the runs that end with an answer hold it from the first tenth"
+    return f"On puzzles with one right answer {found}; {share} of the steps on. {side}"
+
+
+def _interval(row: pd.Series) -> str:
+    if pd.isna(row["mean"]):
+        return "no runs"
+    return f"{row['mean']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
