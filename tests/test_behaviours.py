@@ -513,13 +513,18 @@ def test_the_dispute_is_told_as_the_numbers_have_it(firm, early, side):
         ("corrections_exceed_corruptions", "wide, from step 0, one right answer", "undecided"),
         ("most_committed_early", "all cases", early),
     ]
-    numbers = {"model": "m", "n": 9, "mean": 0.25, "low": 0.125, "high": 0.5}
     verdicts = pd.DataFrame(
-        [{**numbers, "claim": c, "control": k, "verdict": v} for c, k, v in rows]
+        [{"model": "m", "claim": c, "control": k, "verdict": v} for c, k, v in rows]
     )
-    text = dispute(verdicts, "m")
+    known = {"model": "m", "solutions": "one", "span": "run", "step": 0, "net": 0.25}
+    known |= {"gained": 7, "lost": 3, "low": 0.125, "high": 0.5}
+    tests = pd.DataFrame([{**known, "change": change} for change in ("strict", "wide")])
+    text = dispute(verdicts, tests, "m")
     assert side in text
-    assert ("outnumber corruptions" in text) == (firm == "holds")
+    assert ("(7) outnumber corruptions (3; net a run 0.250 [0.125, 0.500])" in text) == (
+        firm == "holds"
+    )
+    assert "nothing is said" in dispute(verdicts, tests, "another")
 
 
 def test_examples_are_picked_by_rule():

@@ -32,6 +32,7 @@ tables, stem = Path(tables), Path(stem)
 examples = plots.load_examples(tables / "behaviour_examples", "figure4")
 memory, correction = read_table(tables / "memory.csv"), read_table(tables / "correction.csv")
 memory = memory[(memory["part"] == "steps") & (memory["split"] == "all")]
+memory = memory[memory["task"] != "all"]
 correction = correction[(correction["part"] == "task") & (correction["model"] == model)]
 sigmas = memory.drop_duplicates("step").sort_values("step")["sigma"].tolist()
 
@@ -80,11 +81,11 @@ for i, (pair, draw) in enumerate(kinds):
         draw(axis, example["task"])
         axis.set_title(f"({example['panel']}) all runs", pad=12)
         plots.label_steps(axis, sigmas)
-        if j == 0:
+        if j == (draw is memory_curves):  # where there is room
             axis.legend(fontsize=5.5, handlelength=1.4, loc="center right")
-        else:
+        if j:
             axis.set_xlabel("denoising step (σ above)")
-figure.tight_layout(w_pad=2.2)
+figure.tight_layout(w_pad=0.4)
 
 # %%
 facts = {e["panel"]: {name: e[name] for name in ("task", "rule", "case", "seed")} for e in examples}

@@ -66,18 +66,19 @@ axis.set_ylabel("evidence, share of final")
 axis.set_xlabel("denoising step (σ above)")
 plots.label_steps(axis, sigmas)
 axis = figure.add_subplot(grid[1, 2])
-for offset, condition, colour in ((-0.2, "clean", "blue"), (0.2, "alone", "grey")):
-    rows = perception[
-        (perception["quantity"] == "lag_share") & (perception["condition"] == condition)
-    ]
+lags = perception[perception["quantity"] == "lag_share"]
+edge = max(3, np.abs(lags["step"]).max() + 1)
+width = edge / 25
+for side, condition, colour in ((-1, "clean", "blue"), (1, "alone", "grey")):
+    rows = lags[lags["condition"] == condition]
     name = {"clean": "all runs", "alone": "target alone"}[condition]
-    axis.bar(rows["step"] + offset, rows["mean"], 0.4, color=plots.COLOURS[colour], label=name)
-edge = max(3, np.abs(perception.loc[perception["quantity"] == "lag_share", "step"]).max() + 1)
+    place = rows["step"] + side * width / 2
+    axis.bar(place, rows["mean"], width, color=plots.COLOURS[colour], label=name)
 axis.set_xlim(-edge, edge)
 axis.set_xlabel("lag: motion − localised (steps)")
 axis.set_ylabel("share of runs")
-axis.legend(fontsize=5.5, handlelength=1.2)
-figure.tight_layout(w_pad=2.2)
+axis.legend(fontsize=5.5, handlelength=1.2, loc="upper left")
+figure.tight_layout(w_pad=0.4)
 
 
 # %%

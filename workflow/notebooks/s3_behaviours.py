@@ -86,6 +86,7 @@ for axis, kind in ((axes[0, 1], "step"), (axes[0, 2], "frame")):
 axes[0, 1].set_xlabel("noise at step (σ above)")
 plots.label_steps(axes[0, 1], sigmas)
 axes[0, 2].set_xlabel("noise at latent frame")
+axes[0, 2].set_xticks(sorted(noise.loc[noise["kind"] == "frame", "index"].dropna().unique()))
 axes[0, 2].plot([], [], "o", ms=4.5, mfc="white", color="black", label="frame is read")
 axes[0, 2].legend(fontsize=5.5)
 
@@ -117,7 +118,7 @@ for sign, column, colour in ((1, "gained", "blue"), (-1, "lost", "red")):
 axis.axvline(0, color="black", lw=0.6)
 axis.set_yticks(place, [plots.TITLES[task] for task in order], fontsize=5.5)
 axis.set_xlabel("share of runs, step 0 to the end")
-axis.legend(fontsize=5, loc="lower right")
+axis.legend(fontsize=5, loc=(0.42, 0.42))
 
 axis = axes[1, 2]
 rows = correction[(correction["part"] == "task") & (correction["quantity"] == "commitment")]
@@ -146,24 +147,27 @@ facts = {
     for row in verdicts[verdicts["model"] == model].itertuples(index=False)
 }
 held = verdicts[(verdicts["model"] == model) & (verdicts["claim"] == "memory_held_in_latent")]
-steps = [c.rsplit(" ", 1)[1] for c in held.loc[held["verdict"] == "holds", "control"]]
-if steps:
-    finding = f"More than half of the place is kept when that happens from step {steps[0]} on."
-elif len(held) and (held["verdict"] == "reversed").all():
-    finding = "At none of these steps is half of the place kept: the model looks again."
-else:
-    finding = "Whether half of the place is kept is undecided or differs between steps."
+steps = {
+    verdict: ", ".join(control.rsplit(" ", 1)[1] for control in rows["control"])
+    for verdict, rows in held.groupby("verdict")
+}
+parts = {
+    "reversed": "less than half of the place survives, so the model looks again",
+    "undecided": "whether half of the place survives is not decided",
+    "holds": "more than half of the place survives, so the latent holds it",
+}
+finding = "; ".join(f"from step {steps[v]}: {text}" for v, text in parts.items() if v in steps)
 n_held = int(whole.loc[whole["part"] == "withheld", "n"].max())
 n_noise = noise[noise["kind"] == "step"].groupby("task")["n"].first()
 n_runs = correction[(correction["part"] == "all") & (correction["quantity"] == "flips")]["n"]
 caption = f"""Supplement S3 ({model} model, its own results). (a) Memory error of the final frame
 where the object is taken out of the first frame that the model is given from some step on
-(n = {n_held} runs each; squares: never). {finding} (b), (c) Share of the runs right without noise
+(n = {n_held} runs each; squares: never); {finding}. (b), (c) Share of the runs right without noise
 that stay right with one step or one latent frame replaced by noise; n = {int(n_noise["memory"])}
 and {int(n_noise["others"])}; open circles: the reader looks at that frame. (d) Puzzles with one
 right answer: chance that a run ends right, given how its clean estimate reads at a step. (e) Runs
 that are not right at step 0 and right at the end (gained), and the reverse (lost); dark: those
 that read as a wrong answer, not as none, at the other end. (f) Mean commitment step. Bars and
 bands: 95 % intervals by case. n = {int(n_runs.iloc[0])} runs in (d) to (f).
-{dispute(verdicts, model)}"""
+{dispute(verdicts, tests, model)}"""
 plots.save_figure(figure, stem, caption, [f"tables/{n}.csv" for n in names], facts)

@@ -47,8 +47,8 @@ CURVES = (
 )
 DISTANCES = (
     ("kl", "rule", "blue", "-", "ideal to model"),
-    ("kl_floor", "rule", "orange", ":", "ideal to its own picture, as read"),
-    ("kl", "wide", "grey", "--", "ideal over all candidates to model"),
+    ("kl_floor", "rule", "orange", ":", "ideal to its own picture"),
+    ("kl", "wide", "grey", "--", "all candidates to model"),
 )
 figure, axes = plt.subplots(
     2, len(panels), figsize=(plots.PAGE * len(panels) / 4 + 0.4, 3.8), squeeze=False
@@ -62,11 +62,12 @@ for (top, bottom), (task, kind) in zip(axes.T, panels, strict=True):
     top.set_title(f"{plots.TITLES[task]}\n{KINDS[kind]}", pad=12)
     plots.label_steps(top, sigmas)
     bottom.set_xlabel("denoising step")
+    bottom.set_xticks(top.get_xticks())
     bottom.set_ylim(bottom=0)
-axes[0, 0].set_ylabel("effective number of candidates")
+axes[0, 0].set_ylabel("effective candidates")
 axes[1, 0].set_ylabel("KL divergence (nats)")
-axes[0, 0].legend(fontsize=5.5)
-axes[1, 0].legend(fontsize=5.5)
+for axis in axes[:, -1]:
+    axis.legend(fontsize=5.5, loc="upper right")
 figure.tight_layout(w_pad=1.0)
 
 
@@ -89,9 +90,9 @@ def spoken(row):
 
 
 FOUND = {
-    "holds": "more than the posterior mean",
-    "reversed": "less than the posterior mean",
-    "undecided": "as far as can be told as much as the posterior mean",
+    "holds": "so some is the model's own",
+    "reversed": "so none beyond it is the model's own",
+    "undecided": "neither more nor less as far as can be told",
 }
 facts, sentences = {}, []
 for task, kind in panels:
@@ -113,13 +114,19 @@ for task, kind in panels:
         & (verdicts["control"] == f"{task}, {KINDS[kind]}, all cases")
     ]["verdict"]
     judged = FOUND[own.iloc[0]] if len(own) else FOUND["undecided"]
-    sentences.append(
-        f"{plots.TITLES[task]}, {KINDS[kind]} (n = {int(found['own']['n'])}): the model holds open"
-        f" {judged} (difference of candidates {spoken(found['own'])}); it commits at step"
-        f" {spoken(found['commitment_model'])}, the ideal at {spoken(found['commitment_ideal'])};"
-        f" the ideal run from the same first latent ends on the same answer in"
-        f" {spoken(found['same_choice'])} of runs, by chance {spoken(found['chance'])}."
+    more, less = (found[f"candidates_{who}"]["mean"] - 1 for who in ("model", "read"))
+    text = (
+        f"{plots.TITLES[task]}, {KINDS[kind]} (n = {int(found['own']['n'])}): beyond one candidate"
+        f" the posterior mean shows {less:.2f} and the model {more:.2f}, {judged} (difference"
+        f" {spoken(found['own'])}); the model commits at step {spoken(found['commitment_model'])},"
+        f" the ideal at {spoken(found['commitment_ideal'])}"
     )
+    if kind == "several":
+        text += (
+            "; the ideal's own run from the same first latent ends on the model's answer in"
+            f" {spoken(found['same_choice'])} of runs, by chance {found['chance']['mean']:.2f}"
+        )
+    sentences.append(f"{text}.")
 caption = f"""Supplement S4 ({model} model, its own results). What a clean estimate holds open,
 beside the exact posterior mean given the model's own latent of that step. Top: effective number
 of candidates, exp(entropy) of the evidence, read by the same reader from the model's clean

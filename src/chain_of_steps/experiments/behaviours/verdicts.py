@@ -113,44 +113,41 @@ def _kind(label: str) -> str:
     return words.get(label, label)
 
 
-def dispute(verdicts: pd.DataFrame, model: str) -> str:
-    """What one model's verdicts say in the dispute over self-correction, in two sentences.
+def dispute(verdicts: pd.DataFrame, tests: pd.DataFrame, model: str) -> str:
+    """What one model's numbers say in the dispute over self-correction.
 
     The paper holds that later steps correct; others that answers are fixed within few steps and
-    wrong ones are not rescued.
+    wrong ones are not rescued. verdicts, tests: see `verdict_table` and `correction_tests`.
     """
-    mine = verdicts[verdicts["model"] == model]
-
-    def row(claim: str, control: str) -> pd.Series:
-        found = mine[(mine["claim"] == claim) & mine["control"].str.startswith(control)]
-        return found.iloc[0] if len(found) else pd.Series({"verdict": "", "mean": float("nan")})
-
-    exceed = "corrections_exceed_corruptions"
-    firm = row(exceed, "strict, from step 0, one right answer")
-    wide = row(exceed, "wide, from step 0, one right answer")
-    early = row("most_committed_early", _kind(ALL))
-    words = {"holds": "outnumber", "reversed": "are outnumbered by"}
-    found = "; ".join(
-        f"{name} {words.get(seen['verdict'], 'cannot be told in number from')} {opposite}"
-        f" ({_interval(seen)} a run)"
-        for name, seen, opposite in (
-            ("corrections of a wrong answer", firm, "corruptions"),
-            ("all runs that become right", wide, "those that cease to be"),
+    judged = verdicts[verdicts["model"] == model].set_index(["claim", "control"])["verdict"]
+    rows = tests[(tests["model"] == model) & (tests["solutions"] == "one")]
+    rows = rows[(rows["span"] == "run") & (rows["step"] == 0)].set_index("change")
+    if not len(rows):
+        return "No puzzle has one right answer, so nothing is said on self-correction."
+    found, sides = [], {}
+    for change, gains, losses in (
+        ("strict", "corrections of a wrong answer", "corruptions"),
+        ("wide", "runs that become right", "runs that cease to be"),
+    ):
+        row = rows.loc[change]
+        claim = ("corrections_exceed_corruptions", f"{change}, from step 0, {_kind('one')}")
+        sides[change] = judged.get(claim, "undecided")
+        words = {"holds": "outnumber", "reversed": "are outnumbered by"}
+        found.append(
+            f"{gains} ({int(row['gained'])}) {words.get(sides[change], 'do not outnumber')}"
+            f" {losses} ({int(row['lost'])}; net a run {row['net']:.3f} [{row['low']:.3f},"
+            f" {row['high']:.3f}])"
         )
-    )
-    if firm["verdict"] == "holds":
+    early = judged.get(("most_committed_early", _kind(ALL)), "undecided")
+    if sides["strict"] == "holds":
         side = "This sides with self-correction."
-    elif early["verdict"] == "holds":
-        side = "This sides with those who find answers fixed within the first steps"
-        side += ", what is mended being answers not yet readable." * (wide["verdict"] == "holds")
-        side = side.rstrip(".") + "."
+    elif early == "holds" and sides["wide"] == "holds":
+        side = (
+            "Answers that can be read are fixed within the first steps; what later steps mend is"
+            " answers that could not yet be read."
+        )
+    elif early == "holds":
+        side = "This sides with those who find answers fixed within the first steps."
     else:
         side = "This decides for neither side."
-    share = f"{_interval(early)} of the runs that end with an answer hold it from the first tenth"
-    return f"On puzzles with one right answer {found}; {share} of the steps on. {side}"
-
-
-def _interval(row: pd.Series) -> str:
-    if pd.isna(row["mean"]):
-        return "no runs"
-    return f"{row['mean']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
+    return f"From step 0 to the end, on puzzles with one right answer, {'; '.join(found)}. {side}"
