@@ -2,6 +2,8 @@
 # A study fills them (rule publish); with `--config shipped=true` they are taken as they are.
 
 NOISE_TABLES = ["noise.csv", "cka.csv", "sensitivity.csv", "noise_verdicts.csv"]
+BEHAVIOUR_TABLES = ["memory.csv", "memory_noise.csv", "correction.csv", "correction_tests.csv"]
+BEHAVIOUR_TABLES += ["behaviour_verdicts.csv"]
 # experiment -> figure or table -> what its notebook reads
 FIGURE_GROUPS = {
     "decision": {
@@ -10,6 +12,12 @@ FIGURE_GROUPS = {
         "s1_timeline": ["timeline.csv"],
     },
     "noise": {"figure3": NOISE_TABLES, "s2_noise": NOISE_TABLES},
+    "behaviours": {
+        "figure4": ["behaviour_examples", "memory.csv", "correction.csv"],
+        "figure5": ["behaviour_examples", "perception.csv"],
+        "s3_behaviours": BEHAVIOUR_TABLES,
+        "s4_posterior": ["posterior.csv", "behaviour_verdicts.csv"],
+    },
     "layers": {
         "figure6": ["token_maps_runs.parquet", "layer_swap.csv"],
         "s6_causal_map": ["layer_swap.csv", "layer_patching.csv"],
@@ -69,11 +77,13 @@ if not SHIPPED:
 
     rule publish_examples:
         input:
-            RESULTS / "tables/examples",
+            RESULTS / "tables/{folder}",
         output:
-            directory(TABLES / "examples"),
+            directory(TABLES / "{folder}"),
         log:
-            f"logs/{STUDY['study']}/publish_examples.log",
+            f"logs/{STUDY['study']}/publish_{{folder}}.log",
+        wildcard_constraints:
+            folder="examples|behaviour_examples",
         shell:
             "cp -r {input} {output} 2> {log}"
 

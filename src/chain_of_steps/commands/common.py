@@ -19,7 +19,7 @@ OPTIONS = {
     "shard": {"type": int, "required": True, "help": "number of the shard of cases, from 0"},
     "trajectory": {"type": Path, "required": True, "help": "file that `cos sample` wrote"},
     "trajectories": {"type": Path, "required": True, "help": "folder of one model's trajectories"},
-    "readouts": {"type": Path, "required": True, "help": "table that `cos join` wrote"},
+    "readouts": {"type": Path, "required": True, "help": "table of `cos read`, or several joined"},
     "early": {"type": Path, "required": True, "help": "folder of the earlier sibling"},
     "analysis": {
         "required": True,
