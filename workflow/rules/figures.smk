@@ -31,9 +31,13 @@ KEPT = {
 FIGURE_INPUTS = chosen(FIGURE_GROUPS)
 TABLE_INPUTS = chosen(TABLE_GROUPS)
 NOTEBOOK_INPUTS = FIGURE_INPUTS | TABLE_INPUTS
+# claims of the paper: each names the table that tests it
+EXPECTED = "workflow/reference/expected.yaml"
+CLAIM_TABLES = claim_tables(EXPECTED)
 PUBLISHED = sorted(
     {name for experiment in STUDY["experiments"] for name in KEPT.get(experiment, [])}
     | {name for names in NOTEBOOK_INPUTS.values() for name in names}
+    | set(CLAIM_TABLES)
 )
 RUN_NOTEBOOK = (
     "jupytext --quiet --to ipynb -o - {input.notebook}"
@@ -122,9 +126,30 @@ rule table:
         RUN_NOTEBOOK
 
 
+rule claims:
+    input:
+        expected=EXPECTED,
+        tables=[TABLES / name for name in CLAIM_TABLES],
+    output:
+        FIGURES / "claims.csv",
+        FIGURES / "claims.md",
+        FIGURES / "claims.json",
+    log:
+        f"logs/{STUDY['study']}/claims.log",
+    params:
+        settings=settings("models", "experiments", "sampler"),
+        code=package_fingerprint("experiments.claims"),
+        config=SETTINGS,
+        tables=TABLES,
+    shell:
+        "cos claims --config {params.config} --expected {input.expected}"
+        " --tables {params.tables} --out {output[0]} 2> {log}"
+
+
 rule manifest:
     input:
         facts=expand(FIGURES / "{name}.json", name=NOTEBOOK_INPUTS),
+        claims=FIGURES / "claims.json",
         tables=[TABLES / name for name in PUBLISHED],
     output:
         FIGURES / "manifest.json",
@@ -135,4 +160,4 @@ rule manifest:
         code=package_fingerprint("experiments.manifest"),
     shell:
         "cos manifest --config {params.config} --out {output} --notebooks workflow/notebooks"
-        " {input.facts} 2> {log}"
+        " --claims {input.claims} {input.facts} 2> {log}"
