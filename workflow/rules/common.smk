@@ -6,7 +6,6 @@ import yaml
 from chain_of_steps.artifacts import atomic_path, digest_json, package_fingerprint
 from chain_of_steps.config import check_config
 from chain_of_steps.errors import UserError
-from chain_of_steps.experiments.claims import load_claims, tables_of
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
@@ -70,15 +69,6 @@ def chosen(groups: dict) -> dict:
     """The entries of the experiments that the configuration asks for."""
     picked = [groups.get(name, {}) for name in STUDY["experiments"]]
     return {name: inputs for group in picked for name, inputs in group.items()}
-
-
-def claim_tables(expected: str) -> list[str]:
-    """The tables that test the claims on the study's experiments."""
-    try:
-        claims = load_claims(Path(expected))
-    except UserError as error:
-        raise WorkflowError(str(error)) from None
-    return tables_of([claim for claim in claims if claim.experiment in STUDY["experiments"]])
 
 
 SETTINGS = settings_file()

@@ -1,5 +1,6 @@
 # Figures are drawn from the tables in figures/tables, which come with the repository.
 # A study fills them (rule publish); with `--config shipped=true` they are taken as they are.
+from chain_of_steps.experiments.claims import load_claims, tables_of
 
 NOISE_TABLES = ["noise.csv", "cka.csv", "sensitivity.csv", "noise_verdicts.csv"]
 # experiment -> figure or table -> what its notebook reads
@@ -31,14 +32,17 @@ KEPT = {
 FIGURE_INPUTS = chosen(FIGURE_GROUPS)
 TABLE_INPUTS = chosen(TABLE_GROUPS)
 NOTEBOOK_INPUTS = FIGURE_INPUTS | TABLE_INPUTS
-# claims of the paper: each names the table that tests it
-EXPECTED = "workflow/reference/expected.yaml"
-CLAIM_TABLES = claim_tables(EXPECTED)
 PUBLISHED = sorted(
     {name for experiment in STUDY["experiments"] for name in KEPT.get(experiment, [])}
     | {name for names in NOTEBOOK_INPUTS.values() for name in names}
-    | set(CLAIM_TABLES)
 )
+# claims of the paper: each names its experiment and the table that tests it
+EXPECTED = "workflow/reference/expected.yaml"
+try:
+    CLAIM_TABLES = tables_of(load_claims(Path(EXPECTED)), STUDY["experiments"])
+except UserError as error:
+    raise WorkflowError(str(error)) from None
+PUBLISHED = sorted({*PUBLISHED, *CLAIM_TABLES})
 RUN_NOTEBOOK = (
     "jupytext --quiet --to ipynb -o - {input.notebook}"
     " | papermill - {log.notebook} -k python3 --no-progress-bar --log-level ERROR"
@@ -131,9 +135,9 @@ rule claims:
         expected=EXPECTED,
         tables=[TABLES / name for name in CLAIM_TABLES],
     output:
-        FIGURES / "claims.csv",
-        FIGURES / "claims.md",
-        FIGURES / "claims.json",
+        table=FIGURES / "claims.csv",
+        page=FIGURES / "claims.md",
+        facts=FIGURES / "claims.json",
     log:
         f"logs/{STUDY['study']}/claims.log",
     params:
@@ -143,7 +147,7 @@ rule claims:
         tables=TABLES,
     shell:
         "cos claims --config {params.config} --expected {input.expected}"
-        " --tables {params.tables} --out {output[0]} 2> {log}"
+        " --tables {params.tables} --out {output.table} 2> {log}"
 
 
 rule manifest:

@@ -51,9 +51,10 @@ def cmd_claims(arguments) -> None:
 
     config, out = load_config(arguments.config), arguments.out
     everything = claims.load_claims(arguments.expected)
-    ours = [c for c in everything if c.untestable or c.experiment in config["experiments"]]
-    left_out = [c.id for c in everything if c not in ours]
-    paths = [arguments.tables / name for name in claims.tables_of(ours)]
+    chosen = config["experiments"]
+    ours = [claim for claim in everything if claim.untestable or claim.experiment in chosen]
+    left_out = [claim.id for claim in everything if claim not in ours]
+    paths = [arguments.tables / name for name in claims.tables_of(ours, chosen)]
     tables = {path.name: read_table(path) for path in paths}
     model, n_steps = next(iter(config["models"])), config["sampler"]["steps"]
     table = claims.judge_claims(ours, tables, model, n_steps)

@@ -145,9 +145,9 @@ def criterion(claim: Claim, n_steps: int = 1) -> str:
     return f"above {start}" if "above" in claim.test else f"below {end}"
 
 
-def tables_of(claims: Sequence[Claim]) -> list[str]:
-    """Names of the tables that claims read, sorted."""
-    return sorted({claim.table for claim in claims if claim.table})
+def tables_of(claims: Sequence[Claim], experiments: Sequence[str]) -> list[str]:
+    """Names of the tables that the claims on some experiments read, sorted."""
+    return sorted({claim.table for claim in claims if claim.experiment in experiments})
 
 
 def find(claim: Claim, table: pd.DataFrame, model: str) -> Found | None:
