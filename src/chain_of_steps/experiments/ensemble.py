@@ -27,7 +27,7 @@ from chain_of_steps.models.wan import Condition, WanModel
 from chain_of_steps.probes import average, group_mean, hooked
 from chain_of_steps.progress import progress
 from chain_of_steps.sampling import flow_sigmas, sample
-from chain_of_steps.stats import mean_ci, minimal_detectable_difference, paired_difference
+from chain_of_steps.stats import mean_ci, minimal_detectable_difference, paired_difference, wilson
 from chain_of_steps.tasks.reader import Reader
 
 SINGLE = "single run"
@@ -185,12 +185,15 @@ def vote(answers: np.ndarray) -> int:
     return int(np.flatnonzero(np.asarray(answers) == winner)[0])
 
 
-def rivals(readouts: pd.DataFrame, seeds: Sequence[int], early: Sequence[float]) -> pd.DataFrame:
+def rivals(
+    readouts: pd.DataFrame, seeds: Sequence[int], early: Sequence[float], passes: int = 1
+) -> pd.DataFrame:
     """Methods that only choose among the clean runs, in the columns of `run_ensembles`.
 
     readouts: the study's clean runs. early: shares of the steps at which K runs are compared and
-    all but one stopped. `best by chance` is the mean over the K runs; `oracle` knows the truth and
-    is the ceiling of every choice among K runs.
+    all but one stopped. passes: forward passes of one step, 2 with guidance. `best by chance` is
+    the mean over the K runs; `oracle` knows the truth and is the ceiling of every choice among
+    them.
     """
     k, n_steps = len(seeds), int(readouts["step"].max())
     stops = sorted({max(1, round(share * n_steps)) for share in early})
@@ -212,7 +215,7 @@ def rivals(readouts: pd.DataFrame, seeds: Sequence[int], early: Sequence[float])
                     "answer": int(answer),
                     "correct": float(outcome["correct"].mean()),
                     "score": float(outcome["score"].mean()),
-                    "nfe": nfe,
+                    "nfe": nfe * passes,
                 }
             )
 
@@ -243,7 +246,8 @@ def compare(
 
     Columns: `by`, method, quantity (score or correct), n, mean, low, high, nfe, difference,
     difference_low, difference_high, p, detectable: the smallest true difference that a two-sided
-    5 % test on these cases finds with probability 0.8.
+    5 % test on these cases finds with probability 0.8; changed, changed_high: cases whose value
+    differs from the single run's, and the upper end of the 95 % interval of their share (Wilson).
     """
     tables = []
     groups = outcomes.groupby(list(by), sort=False) if by else [((), outcomes)]
@@ -264,7 +268,8 @@ def compare(
 def _against_single(
     rows: pd.DataFrame, method: str, quantity: str, n_boot: int, seed: int
 ) -> dict[str, float]:
-    both = rows[rows["method"].isin([method, SINGLE])]
+    covered = rows.loc[rows["method"] == method, "case"]  # controls run on a part of the cases
+    both = rows[rows["method"].isin([method, SINGLE]) & rows["case"].isin(covered)]
     found = paired_difference(
         both,
         quantity,
@@ -279,11 +284,14 @@ def _against_single(
         seed=seed,
     )
     wide = both.pivot(index="case", columns="method", values=quantity)
-    spread = float((wide[method] - wide[SINGLE]).std())
+    change = wide[method] - wide[SINGLE]
+    changed = int((change.abs() > 1e-6).sum())
     return {
         "difference": found.mean,
         "difference_low": found.low,
         "difference_high": found.high,
         "p": found.p,
-        "detectable": minimal_detectable_difference(spread, found.n),
+        "detectable": minimal_detectable_difference(float(change.std()), found.n),
+        "changed": changed,
+        "changed_high": wilson(changed, len(change)).high,
     }
