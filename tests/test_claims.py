@@ -182,6 +182,8 @@ def test_an_interval_without_width_says_so_and_needs_no_p(claim):
     verdict, reason = judge(one, equal, N_STEPS)
     assert verdict == FAILS
     assert "no width" in reason
+    equal = find(one, table({"mean": 1, "low": 1, "high": 1, "p": 0.5}), "ours")
+    assert judge(one, equal, N_STEPS)[0] == UNTESTED  # two cases that agree are no evidence
     spread = find(one, table({"mean": -1, "low": -2, "high": 0, "p": 0.04}), "ours")
     verdict, reason = judge(one, spread, N_STEPS)
     assert verdict == FAILS

@@ -37,6 +37,7 @@ COLUMNS = (
 _SCHEMA = Path(__file__).parents[1] / "expected.schema.yaml"
 _PLACES = {"first": 0.0, "middle": 0.5, "last": 1.0}
 _SHOWN = 12  # values that an error lists
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -125,16 +126,18 @@ def _bounds(claim: Claim, n_steps: int = 1) -> tuple[float, float]:
     """Where the test wants the number; shares of the steps are turned into steps."""
     start, end = claim.test.get("within", (-math.inf, math.inf))
     start, end = claim.test.get("above", start), claim.test.get("below", end)
-    scale = n_steps if claim.scale == "steps" else 1
-    return start * scale, end * scale
+    return start * _unit(claim, n_steps), end * _unit(claim, n_steps)
 
 
 def _limits(claim: Claim, n_steps: int = 1) -> tuple[float, float]:
     """The smallest and the largest value that the measure can take."""
     least, most = claim.range
-    scale = n_steps if claim.scale == "steps" else 1
-    least = -math.inf if least is None else least * scale
-    return least, math.inf if most is None else most * scale
+    least = -math.inf if least is None else least * _unit(claim, n_steps)
+    return least, math.inf if most is None else most * _unit(claim, n_steps)
+
+
+def _unit(claim: Claim, n_steps: int) -> int:
+    return n_steps if claim.scale == "steps" else 1
 
 
 def criterion(claim: Claim, n_steps: int = 1) -> str:
@@ -172,8 +175,10 @@ def find(claim: Claim, table: pd.DataFrame, model: str) -> Found | None:
         if value in _PLACES and is_numeric_dtype(table[name])
     }
     here = table
-    for name in wanted.keys() - places.keys():
-        value, column = wanted[name], here[name]
+    for name, value in wanted.items():
+        if name in places:
+            continue
+        column = here[name]
         left = here[column.isna() if value is None else column == value]
         if left.empty and claim.absent is None:
             others = ", ".join(str(other) for other in column.drop_duplicates().iloc[:_SHOWN])
@@ -201,13 +206,17 @@ def find(claim: Claim, table: pd.DataFrame, model: str) -> Found | None:
 
 
 def judge(claim: Claim, found: Found | None, n_steps: int) -> tuple[str, str]:
-    """Verdict and reason. Raises UserError for a value outside the claim's range."""
+    """Verdict and reason. Raises UserError for a value outside the claim's range.
+
+    Where there is a p it must be below LEVEL, too, for a claim to hold, and for it to fail unless
+    every resample gives the same: then p is 1 where nothing differs in any run.
+    """
     if claim.untestable is not None:
         return UNTESTED, claim.untestable
     if found is None:
         return UNTESTED, f"no measurement: {claim.absent}"
     least, most = _limits(claim, n_steps)
-    if found.value < least or found.value > most:
+    if found.value < least - _ROUNDING or found.value > most + _ROUNDING:
         raise UserError(
             f"claim {claim.id}: its value is {found.value:g}: write a range it can lie in."
         )
@@ -221,7 +230,7 @@ def judge(claim: Claim, found: Found | None, n_steps: int) -> tuple[str, str]:
     else:  # bounds are not part of the region
         inside = start < found.low and found.high < end
         outside = found.high <= start or found.low >= end
-    if (inside or outside) and not width and found.p >= LEVEL:
+    if found.p >= LEVEL and (inside or (outside and not width)):
         return UNTESTED, f"undecided: the paired test does not tell it from 0 (p = {found.p:.2f})"
     if inside:
         return HOLDS, f"the whole interval is {wanted}{width}"
@@ -265,9 +274,10 @@ def summary(table: pd.DataFrame, left_out: Sequence[str]) -> str:
         f"Claims of arXiv 2603.16870 against the {model} model (its own results; published values "
         f"are the paper's, on other models and other puzzles). Of {len(table)} claims {hold} hold, "
         f"{fail} do not, and {rest} cannot be tested with this model, {undecided} of them because "
-        "their interval leaves it undecided. A claim holds where the whole 95 % interval of what "
-        "is measured lies where its test says, and does not hold where no part of it does; where "
-        "the row has a paired test, p must be below 0.05, too."
+        "their interval or paired test leaves it undecided. A claim holds where the whole 95 % "
+        "interval of what is measured lies where its test says, and does not hold where no part "
+        "of it does; where there is a paired test, p must be below 0.05, too, unless the interval "
+        "has no width."
     )
     if left_out:
         text += f" Not part of this study: {', '.join(left_out)}."
