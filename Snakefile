@@ -26,4 +26,5 @@ rule all:
         [] if SHIPPED else [RESULTS / "tables" / name for name in PUBLISHED],
         expand(FIGURES / "{name}.png", name=FIGURE_INPUTS),
         expand(FIGURES / "{name}.csv", name=TABLE_INPUTS),
+        FIGURES / "claims.csv",
         FIGURES / "manifest.json",

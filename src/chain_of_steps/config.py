@@ -41,21 +41,35 @@ def load_config(paths: Sequence[Path]) -> dict[str, Any]:
     """Merges YAML files, later over earlier, checks the result and fills in defaults."""
     merged: dict[str, Any] = {}
     for path in paths:
-        try:
-            content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise UserError(f"{path} does not exist: write the path of a config file.") from None
-        except OSError as error:
-            raise UserError(
-                f"{path} cannot be read ({error.strerror}): write the path of a config file."
-            ) from None
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            reason = " ".join(str(error).split())
-            raise UserError(f"{path} is not valid YAML: {reason}.") from None
+        content = read_yaml(path, "a config file")
         if not isinstance(content, dict):
             raise UserError(f"{path} holds no fields: write `field: value` lines.")
         merged = merge(merged, content)
     return check_config(merged)
+
+
+def read_yaml(path: Path, kind: str) -> Any:
+    """Content of a YAML file; `kind` says in an error what the path should lead to."""
+    try:
+        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist: write the path of {kind}.") from None
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be read ({error.strerror}): write the path of {kind}."
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path} is not valid YAML: {reason}.") from None
+
+
+def checked(value: Any, part: Mapping[str, Any]) -> Any:
+    """A copy of `value` with a schema's defaults. Raises UserError naming the first bad field."""
+    filled = _with_defaults(value, part)
+    error = best_match(_Validator(part).iter_errors(filled))
+    if error is not None:
+        raise UserError(_explain(error))
+    return filled
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,10 +88,7 @@ def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
     config = dict(config)
     if isinstance(config.get("models"), Mapping):  # an overlay drops a model with null
         config["models"] = {k: v for k, v in config["models"].items() if v is not None}
-    filled = _with_defaults(config, schema())
-    error = best_match(_Validator(schema()).iter_errors(filled))
-    if error is not None:
-        raise UserError(_explain(error))
+    filled = checked(config, schema())
     frames = filled["video"]["frames"]
     if frames % 4 != 1:
         raise UserError(f"video.frames is {frames}: write 4 k + 1, such as {frames // 4 * 4 + 1}.")

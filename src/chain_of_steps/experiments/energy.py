@@ -220,8 +220,8 @@ def summarise_energy(energy: pd.DataFrame, *, n_boot: int, seed: int) -> pd.Data
     """Means with 95 % intervals clustered by case, long form.
 
     Columns: model, quantity, region, frames, steps (`first` or all), layer, n, mean, low, high.
-    Quantity `contrast_*` as `contrasts` has them; the others are those of token_energy over all
-    tokens.
+    Quantity `contrast_*` as `contrasts` has them; `rise_*` is its change since the first layer, in
+    the same case; the others are those of token_energy over all tokens.
     """
     energy = energy[energy["branch"] == "cond"]
     contrast = contrasts(energy)
@@ -238,6 +238,13 @@ def summarise_energy(energy: pd.DataFrame, *, n_boot: int, seed: int) -> pd.Data
     # The mean of a case first: frames and steps of a case are not independent.
     by = ["model", "quantity", "region", "frames", "steps", "layer"]
     cases = rows.groupby([*by, "case"], sort=True)["value"].mean().reset_index()
+    contrast = cases[cases["quantity"].str.startswith("contrast_")]
+    first, keys = contrast["layer"].min(), [*by[:-1], "case"]
+    base = contrast.loc[contrast["layer"] == first, [*keys, "value"]]
+    rise = contrast[contrast["layer"] > first].merge(base, on=keys, suffixes=("", "_first"))
+    rise["value"] -= rise.pop("value_first")
+    rise["quantity"] = rise["quantity"].str.replace("contrast_", "rise_")
+    cases = pd.concat([cases, rise], ignore_index=True)
     return group_mean_ci(cases, by, "value", "case", n_boot=n_boot, seed=seed)
 
 
