@@ -12,6 +12,7 @@ include: "workflow/rules/trajectories.smk"
 include: "workflow/rules/score.smk"
 include: "workflow/rules/ensemble.smk"
 include: "workflow/rules/perturb.smk"
+include: "workflow/rules/behaviours.smk"
 include: "workflow/rules/layers.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/bench.smk"
@@ -28,4 +29,5 @@ rule all:
         [] if SHIPPED else [RESULTS / "tables" / name for name in PUBLISHED],
         expand(FIGURES / "{name}.png", name=FIGURE_INPUTS),
         expand(FIGURES / "{name}.csv", name=TABLE_INPUTS),
+        FIGURES / "claims.csv",
         FIGURES / "manifest.json",

@@ -171,6 +171,11 @@ def test_rivals_choose_among_the_clean_runs():
     }
 
 
+def test_rivals_cost_twice_as_much_with_guidance():
+    once, twice = (rivals(readouts(), [0, 1, 2], [0.5], passes=passes) for passes in (1, 2))
+    assert (twice["nfe"] == 2 * once["nfe"]).all()
+
+
 def test_rivals_want_every_seed():
     with pytest.raises(UserError, match="2 of 3 seeds"):
         rivals(readouts().query("seed < 2"), [0, 1, 2], [0.5])

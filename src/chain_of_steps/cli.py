@@ -13,7 +13,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from chain_of_steps.commands import ensemble, figures, layers, noise, pocket, trajectories
+from chain_of_steps.commands import (
+    behaviours,
+    ensemble,
+    figures,
+    layers,
+    noise,
+    pocket,
+    trajectories,
+)
 from chain_of_steps.commands.common import OPTIONS
 from chain_of_steps.errors import UserError
 
@@ -23,7 +31,7 @@ _CANNOT_WRITE = (
 )
 
 # Stages import torch and diffusers, which takes seconds: each command imports its own.
-_TOPICS = (trajectories, noise, layers, ensemble, figures, pocket)
+_TOPICS = (trajectories, noise, behaviours, layers, ensemble, figures, pocket)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

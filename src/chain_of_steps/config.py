@@ -28,6 +28,9 @@ _TYPES = Draft202012Validator.TYPE_CHECKER.redefine_many(
 )
 _Validator = extend(Draft202012Validator, type_checker=_TYPES)
 
+# Experiments that start runs in the middle, or change them on the way.
+FORKING = ("noise", "layers", "ensemble")
+
 
 @cache
 def schema() -> dict[str, Any]:
@@ -38,21 +41,35 @@ def load_config(paths: Sequence[Path]) -> dict[str, Any]:
     """Merges YAML files, later over earlier, checks the result and fills in defaults."""
     merged: dict[str, Any] = {}
     for path in paths:
-        try:
-            content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise UserError(f"{path} does not exist: write the path of a config file.") from None
-        except OSError as error:
-            raise UserError(
-                f"{path} cannot be read ({error.strerror}): write the path of a config file."
-            ) from None
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            reason = " ".join(str(error).split())
-            raise UserError(f"{path} is not valid YAML: {reason}.") from None
+        content = read_yaml(path, "a config file")
         if not isinstance(content, dict):
             raise UserError(f"{path} holds no fields: write `field: value` lines.")
         merged = merge(merged, content)
     return check_config(merged)
+
+
+def read_yaml(path: Path, kind: str) -> Any:
+    """Content of a YAML file; `kind` says in an error what the path should lead to."""
+    try:
+        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist: write the path of {kind}.") from None
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be read ({error.strerror}): write the path of {kind}."
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path} is not valid YAML: {reason}.") from None
+
+
+def checked(value: Any, part: Mapping[str, Any]) -> Any:
+    """A copy of `value` with a schema's defaults. Raises UserError naming the first bad field."""
+    filled = _with_defaults(value, part)
+    error = best_match(_Validator(part).iter_errors(filled))
+    if error is not None:
+        raise UserError(_explain(error))
+    return filled
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,14 +88,14 @@ def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
     config = dict(config)
     if isinstance(config.get("models"), Mapping):  # an overlay drops a model with null
         config["models"] = {k: v for k, v in config["models"].items() if v is not None}
-    filled = _with_defaults(config, schema())
-    error = best_match(_Validator(schema()).iter_errors(filled))
-    if error is not None:
-        raise UserError(_explain(error))
+    filled = checked(config, schema())
     frames = filled["video"]["frames"]
     if frames % 4 != 1:
         raise UserError(f"video.frames is {frames}: write 4 k + 1, such as {frames // 4 * 4 + 1}.")
     _check_perturbation(filled)
+    forked = [name for name in filled["experiments"] if name in FORKING]
+    if forked and filled["sampler"]["solver"] != "euler":
+        raise UserError(solver_refusal(f"experiment {forked[0]}"))
     ensemble, steps = filled["ensemble"], filled["sampler"]["steps"]
     if not ensemble["band"][0] < ensemble["band"][1]:
         raise UserError(f"ensemble.band is {ensemble['band']}: write the smaller share first.")
@@ -95,6 +112,14 @@ def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
             f"train.stages: mix names {unknown[0]!r}, write one of {', '.join(_task_names())}."
         )
     return filled
+
+
+def solver_refusal(what: str) -> str:
+    """Why `what` cannot be done with a multistep solver, and what to write."""
+    return (
+        f"sampler.solver is unipc, but {what} forks or changes runs in between: write euler, since "
+        "UniPC steers each step by its memory of earlier ones, which is no part of the latent."
+    )
 
 
 def _check_names(value: Any, place: str = "the configuration") -> None:

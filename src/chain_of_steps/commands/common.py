@@ -6,6 +6,7 @@ from argparse import ArgumentParser
 from collections.abc import Callable
 from pathlib import Path
 
+from chain_of_steps.config import solver_refusal
 from chain_of_steps.errors import UserError
 
 # stage(name, function, text, *options) adds a subcommand and returns its parser
@@ -18,7 +19,7 @@ OPTIONS = {
     "shard": {"type": int, "required": True, "help": "number of the shard of cases, from 0"},
     "trajectory": {"type": Path, "required": True, "help": "file that `cos sample` wrote"},
     "trajectories": {"type": Path, "required": True, "help": "folder of one model's trajectories"},
-    "readouts": {"type": Path, "required": True, "help": "table that `cos join` wrote"},
+    "readouts": {"type": Path, "required": True, "help": "table of `cos read`, or several joined"},
     "early": {"type": Path, "required": True, "help": "folder of the earlier sibling"},
     "analysis": {
         "required": True,
@@ -35,25 +36,30 @@ def load_model(config: dict, name: str):
         raise UserError(f"model {name!r} is not in the configuration: write one of {known}.")
     import torch
 
-    from chain_of_steps.models.wan import WanModel
+    from chain_of_steps.gpus import device_of
+    from chain_of_steps.models.loading import adapter_for, fetch
 
     execution, settings = config["execution"], config["models"][name]
-    try:
-        torch.empty(0, device=execution["device"])
-    except (AssertionError, RuntimeError):
-        raise UserError(
-            f"execution.device is {execution['device']!r}, which torch cannot use here: write cpu,"
-            " or cuda where there is a GPU."
-        ) from None
     torch.set_num_threads(execution["threads"])
-    keys = ("revision", "guidance", "guidance_2", "negative_prompt", "max_sequence_length")
-    return WanModel.load(
-        settings["path"],
+    device = device_of(execution["device"])
+    directory = fetch(settings["path"], settings["revision"])
+    adapter = adapter_for(directory)
+    keys = ("guidance", "guidance_2", "boundary", "negative_prompt", "max_sequence_length", "lora")
+    return adapter.load(
+        directory,
         name=name,
-        device=execution["device"],
+        device=device,
         dtype=getattr(torch, execution["dtype"]),
+        offload=execution["offload"],
+        vae_tiling=execution["vae_tiling"],
         **{key: settings[key] for key in keys},
     )
+
+
+def require_euler(config: dict, stage: str) -> None:
+    """Refuses a stage that forks or changes runs when the study samples with a multistep solver."""
+    if config["sampler"]["solver"] != "euler":
+        raise UserError(solver_refusal(stage))
 
 
 def seeds_of(config: dict, model: str) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chain_of_steps.commands.common import Stage, load_model, seeds_of, shard_cases
+from chain_of_steps.commands.common import Stage, load_model, require_euler, seeds_of, shard_cases
 from chain_of_steps.config import load_config
 
 
@@ -31,6 +31,7 @@ def cmd_ensemble(arguments) -> None:
     from chain_of_steps.experiments.ensemble import run_ensembles, variants
 
     config = load_config(arguments.config)
+    require_euler(config, "ensemble")
     settings = config["ensemble"]
     cases = shard_cases(config, arguments.cases, arguments.shard)
     paper, *controls = variants(settings["k"], tuple(settings["band"]), settings["many_steps"])
@@ -73,13 +74,14 @@ def cmd_compare(arguments) -> None:
     tables = []
     for model, ensembles in read_table(arguments.ensembles).groupby("model", sort=False):
         plain = readouts[readouts["model"] == model]
+        passes = 2 if config["models"][model]["guidance"] > 1 else 1
         if model == _main_model(config):
-            plain = rivals(plain, _ensemble_seeds(config, model), settings["early"])
+            plain = rivals(plain, _ensemble_seeds(config, model), settings["early"], passes)
             kinds = references.rename(columns={"kind": "method"}).assign(model=model, nfe=0)
             outcomes = pd.concat([plain, ensembles, kinds])
         else:
             # the earlier sibling is there to show the ensemble where there is more to gain
-            plain = rivals(plain, _ensemble_seeds(config, model)[:1], settings["early"])
+            plain = rivals(plain, _ensemble_seeds(config, model)[:1], settings["early"], passes)
             outcomes = pd.concat([plain[plain["method"] == SINGLE], ensembles])
         outcomes = outcomes.merge(cases[["case", "family"]], on="case")
         tables += [

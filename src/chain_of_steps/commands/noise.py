@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from chain_of_steps.commands.common import Stage, load_model, seeds_of
+from chain_of_steps.commands.common import Stage, load_model, require_euler, seeds_of
 from chain_of_steps.config import load_config
 
 
@@ -52,6 +52,7 @@ def cmd_perturb(arguments) -> None:
     from chain_of_steps.trajectory import Trajectory
 
     config = load_config(arguments.config)
+    require_euler(config, "perturb")
     settings = config["perturbation"]
     check_manifest(arguments.trajectory)
     trajectory = Trajectory.load(arguments.trajectory)

@@ -61,6 +61,7 @@ def cmd_sample(arguments) -> None:
         shift=config["sampler"]["shift"],
         n_frames=config["video"]["frames"],
         batch=config["execution"]["batch"],
+        solver=config["sampler"]["solver"],
     )
     seconds = time.monotonic() - started
     trajectory.save(arguments.out)
@@ -94,6 +95,8 @@ def cmd_join(arguments) -> None:
     from chain_of_steps.artifacts import read_table, write_table
 
     tables = [read_table(path) for path in arguments.tables]
+    # an empty table has no types of its own, and would spoil those of the others
+    tables = [table for table in tables if len(table)] or tables[:1]
     write_table(arguments.out, pd.concat(tables, ignore_index=True))
 
 

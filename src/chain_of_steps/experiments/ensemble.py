@@ -23,10 +23,10 @@ from chain_of_steps.errors import UserError
 from chain_of_steps.experiments.readouts import read_latents
 from chain_of_steps.experiments.trajectories import condition_runs, plan_runs
 from chain_of_steps.measures import NO_ANSWER
-from chain_of_steps.models.wan import Condition, WanModel
+from chain_of_steps.models.base import Condition, VideoModel
 from chain_of_steps.probes import average, group_mean, hooked
 from chain_of_steps.progress import progress
-from chain_of_steps.sampling import flow_sigmas, sample
+from chain_of_steps.sampling import sample
 from chain_of_steps.stats import mean_ci, minimal_detectable_difference, paired_difference, wilson
 from chain_of_steps.tasks.reader import Reader
 
@@ -82,7 +82,7 @@ def band_layers(n_layers: int, band: tuple[float, float]) -> range:
 
 
 def run_variant(
-    model: WanModel,
+    model: VideoModel,
     condition: Condition,
     noise: Tensor,
     variant: Variant,
@@ -97,7 +97,7 @@ def run_variant(
     """
     cases = len(noise) // k
     one_each = condition.select(list(range(0, len(noise), k)))
-    sigmas = flow_sigmas(steps * variant.finer, shift)
+    sigmas = model.sigmas(steps * variant.finer, shift)
     if variant.start or variant.finer > 1:
         velocity = model.velocity(one_each)
         first = group_mean(noise, k, variant.restore) if variant.start else noise[::k]
@@ -119,7 +119,7 @@ def run_variant(
 
 
 def run_ensembles(
-    model: WanModel,
+    model: VideoModel,
     cases: Sequence[Case],
     seeds: Sequence[int],
     methods: Sequence[Variant],
@@ -185,12 +185,15 @@ def vote(answers: np.ndarray) -> int:
     return int(np.flatnonzero(np.asarray(answers) == winner)[0])
 
 
-def rivals(readouts: pd.DataFrame, seeds: Sequence[int], early: Sequence[float]) -> pd.DataFrame:
+def rivals(
+    readouts: pd.DataFrame, seeds: Sequence[int], early: Sequence[float], passes: int = 1
+) -> pd.DataFrame:
     """Methods that only choose among the clean runs, in the columns of `run_ensembles`.
 
     readouts: the study's clean runs. early: shares of the steps at which K runs are compared and
-    all but one stopped. `best by chance` is the mean over the K runs; `oracle` knows the truth and
-    is the ceiling of every choice among K runs.
+    all but one stopped. passes: forward passes of one step, 2 with guidance. `best by chance` is
+    the mean over the K runs; `oracle` knows the truth and is the ceiling of every choice among
+    them.
     """
     k, n_steps = len(seeds), int(readouts["step"].max())
     stops = sorted({max(1, round(share * n_steps)) for share in early})
@@ -212,7 +215,7 @@ def rivals(readouts: pd.DataFrame, seeds: Sequence[int], early: Sequence[float])
                     "answer": int(answer),
                     "correct": float(outcome["correct"].mean()),
                     "score": float(outcome["score"].mean()),
-                    "nfe": nfe,
+                    "nfe": nfe * passes,
                 }
             )
 

@@ -46,7 +46,7 @@ from chain_of_steps.experiments.propagation import (
 from chain_of_steps.experiments.readouts import read_latents
 from chain_of_steps.experiments.trajectories import batches, condition_runs, run_shard
 from chain_of_steps.interventions import Noise, NoiseAtFrame, NoiseAtStep, NoiseAtTokens, by_row
-from chain_of_steps.models.wan import Condition, WanModel
+from chain_of_steps.models.base import Condition, VideoModel
 from chain_of_steps.progress import progress
 from chain_of_steps.sampling import Edit, StepState, sample
 from chain_of_steps.tasks.reader import Reader
@@ -180,7 +180,7 @@ class Fork:
 
 
 def fork(
-    model: WanModel,
+    model: VideoModel,
     condition: Condition,
     trajectory: Trajectory,
     perturbation: Perturbation,
@@ -217,7 +217,7 @@ def noise_seeds(runs: pd.DataFrame) -> list[int]:
 
 
 def run_conditions(
-    model: WanModel,
+    model: VideoModel,
     trajectory: Trajectory,
     cases: Sequence[Case],
     perturbations: Sequence[Perturbation],
@@ -256,7 +256,7 @@ def run_conditions(
 
 
 def perturb_shard(
-    model: WanModel,
+    model: VideoModel,
     trajectory: Trajectory,
     cases: Sequence[Case],
     control_cases: Sequence[Case],
@@ -314,14 +314,14 @@ def _condition_rows(trajectory: Trajectory, perturbation: Perturbation, done: Fo
 
 
 def _with_readings(
-    model: WanModel, cases: Sequence[Case], ends: Tensor, conditions: Sequence[pd.DataFrame]
+    model: VideoModel, cases: Sequence[Case], ends: Tensor, conditions: Sequence[pd.DataFrame]
 ) -> pd.DataFrame:
     """The rows of a batch's conditions with what the readers see in `ends` (conditions, B, ...)."""
     puzzles = {case.name: case.puzzle for case in cases}
     names = conditions[0]["case"]
     readers = [Reader(puzzles[name]) for name in names]
     readings = [read_latents(model, reader, ends[:, i]) for i, reader in enumerate(readers)]
-    span = model.pipe.vae.config.scale_factor_temporal  # pixel frames of a latent frame, but one
+    span = model.cell[0]  # pixel frames of a latent frame, but one
     read = [{-(-frame // span) for frame in reader.key_frames} for reader in readers]
     columns = {}
     for field in ("score", "correct", "answer"):
