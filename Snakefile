@@ -31,3 +31,4 @@ rule all:
         expand(FIGURES / "{name}.csv", name=TABLE_INPUTS),
         FIGURES / "claims.csv",
         FIGURES / "manifest.json",
+        expand(RESULTS / "pages/{name}.html", name=PAGES),

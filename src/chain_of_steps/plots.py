@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -36,19 +35,6 @@ TITLES = {
     "move": "find, then move",
     "identify": "identify",
 }
-_PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>{name}</title>
-<style>
-body {{ font: 14px/1.4 sans-serif; margin: 1em; background: white }}
-table {{ border-collapse: collapse }}
-th, td {{ padding: 0.2em 0.6em; text-align: left; white-space: nowrap }}
-tr {{ border-bottom: 1px solid #ddd }}
-p {{ max-width: 50em }}
-</style>
-{body}
-<p>{note}</p>
-</html>
-"""
 _NAMES = ("blue", "orange", "green", "red", "purple", "brown", "pink", "grey")
 COLOURS = dict(zip(_NAMES, sns.color_palette("colorblind"), strict=False))
 
@@ -98,16 +84,13 @@ def save_figure(
 
 
 def save_table(table: pd.DataFrame, stem: Path, note: str, inputs: Sequence[str]) -> None:
-    """Writes <stem>.csv, .tex, the table with its note as .md and .html, and the facts as .json."""
+    """Writes <stem>.csv, .tex, the table with its note as .md, and the facts as .json."""
     note = " ".join(note.split())
     write_table(stem.with_suffix(".csv"), table)
     cells = [list(table.columns), ["---"] * table.shape[1], *table.astype(str).to_numpy().tolist()]
     lines = ["| " + " | ".join(row) + " |" for row in cells]
     with atomic_path(stem.with_suffix(".md")) as path:
         path.write_text("\n".join([*lines, "", textwrap.fill(note, 100), ""]), encoding="utf-8")
-    with atomic_path(stem.with_suffix(".html")) as path:
-        body = table.to_html(index=False, border=0)
-        path.write_text(_PAGE.format(name=stem.name, body=body, note=escape(note)), "utf-8")
     with atomic_path(stem.with_suffix(".tex")) as path:
         columns = "l" * table.shape[1]
         rows = [_tex_row(row) for i, row in enumerate(cells) if i != 1]

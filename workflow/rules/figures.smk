@@ -47,6 +47,8 @@ CATEGORY = {
     for experiment, group in groups.items()
     for name in group
 }
+CATEGORY["claims"] = "claims"
+PAGES = [*TABLE_INPUTS, "claims"]
 PUBLISHED = sorted(
     {name for experiment in STUDY["experiments"] for name in KEPT.get(experiment, [])}
     | {name for names in NOTEBOOK_INPUTS.values() for name in names}
@@ -135,12 +137,6 @@ rule table:
         notebook="workflow/notebooks/{table}.py",
         tables=lambda wildcards: [TABLES / name for name in TABLE_INPUTS[wildcards.table]],
     output:
-        html=report(
-            FIGURES / "{table}.html",
-            caption="../report/table.rst",
-            category=lambda wildcards: CATEGORY[wildcards.table],
-            labels={"figure": "{table}"},
-        ),
         csv=FIGURES / "{table}.csv",
         md=FIGURES / "{table}.md",
         tex=FIGURES / "{table}.tex",
@@ -193,3 +189,23 @@ rule manifest:
     shell:
         "cos manifest --config {params.config} --out {output} --notebooks workflow/notebooks"
         " --claims {input.claims} {input.facts} 2> {log}"
+
+
+# Markdown is no page for a browser: what is not a picture becomes one for the report.
+rule page:
+    input:
+        head="workflow/report/head.html",
+        text=FIGURES / "{page}.md",
+    output:
+        report(
+            RESULTS / "pages/{page}.html",
+            caption="../report/page.rst",
+            category=lambda wildcards: CATEGORY[wildcards.page],
+            labels={"figure": "{page}"},
+        ),
+    log:
+        f"logs/{STUDY['study']}/page_{{page}}.log",
+    wildcard_constraints:
+        page="|".join(["-", *PAGES]),
+    shell:
+        "(cat {input.head} && python -m mistune -p table -f {input.text}) > {output} 2> {log}"
