@@ -11,6 +11,7 @@ import smoke
 from pages import Block, apply_changes, blocks, commands, shown_commands
 
 from chain_of_steps import cli
+from chain_of_steps.models.base import VideoModel, VideoVelocity
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -41,6 +42,15 @@ def test_links_lead_to_files_and_headings(page):
             titles = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
             slugs = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
             assert heading in slugs, target
+
+
+def test_the_page_on_models_names_what_a_family_fills_in():
+    text = (ROOT / "docs/add-a-model.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.*?`) \|", text, re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert (
+        named == {"PIPELINE"} | VideoModel.__abstractmethods__ | VideoVelocity.__abstractmethods__
+    )
 
 
 # Commands
