@@ -60,6 +60,22 @@ def seeds_of(config: dict, model: str) -> list[int]:
     return config["models"][model]["seeds"] or config["seeds"]
 
 
+def frames_of(config: dict, cases) -> int:
+    """Frames of the videos of these cases, which share their tensors.
+
+    Raises UserError where their sizes or numbers of frames differ.
+    """
+    shapes = {case.shape: case for case in cases}
+    if len(shapes) > 1:
+        (one, first), (other, second) = list(shapes.items())[:2]
+        raise UserError(
+            f"{first.name} has {one} and {second.name} has {other} (width, height, frames), but "
+            "cases of one job must be alike: write execution.shard: 1, or video.frames and "
+            "video.area that fit all."
+        )
+    return cases[0].frames or config["video"]["frames"]
+
+
 def shard_cases(config: dict, folder: Path, shard: int):
     """The cases of one shard, in the order of the index."""
     from chain_of_steps.artifacts import read_table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chain_of_steps.commands.common import Stage, load_model, seeds_of, shard_cases
+from chain_of_steps.commands.common import Stage, frames_of, load_model, seeds_of, shard_cases
 from chain_of_steps.config import load_config
 
 
@@ -32,6 +32,7 @@ def cmd_ensemble(arguments) -> None:
     settings = config["ensemble"]
     cases = shard_cases(config, arguments.cases, arguments.shard)[:: settings["every"]]
     methods = variants(settings["k"], tuple(settings["band"]), settings["many_steps"])
+    n_frames = frames_of(config, cases)
     model = load_model(config, arguments.model)
     table = run_ensembles(
         model,
@@ -40,7 +41,7 @@ def cmd_ensemble(arguments) -> None:
         methods,
         steps=config["sampler"]["steps"],
         shift=config["sampler"]["shift"],
-        n_frames=config["video"]["frames"],
+        n_frames=n_frames,
         batch=config["execution"]["batch"],
     )
     write_table(arguments.out, table)
