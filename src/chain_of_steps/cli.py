@@ -13,7 +13,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from chain_of_steps.commands import ensemble, figures, layers, noise, pocket, trajectories
+from chain_of_steps.commands import (
+    bench,
+    ensemble,
+    figures,
+    layers,
+    noise,
+    own,
+    pocket,
+    trajectories,
+)
 from chain_of_steps.commands.common import OPTIONS
 from chain_of_steps.errors import UserError
 
@@ -23,7 +32,7 @@ _CANNOT_WRITE = (
 )
 
 # Stages import torch and diffusers, which takes seconds: each command imports its own.
-_TOPICS = (trajectories, noise, layers, ensemble, figures, pocket)
+_TOPICS = (own, trajectories, noise, layers, ensemble, bench, figures, pocket)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

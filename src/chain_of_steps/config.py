@@ -84,7 +84,8 @@ def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
         raise UserError(f"ensemble.band is {ensemble['band']}: write the smaller share first.")
     if ensemble["many_steps"] > steps:
         raise UserError(f"ensemble.many_steps is {ensemble['many_steps']}: write {steps} or less.")
-    if ensemble["k"] > len(filled["seeds"]):
+    used = "ensemble" in (*filled["experiments"], *filled["bench"]["conditions"])
+    if used and ensemble["k"] > len(filled["seeds"]):
         raise UserError(
             f"ensemble.k is {ensemble['k']}: write {len(filled['seeds'])} or less, or more seeds."
         )
@@ -126,6 +127,12 @@ def _check_cases(config: dict[str, Any]) -> None:
     if source == "vbvr-bench" and not bench_size(cases):
         raise UserError(
             "cases.in-domain and cases.out-of-domain leave none of cases.tasks: write 1 or more."
+        )
+    every = config["ensemble"]["every"]
+    if source != "puzzles" and "ensemble" in config["bench"]["conditions"] and every > 1:
+        raise UserError(
+            f"ensemble.every is {every}, but cases of {source} are picked by cases.in-domain and "
+            "cases.out-of-domain: write 1."
         )
     without = {"puzzles": ("bench",), "folder": (*NEED_PUZZLES, "bench")}.get(source, NEED_PUZZLES)
     for name in config["experiments"]:

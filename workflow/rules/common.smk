@@ -4,6 +4,7 @@ from pathlib import Path
 
 import yaml
 from chain_of_steps.artifacts import atomic_path, digest_json, package_fingerprint
+from chain_of_steps.bench.scorer import pins
 from chain_of_steps.bench.sources import count_cases
 from chain_of_steps.config import check_config
 from chain_of_steps.errors import UserError

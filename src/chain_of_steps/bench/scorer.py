@@ -40,8 +40,10 @@ def make_environment(folder: Path) -> None:
     # not under another name first: the scripts of a venv hold its path
     venv.create(folder, clear=True, with_pip=True)
     done = subprocess.run(
-        [_python(folder), "-m", "pip", "install", "--disable-pip-version-check", "--no-deps"]
-        + ["--quiet", "--requirement", str(REQUIREMENTS)],
+        [
+            *(_python(folder), "-m", "pip", "install", "--disable-pip-version-check"),
+            *("--quiet", "--no-deps", "--requirement", str(REQUIREMENTS)),
+        ],
         capture_output=True,
         text=True,
         check=False,

@@ -7,7 +7,6 @@ loads.
 
 from __future__ import annotations
 
-import difflib
 import math
 import shutil
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chain_of_steps.bench.tasks import SUFFIX, bench_size, bench_tasks
+from chain_of_steps.bench.tasks import bench_size, bench_tasks
 from chain_of_steps.errors import UserError
 
 if TYPE_CHECKING:
@@ -28,12 +27,15 @@ MOST_STRETCH = 0.05  # the bench's scorer takes more for padding
 
 @dataclass(frozen=True)
 class Sample:
-    """A case to be. name: <split>/<task>/<number>; final, truth: may be absent in own folders."""
+    """A case to be. name: <split>/<task>/<number>; final, truth: may be absent in own folders.
+
+    prompt: a text file, or the text itself.
+    """
 
     name: str
     family: str
     image: Path
-    prompt: Path
+    prompt: Path | str
     final: Path | None = None
     truth: Path | None = None
 
@@ -137,18 +139,25 @@ def fitted_size(
 ) -> tuple[int, int]:
     """Width and height that a picture of width x height is brought to: multiples of `multiple`.
 
-    With `area`, at most about that many pixels. Of the sizes next to it, the one whose aspect is
-    nearest; of equally near ones, the largest. A side is at least one multiple.
+    Its own size rounded up, where that stretches it by MOST_STRETCH at most and has no more than
+    `area` pixels. Otherwise, among smaller sizes that stretch it no more than that (or least of
+    all), a large one that stretches it little: 1 % of stretch weighs as much as 4 % of the pixels.
     """
     scale = 1.0 if area is None else min(1.0, math.sqrt(area / (width * height)))
+    up = tuple(-(-side // multiple) * multiple for side in (width, height))
+    if stretch((width, height), up) <= MOST_STRETCH and (area is None or math.prod(up) <= area):
+        return up
 
-    def sides(side: int) -> set[int]:
-        exact = side * scale / multiple
-        return {max(1, math.floor(exact)) * multiple, max(1, math.ceil(exact)) * multiple}
+    def sides(side: int) -> range:
+        most = max(1, math.ceil(side * scale / multiple))
+        return range(max(1, most - 8) * multiple, most * multiple + 1, multiple)
 
     sizes = [(w, h) for w in sides(width) for h in sides(height)]
-    within = [size for size in sizes if area is None or size[0] * size[1] <= area] or [min(sizes)]
-    return min(within, key=lambda size: (round(stretch((width, height), size), 6), -size[0]))
+    sizes = [size for size in sizes if area is None or math.prod(size) <= area] or [min(sizes)]
+    changes = {size: stretch((width, height), size) for size in sizes}
+    most = max(MOST_STRETCH, min(changes.values()))
+    near = [size for size in sizes if changes[size] <= most]
+    return max(near, key=lambda size: math.prod(size) * (1 - 4 * changes[size]))
 
 
 def stretch(old: tuple[int, int], new: tuple[int, int]) -> float:
@@ -172,43 +181,66 @@ def fitted_frames(truth_frames: int | None, frames: int | None, stride: int) -> 
     return -(-max(0, truth_frames - 1) // stride) * stride + 1
 
 
-def words_problem(text: str, limit: int, tokenizer=None) -> str | None:
-    """What is wrong with a prompt for a model that takes `limit` tokens, or None.
+class Prompts:
+    """What a model can be told: at most `limit` tokens of its tokenizer.
 
     Without a tokenizer a word is taken for one token, which is the least it can be.
     """
-    if not text:
-        return "the prompt is empty: write what shall happen"
-    tokens = len(tokenizer(text).input_ids) if tokenizer else len(text.split())
-    if tokens > limit:
-        least = "" if tokenizer else "at least "
-        return f"the prompt has {least}{tokens} tokens, the model takes {limit}: shorten it"
-    unknown = getattr(tokenizer, "unk_token_id", None)
-    if unknown is not None:
-        words = [w for w in text.split() if unknown in tokenizer(w).input_ids]
-        if words:
-            return f"the model does not know the word {words[0]!r}: write another"
-    return None
+
+    def __init__(self, limit: int, tokenizer=None) -> None:
+        self.limit, self.tokenizer = limit, tokenizer
+
+    @classmethod
+    def of(cls, model: Mapping[str, Any]) -> Prompts:
+        """Of a configured model; its tokenizer is read where it is a local directory."""
+        folder = Path(model["path"]) / "tokenizer"
+        if not folder.is_dir():
+            return cls(model["max_sequence_length"])
+        from transformers import AutoTokenizer
+
+        return cls(model["max_sequence_length"], AutoTokenizer.from_pretrained(folder))
+
+    def check(self, text: str) -> None:
+        """Raises UserError when the text is too long, which the pipeline would cut unseen."""
+        tokens = len(self.tokenizer(text).input_ids if self.tokenizer else text.split())
+        if tokens > self.limit:
+            least = "" if self.tokenizer else "at least "
+            raise UserError(
+                f"the prompt has {least}{tokens} tokens, but the model takes {self.limit}: shorten "
+                "it, or raise max_sequence_length of a model that can take more."
+            )
+
+    def unknown(self, text: str) -> list[str]:
+        """The words that the tokenizer has no token for."""
+        missing = getattr(self.tokenizer, "unk_token_id", None)
+        if missing is None:
+            return []
+        return [word for word in text.split() if missing in self.tokenizer(word).input_ids]
 
 
 @dataclass(frozen=True)
 class Checked:
-    """A sample with what it will be given as; problem says why it cannot be used."""
+    """A sample with what it will be given as.
+
+    problem: why it cannot be used. unknown: words of its prompt that the model has no token for.
+    """
 
     sample: Sample
     size: tuple[int, int] | None
     shape: Shape | None
     truth: Mapping[str, Any] | None
     problem: str | None
+    unknown: Sequence[str] = ()
 
 
 def check_sample(
-    sample: Sample, video: Mapping[str, Any], limit: int | None = None, tokenizer=None
+    sample: Sample, video: Mapping[str, Any], prompts: Prompts | None = None
 ) -> Checked:
-    """Reads all of a sample; video: the configuration field. limit: tokens of a prompt."""
+    """Reads all of a sample; video: the configuration field. No model is needed."""
     from chain_of_steps.video import read_image, video_facts
 
-    size = truth = shape = None
+    size = truth = shape = problem = None
+    unknown: Sequence[str] = ()
     try:
         height, width = read_image(sample.image).shape[:2]
         size = (width, height)
@@ -225,14 +257,23 @@ def check_sample(
             )
         shape = Shape(*fitted, frames)
         text = prompt_text(sample.prompt)
-        problem = None if limit is None else words_problem(text, limit, tokenizer)
+        if prompts is not None:
+            prompts.check(text)
+            unknown = prompts.unknown(text)
     except UserError as error:
         problem = str(error).rstrip(".")
-    return Checked(sample, size, shape, truth, problem)
+    return Checked(sample, size, shape, truth, problem, unknown)
 
 
-def prompt_text(path: Path) -> str:
-    """The text of a prompt file. Raises UserError when there is none, or it is empty or no text."""
+def prompt_text(path: Path | str) -> str:
+    """The text of a prompt file, or the text itself.
+
+    Raises UserError when there is none, or it is empty or no text.
+    """
+    if isinstance(path, str):
+        if not path.strip():
+            raise UserError("the prompt is empty: write what shall happen.")
+        return path.strip()
     try:
         text = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
     except (UnicodeDecodeError, OSError):
@@ -250,19 +291,33 @@ def refuse_problems(checked: Sequence[Checked], place: str) -> None:
         raise UserError(f"{place}, {bad[0].sample.name}: {bad[0].problem}{few}.")
 
 
+def write_case_of(checked: Checked, folder: Path, source: str) -> None:
+    """Writes a sample as a case folder. Pictures keep their size, and RGB ones their pixels."""
+    from chain_of_steps.artifacts import write_json
+    from chain_of_steps.cases import FACTS
+    from chain_of_steps.video import read_image, write_png
+
+    sample = checked.sample
+    folder.mkdir(parents=True)
+    write_png(folder / "first_frame.png", read_image(sample.image))
+    (folder / "prompt.txt").write_text(prompt_text(sample.prompt) + "\n", encoding="utf-8")
+    if sample.final is not None:
+        write_png(folder / "final_frame.png", read_image(sample.final))
+    if sample.truth is not None:
+        shutil.copyfile(sample.truth, folder / "ground_truth.mp4")
+    write_json(folder / FACTS, {"source": source, **vars(checked.shape), "truth": checked.truth})
+
+
 def take_cases(root: Path, config: Mapping[str, Any]) -> pd.DataFrame:
     """Writes the samples of a study as case folders below `root`; returns their index.
 
     One row a case: case, task, split, family, digest, width, height, frames (what the model is
-    asked for), truth_frames. The files keep their bytes; case.json says what the first frame is
-    resized to when it is read.
+    asked for), truth_frames. case.json says what the first frame is resized to when it is read.
     """
     import pandas as pd
-    from PIL import Image
 
-    from chain_of_steps.artifacts import digest_file, write_json, write_table
-    from chain_of_steps.cases import FACTS, INDEX
-    from chain_of_steps.video import read_image, write_png
+    from chain_of_steps.artifacts import digest_file, write_table
+    from chain_of_steps.cases import INDEX
 
     cases = config["cases"]
     checked = [check_sample(sample, config["video"]) for sample in samples(cases)]
@@ -270,21 +325,7 @@ def take_cases(root: Path, config: Mapping[str, Any]) -> pd.DataFrame:
     rows = []
     for one in checked:
         sample, folder = one.sample, root / one.sample.name
-        folder.mkdir(parents=True)
-        first = folder / "first_frame.png"
-        with Image.open(sample.image) as image:
-            plain = image.format == "PNG" and image.mode == "RGB"
-        if plain:
-            shutil.copyfile(sample.image, first)
-        else:
-            write_png(first, read_image(sample.image))
-        (folder / "prompt.txt").write_text(prompt_text(sample.prompt) + "\n", encoding="utf-8")
-        if sample.final is not None:
-            write_png(folder / "final_frame.png", read_image(sample.final))
-        if sample.truth is not None:
-            shutil.copyfile(sample.truth, folder / "ground_truth.mp4")
-        facts = {"source": cases["source"], **vars(one.shape), "truth": one.truth}
-        write_json(folder / FACTS, facts)
+        write_case_of(one, folder, cases["source"])
         split, task, _ = sample.name.split("/")
         rows.append(
             {

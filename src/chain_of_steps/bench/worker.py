@@ -44,7 +44,7 @@ def score(job: dict, evaluators: dict) -> dict:
     cv2.setRNGSeed(0)  # some scorers cluster colours
     paths = {name: job[name] for name in ("video_path", *TRUTHS)}
     evaluator = evaluators[job["task"]](device="cpu", task_name=job["task"])
-    info = {**paths, "task_name": job["task"], "prompt": job["prompt"], "no_ssim_fallback": True}
+    info = {**paths, "task_name": job["task"], "prompt": job["prompt"]}
     found = evaluator.evaluate(info, task_specific_only=True)
     if "error" in found:
         return {"score": None, "reason": f"the scorer failed: {found['error']}"}

@@ -76,6 +76,32 @@ def frames_of(config: dict, cases) -> int:
     return cases[0].frames or config["video"]["frames"]
 
 
+def add_video_options(command: ArgumentParser) -> None:
+    """For the stages that can also write their results as videos."""
+    command.add_argument("--videos", type=Path, help="folder to write the results to as videos")
+    command.add_argument("--video-index", type=Path, help="table of those videos")
+
+
+def videos_of(config: dict, arguments, cases):
+    """The folder of videos that these options ask for, or None.
+
+    Raises UserError where one of the two is missing, or the cases have no other use.
+    """
+    from chain_of_steps.experiments.videos import VideoFolder
+
+    given = arguments.videos, arguments.video_index
+    if None not in given:
+        return VideoFolder(arguments.videos, config["video"]["fps"])
+    if given != (None, None):
+        raise UserError("--videos and --video-index go together: give both.")
+    if not all(case.is_puzzle for case in cases):
+        raise UserError(
+            "these cases are no puzzles, and only puzzles have a reader of answers: give --videos "
+            "and --video-index, and score the videos."
+        )
+    return None
+
+
 def shard_cases(config: dict, folder: Path, shard: int):
     """The cases of one shard, in the order of the index."""
     from chain_of_steps.artifacts import read_table
