@@ -1,4 +1,4 @@
-"""One's own pictures: what is wrong with them, and one run of one of them."""
+"""Before a study: its plan; one's own pictures, what is wrong with them, one run of one of them."""
 
 from __future__ import annotations
 
@@ -30,6 +30,23 @@ def add(stage: Stage) -> None:
     )
     check.add_argument("folder", type=Path, nargs="?", help="folder of pictures and texts")
     check.add_argument("--model", help="name of a model in the configuration (default: the first)")
+    plan = stage(
+        "plan",
+        cmd_plan,
+        "What a study will cost: forward passes (NFE) of every stage, hours, memory and disk.",
+    )
+    plan.add_argument(
+        "--results", type=Path, help="results that tell the speed (default: results/<study>)"
+    )
+
+
+def cmd_plan(arguments) -> None:
+    from chain_of_steps.experiments.plan import report
+
+    config = load_config(arguments.config)
+    results = arguments.results or Path("results") / config["study"]
+    for line in report(config, results):
+        print(line)
 
 
 def _named(config: dict, name: str | None) -> str:

@@ -51,6 +51,13 @@ class Variant:
     start: bool = False
     finer: int = 1
 
+    def nfe(self, k: int, n_steps: int) -> int:
+        """Forward passes of one case without guidance, all K runs counted."""
+        if self.start or self.finer > 1:
+            return n_steps * self.finer
+        together = n_steps if self.goes_on == "all" else self.steps
+        return k * together + n_steps - together
+
 
 PAPER_BAND = (0.5, 0.75)
 
