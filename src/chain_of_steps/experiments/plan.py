@@ -54,9 +54,9 @@ class Stage:
 
 @dataclass(frozen=True)
 class Parts:
-    """What is known of a model without loading it. assumed: whether that is Wan's, for want of it.
+    """What is known of a model without loading it.
 
-    weights: bytes, None if unknown.
+    weights: bytes, None if unknown. assumed: the fields that are Wan A14B's for want of others.
     """
 
     z_dim: int
@@ -64,7 +64,7 @@ class Parts:
     scale_factor_spatial: int
     num_layers: int
     weights: int | None
-    assumed: bool
+    assumed: tuple[str, ...]
 
     @classmethod
     def of(cls, model: Mapping[str, Any]) -> Parts:
@@ -78,7 +78,8 @@ class Parts:
         weights = sum(file.stat().st_size for file in files) or None
         if model["weights_gb"] is not None:
             weights = round(model["weights_gb"] * 1e9)
-        return cls(**(WAN | known), weights=weights, assumed=not known)
+        assumed = tuple(name for name in WAN if name not in known)
+        return cls(**(WAN | known), weights=weights, assumed=assumed)
 
     def grid(self, shape: Shape) -> tuple[int, int, int]:
         """(F, h, w) of the latent."""
@@ -350,10 +351,7 @@ def _sizes(config: Mapping[str, Any], found: Sequence[Group]) -> Iterator[str]:
             f"take {_gb(disk * math.prod(each))} on disk"
         )
         if parts.assumed:
-            yield (
-                f"{name}: {model['path']} is no folder here, so the codec and depth of Wan A14B "
-                "are assumed"
-            )
+            yield f"{name}: {', '.join(parts.assumed)} assumed to be those of Wan A14B"
         files += total * seeds
     if set(config["experiments"]) & {"videos", "bench"}:
         every = config["bench"]["steps_every"]
