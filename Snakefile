@@ -14,6 +14,7 @@ include: "workflow/rules/ensemble.smk"
 include: "workflow/rules/perturb.smk"
 include: "workflow/rules/behaviours.smk"
 include: "workflow/rules/layers.smk"
+include: "workflow/rules/vbvr.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/bench.smk"
 
@@ -29,6 +30,7 @@ rule all:
         [] if SHIPPED else [RESULTS / "tables" / name for name in PUBLISHED],
         expand(FIGURES / "{name}.png", name=FIGURE_INPUTS),
         expand(FIGURES / "{name}.csv", name=TABLE_INPUTS),
-        FIGURES / "claims.csv",
-        FIGURES / "manifest.json",
+        rules.all_videos.input if "videos" in STUDY["experiments"] else [],
+        FIGURES / "claims.csv" if NOTEBOOK_INPUTS else [],
+        FIGURES / "manifest.json" if NOTEBOOK_INPUTS else [],
         expand(RESULTS / "pages/{name}.html", name=PAGES),

@@ -15,10 +15,12 @@ from pathlib import Path
 
 from chain_of_steps.commands import (
     behaviours,
+    bench,
     ensemble,
     figures,
     layers,
     noise,
+    own,
     pocket,
     trajectories,
 )
@@ -31,7 +33,7 @@ _CANNOT_WRITE = (
 )
 
 # Stages import torch and diffusers, which takes seconds: each command imports its own.
-_TOPICS = (trajectories, noise, behaviours, layers, ensemble, figures, pocket)
+_TOPICS = (own, trajectories, noise, behaviours, layers, ensemble, bench, figures, pocket)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chain_of_steps.commands.common import Stage, load_model, require_euler, seeds_of, shard_cases
+from chain_of_steps.commands.common import (
+    Stage,
+    add_video_options,
+    frames_of,
+    load_model,
+    require_euler,
+    seeds_of,
+    shard_cases,
+    videos_of,
+)
 from chain_of_steps.config import load_config
 
 
 def add(stage: Stage) -> None:
-    stage(
+    ensemble = stage(
         "ensemble",
         cmd_ensemble,
         "Sample the training-free ensemble and its controls for one shard of cases.",
         *("model", "cases", "shard", "out"),
     )
+    add_video_options(ensemble)
     compare = stage(
         "compare",
         cmd_compare,
@@ -29,30 +39,40 @@ def cmd_ensemble(arguments) -> None:
 
     from chain_of_steps.artifacts import write_table
     from chain_of_steps.experiments.ensemble import run_ensembles, variants
+    from chain_of_steps.experiments.videos import EnsembleVideos
 
     config = load_config(arguments.config)
     require_euler(config, "ensemble")
     settings = config["ensemble"]
     cases = shard_cases(config, arguments.cases, arguments.shard)
-    paper, *controls = variants(settings["k"], tuple(settings["band"]), settings["many_steps"])
+    videos, n_frames = videos_of(config, arguments, cases), frames_of(config, cases)
+    methods = variants(settings["k"], tuple(settings["band"]), settings["many_steps"])
+    if not all(case.is_puzzle for case in cases):
+        methods = [method for method in methods if method.goes_on != "all"]  # nothing to vote on
+    paper, *controls = methods
     work = [(cases, [paper])]
     if arguments.model == _main_model(config):
         work.append((cases[:: settings["every"]], controls))
+    seeds = _ensemble_seeds(config, arguments.model)
     model = load_model(config, arguments.model)
+    keep = None if videos is None else EnsembleVideos(model, seeds[0], videos)
     tables = [
         run_ensembles(
             model,
             some,
-            _ensemble_seeds(config, arguments.model),
+            seeds,
             methods,
             steps=config["sampler"]["steps"],
             shift=config["sampler"]["shift"],
-            n_frames=config["video"]["frames"],
+            n_frames=n_frames,
             batch=config["execution"]["batch"],
+            keep=keep,
         )
         for some, methods in work
     ]
     table = pd.concat(tables, ignore_index=True)
+    if videos is not None:
+        write_table(arguments.video_index, videos.index())
     write_table(arguments.out, table)
     print(f"{len(table)} outcomes, {int(table['nfe'].sum())} NFE")
 
