@@ -11,7 +11,10 @@ import smoke
 from pages import Block, apply_changes, blocks, commands, shown_commands
 
 from chain_of_steps import cli
+from chain_of_steps.cases import write_case
+from chain_of_steps.config import load_config
 from chain_of_steps.models.base import VideoModel, VideoVelocity
+from chain_of_steps.tasks import stream
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -213,6 +216,26 @@ def test_a_model_is_added_as_the_page_says(tree, monkeypatch):
             do(block, tree)
     assert (tree / "results/mine/0.safetensors.manifest.json").is_file()
     assert (tree / "results/mine/0.parquet").is_file()
+
+
+@pytest.mark.slow
+def test_own_images_run_as_the_page_says(tree, monkeypatch):
+    monkeypatch.chdir(tree)
+    puzzle = next(stream("maze", "in-domain", "evaluation", 0))
+    write_case(tree / "case", puzzle)
+    Path("my-pictures").mkdir()
+    shutil.copy("case/first_frame.png", "my-pictures/maze.png")
+    shutil.copy("case/prompt.txt", "my-pictures/maze.txt")
+    for block in blocks(ROOT / "docs/your-images.md"):
+        if block.language == "yaml":
+            do(block, tree)
+            load_config([Path("config.yaml"), Path(block.file)])
+        for program, *arguments in commands(block.text) if block.language == "bash" else ():
+            if program == "cos":
+                assert cli.main(arguments) == 0
+            else:
+                assert program in ("hf", "snakemake")  # the network; hours of a study
+    assert (tree / "results/my-run/video.mp4").is_file()
 
 
 @pytest.mark.slow
