@@ -113,6 +113,16 @@ def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
     return filled
 
 
+def main_model(config: Mapping[str, Any]) -> str:
+    """The first model, which every figure shows."""
+    return next(iter(config["models"]))
+
+
+def seeds_of(config: Mapping[str, Any], model: str) -> list[int]:
+    """The seeds of a model's runs: its own, else those of the study."""
+    return config["models"][model]["seeds"] or config["seeds"]
+
+
 def solver_refusal(what: str) -> str:
     """Why `what` cannot be done with a multistep solver, and what to write."""
     return (

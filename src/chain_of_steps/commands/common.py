@@ -62,10 +62,6 @@ def require_euler(config: dict, stage: str) -> None:
         raise UserError(solver_refusal(stage))
 
 
-def seeds_of(config: dict, model: str) -> list[int]:
-    return config["models"][model]["seeds"] or config["seeds"]
-
-
 def frames_of(config: dict, cases) -> int:
     """Frames of the videos of these cases, which share their tensors.
 

@@ -10,11 +10,10 @@ from chain_of_steps.commands.common import (
     frames_of,
     load_model,
     require_euler,
-    seeds_of,
     shard_cases,
     videos_of,
 )
-from chain_of_steps.config import load_config
+from chain_of_steps.config import load_config, main_model, seeds_of
 
 
 def add(stage: Stage) -> None:
@@ -51,7 +50,7 @@ def cmd_ensemble(arguments) -> None:
         methods = [method for method in methods if method.goes_on != "all"]  # nothing to vote on
     paper, *controls = methods
     work = [(cases, [paper])]
-    if arguments.model == _main_model(config):
+    if arguments.model == main_model(config):
         work.append((cases[:: settings["every"]], controls))
     seeds = _ensemble_seeds(config, arguments.model)
     model = load_model(config, arguments.model)
@@ -95,7 +94,7 @@ def cmd_compare(arguments) -> None:
     for model, ensembles in read_table(arguments.ensembles).groupby("model", sort=False):
         plain = readouts[readouts["model"] == model]
         passes = 2 if config["models"][model]["guidance"] > 1 else 1
-        if model == _main_model(config):
+        if model == main_model(config):
             plain = rivals(plain, _ensemble_seeds(config, model), settings["early"], passes)
             kinds = references.rename(columns={"kind": "method"}).assign(model=model, nfe=0)
             outcomes = pd.concat([plain, ensembles, kinds])
@@ -109,10 +108,6 @@ def cmd_compare(arguments) -> None:
             for by, part in parts.items()
         ]
     write_table(arguments.out, pd.concat(tables, ignore_index=True))
-
-
-def _main_model(config: dict) -> str:
-    return next(iter(config["models"]))
 
 
 def _ensemble_seeds(config: dict, model: str) -> list[int]:

@@ -10,10 +10,9 @@ from chain_of_steps.commands.common import (
     add_video_options,
     load_model,
     require_euler,
-    seeds_of,
     videos_of,
 )
-from chain_of_steps.config import load_config
+from chain_of_steps.config import load_config, seeds_of
 
 
 def add(stage: Stage) -> None:

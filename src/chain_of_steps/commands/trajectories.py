@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from chain_of_steps.commands.common import Stage, frames_of, load_model, seeds_of, shard_cases
-from chain_of_steps.config import load_config
+from chain_of_steps.commands.common import Stage, frames_of, load_model, shard_cases
+from chain_of_steps.config import load_config, seeds_of
 
 
 def add(stage: Stage) -> None:
