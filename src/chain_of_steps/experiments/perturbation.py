@@ -336,4 +336,5 @@ def _with_readings(
 
 
 def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    return pd.concat([table for table in tables if len(table)], ignore_index=True)
+    filled = [table for table in tables if len(table)]
+    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
