@@ -34,6 +34,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"cos {arguments.command}: {error}", file=sys.stderr)
         return 1
+    except RuntimeError as error:
+        if type(error).__name__ != "OutOfMemoryError":  # of torch, which is not imported here
+            raise
+        what = "write a smaller execution.batch, or execution.offload: model or group"
+        print(f"cos {arguments.command}: the GPU has too little memory: {what}.", file=sys.stderr)
+        return 1
     except OSError as error:
         if error.errno not in _CANNOT_WRITE:
             raise

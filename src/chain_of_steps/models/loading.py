@@ -110,12 +110,13 @@ def load_pipeline(directory: Path, class_name: str, dtype: torch.dtype) -> Diffu
         raise UserError(
             f"The pipeline at {directory} is not whole ({reason}): fetch or train it again."
         ) from error
+    check_weights(pipe, directory)
+    check_text_encoder(pipe)
     # A mapped file lies unaligned in memory, which alters low bits of products on a CPU.
     for module in pipe.components.values():
         if isinstance(module, torch.nn.Module):
             for weight in module.parameters():
                 weight.data = weight.data.clone()
-    check_text_encoder(pipe)
     return pipe
 
 
@@ -133,18 +134,38 @@ def check_host_memory(directory: Path, dtype: torch.dtype) -> None:
 
 def weight_bytes(directory: Path, dtype: torch.dtype) -> dict[str, int]:
     """Bytes that each part of a pipeline takes once loaded, from the heads of its weight files."""
-    sizes: dict[str, int] = {}
+    return {
+        part: sum(map(math.prod, shapes.values())) * (4 if part == "vae" else dtype.itemsize)
+        for part, shapes in stored_shapes(directory).items()
+    }
+
+
+def stored_shapes(directory: Path) -> dict[str, dict[str, list[int]]]:
+    """Part of a pipeline -> name and shape of each tensor in its safetensors files."""
+    found: dict[str, dict[str, list[int]]] = {}
     for path in sorted(directory.glob("*/*.safetensors")):
-        with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8).ljust(8, b"\0"))
-            if length > path.stat().st_size:
-                continue  # torn: loading says so
-            head = json.loads(file.read(length))
-        numbers = sum(math.prod(t["shape"]) for name, t in head.items() if name != "__metadata__")
-        part = path.parent.name
-        width = 4 if part == "vae" else dtype.itemsize
-        sizes[part] = sizes.get(part, 0) + numbers * width
-    return sizes
+        try:
+            with path.open("rb") as file:
+                (length,) = struct.unpack("<Q", file.read(8))
+                head = json.loads(file.read(min(length, path.stat().st_size)))
+        except (struct.error, ValueError):
+            continue  # torn: loading it says so
+        head.pop("__metadata__", None)
+        shapes = {name: tensor["shape"] for name, tensor in head.items()}
+        found.setdefault(path.parent.name, {}).update(shapes)
+    return found
+
+
+def check_weights(pipe: DiffusionPipeline, directory: Path) -> None:
+    """Raises UserError if the files lack weights, which diffusers then draws at random."""
+    for part, shapes in stored_shapes(directory).items():
+        if part in ("transformer", "transformer_2", "vae"):
+            lacking = sorted(set(getattr(pipe, part).state_dict()) - set(shapes))
+            if lacking:
+                raise UserError(
+                    f"The pipeline at {directory} is not whole ({part} lacks {lacking[0]} and "
+                    f"{len(lacking) - 1} more weights): fetch or train it again."
+                )
 
 
 def check_text_encoder(pipe: DiffusionPipeline) -> None:
