@@ -85,7 +85,7 @@ def sample(
     `edit` may return another latent before a step; `watch` gets the StepState after the model has
     answered. A fork passes the stored x_k, start=k and, if an edit needs it, clean of step k-1.
 
-    Raises UserError if not 0 <= start <= stop <= number of steps.
+    Raises UserError if not 0 <= start <= stop <= number of steps, or a velocity is not finite.
     """
     sigmas = sigmas.to("cpu", torch.float32)
     n_steps = len(sigmas) - 1
@@ -102,6 +102,11 @@ def sample(
         if edit is not None:
             x = edit(k, sigma, x, clean)
         v = velocity(x, sigma, k).float()
+        if not torch.isfinite(v).all():
+            raise UserError(
+                f"The velocity of step {k} holds nan or infinity: check the model's weights and its"
+                " first frame, or write execution.dtype: float32."
+            )
         clean = x - sigma * v
         if watch is not None:
             watch(StepState(k, sigma, sigma_next, x, v, clean, expert(sigma)))

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from diffusers import WanImageToVideoPipeline
     from PIL import Image
 
+PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"}
 DIGESTED = re.compile(r".*\.(safetensors|json)|(tokenizer|spiece|vocab|merges).*\.(model|txt)")
 
 
@@ -118,7 +119,9 @@ class WanModel:
             directory = Path(path_or_id)
             if not directory.is_dir():
                 directory = Path(
-                    WanImageToVideoPipeline.download(str(path_or_id), revision=revision)
+                    WanImageToVideoPipeline.download(
+                        str(path_or_id), revision=revision, use_safetensors=True
+                    )
                 )
             index = json.loads((directory / "model_index.json").read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
@@ -126,19 +129,25 @@ class WanModel:
                 f"No pipeline at {path_or_id}: give a directory with a model_index.json, or the "
                 "name (and revision) of a diffusers WanImageToVideoPipeline on the Hub."
             ) from error
+        refuse_pickles(directory)
         # diffusers imports no module because a model names it; our own codecs we may.
         for part in index.values():
             if isinstance(part, list) and str(part[0]).startswith("chain_of_steps."):
                 importlib.import_module(part[0])
         try:
             pipe = WanImageToVideoPipeline.from_pretrained(
-                directory, dtype={"default": dtype, "vae": torch.float32}
+                directory,
+                dtype={"default": dtype, "vae": torch.float32},
+                use_safetensors=True,
             )
-        except (OSError, ValueError, SafetensorError) as error:
-            reason = str(error).splitlines()[0].rstrip(".")
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+            reason = " ".join(str(error).splitlines()[0].split(". ")[0].rstrip(".").split())
+            if isinstance(error, RuntimeError):  # all that transformers says of wrong shapes
+                reason = "a weight of its text encoder has another shape than its config says"
             raise UserError(
                 f"The pipeline at {path_or_id} is not whole ({reason}): fetch or train it again."
             ) from error
+        check_weights(pipe, directory)
         pipe.to(device)
         # A mapped file lies unaligned in memory, which alters low bits of products on a CPU.
         for module in (pipe.text_encoder, pipe.vae, pipe.transformer, pipe.transformer_2):
@@ -192,6 +201,14 @@ class WanModel:
         """Text states (B, L, D), L = max_sequence_length, zero after the last token of a prompt."""
         if self.pipe.text_encoder is None:
             raise UserError("This model has no text encoder: give prompt embeddings, not strings.")
+        for prompt in prompts:  # the pipeline would cut a long one off in silence
+            tokens = len(self.pipe.tokenizer(prompt, verbose=False).input_ids)
+            if tokens > self.max_sequence_length:
+                raise UserError(
+                    f"The prompt {prompt[:40]!r}... has {tokens} tokens, but the model"
+                    f" {self.name} takes {self.max_sequence_length}: shorten it, or raise"
+                    " max_sequence_length."
+                )
         return self.pipe.encode_prompt(
             list(prompts),
             do_classifier_free_guidance=False,
@@ -347,6 +364,47 @@ class WanVelocity:
             self.site = None
         self.nfe += len(x)
         return v.float()
+
+
+def refuse_pickles(directory: Path) -> None:
+    """Raise UserError if a part of a pipeline has weights only as a pickle, which can run code."""
+    for path in sorted(directory.glob("*/*")):
+        if path.suffix in PICKLES and not any(path.parent.glob("*.safetensors")):
+            raise UserError(
+                f"{path} is a pickle, which can run code when it is read: convert it to safetensors"
+                " with save_pretrained on a machine that may be lost."
+            )
+
+
+def check_weights(pipe: WanImageToVideoPipeline, directory: Path) -> None:
+    """Raise UserError naming a weight of a loaded pipeline that is not in its files, or not finite.
+
+    diffusers and transformers only warn about a weight that is missing, and leave it random.
+    """
+    from safetensors import safe_open
+
+    for part, module in pipe.components.items():
+        if not isinstance(module, torch.nn.Module):
+            continue
+        stored: set[str] = set()
+        for path in (directory / part).glob("*.safetensors"):
+            with safe_open(path, framework="pt") as file:
+                stored |= set(file.keys())
+        weights = module.state_dict()
+        tied = {weight.data_ptr() for name, weight in weights.items() if name in stored}
+        # Names unknown to the module were translated on loading: then names prove nothing.
+        if stored <= weights.keys():
+            for name, weight in weights.items():
+                if name not in stored and (weight.is_meta or weight.data_ptr() not in tied):
+                    raise UserError(
+                        f"{directory / part} has no weight {name}: fetch or train the model again."
+                    )
+        for name, weight in weights.items():
+            if not weight.is_meta and not bool(torch.isfinite(weight).all()):
+                raise UserError(
+                    f"{directory / part}: weight {name} holds nan or infinity: fetch or train the"
+                    " model again."
+                )
 
 
 def directory_digest(directory: Path) -> str:
