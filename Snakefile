@@ -14,8 +14,8 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/bench.smk"
 
 
-localrules:
-    all,
+onstart:
+    begin()
 
 
 rule all:
@@ -26,3 +26,4 @@ rule all:
         expand(FIGURES / "{name}.png", name=FIGURE_INPUTS),
         expand(FIGURES / "{name}.csv", name=TABLE_INPUTS),
         FIGURES / "manifest.json",
+    localrule: True

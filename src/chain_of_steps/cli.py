@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import argparse
 import errno
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from chain_of_steps.artifacts import CANNOT_WRITE
 from chain_of_steps.commands import ensemble, figures, layers, noise, pocket, trajectories
 from chain_of_steps.commands.common import OPTIONS
 from chain_of_steps.errors import UserError
 
-_CANNOT_WRITE = (
-    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES),
-    *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR),
-)
+_CANNOT_WRITE = (*CANNOT_WRITE, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 
 # Stages import torch and diffusers, which takes seconds: each command imports its own.
 _TOPICS = (trajectories, noise, layers, ensemble, figures, pocket)
@@ -44,7 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.errno not in _CANNOT_WRITE:
             raise
         place = error.filename or "the output"
-        print(f"cos {arguments.command}: cannot write {place}: {error.strerror}.", file=sys.stderr)
+        print(
+            f"cos {arguments.command}: cannot write {place}: {os.strerror(error.errno)}.",
+            file=sys.stderr,
+        )
         return 1
     return 0
 

@@ -3,6 +3,7 @@ import json
 from pathlib import Path
 
 import yaml
+from chain_of_steps import guard
 from chain_of_steps.artifacts import atomic_path, digest_json, package_fingerprint
 from chain_of_steps.config import check_config
 from chain_of_steps.errors import UserError
@@ -29,6 +30,7 @@ IS_DEFAULT = STUDY["study"] == yaml.safe_load(Path("config.yaml").read_text())["
 RESULTS = Path("results") / STUDY["study"]
 FIGURES = Path("figures") if IS_DEFAULT else RESULTS / "figures"
 TABLES = FIGURES / "tables"
+SETTINGS = RESULTS / "config.json"
 CASES = RESULTS / "cases"
 MODELS = list(STUDY["models"])
 MAIN_MODEL = MODELS[0]
@@ -44,14 +46,27 @@ wildcard_constraints:
     shard=r"\d+",
 
 
-def settings_file() -> Path:
+def begin() -> None:
+    """Before the first job: no other run of this study, nothing left of one that died."""
+    try:
+        # Snakemake's own lock outlives a kill -9, so the profiles switch it off.
+        if not workflow.execution_settings.lock:
+            guard.hold(RESULTS / ".run.lock")
+        prefix = getattr(workflow.executor_settings, "jobname_prefix", None)
+        if prefix is not None:  # SLURM's executor
+            guard.refuse_live_jobs(prefix, Path(workflow.workdir_init))
+        guard.sweep([RESULTS, FIGURES])
+        write_settings()
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def write_settings() -> None:
     """The checked configuration as one file, which every `cos` command reads."""
-    path = RESULTS / "config.json"
     text = json.dumps(STUDY, indent=1)
-    if not path.exists() or path.read_text() != text:
-        with atomic_path(path) as temporary:
+    if not SETTINGS.exists() or SETTINGS.read_text() != text:
+        with atomic_path(SETTINGS) as temporary:
             temporary.write_text(text)
-    return path
 
 
 def settings(*names: str) -> str:
@@ -69,6 +84,3 @@ def chosen(groups: dict) -> dict:
     """The entries of the experiments that the configuration asks for."""
     picked = [groups.get(name, {}) for name in STUDY["experiments"]]
     return {name: inputs for group in picked for name, inputs in group.items()}
-
-
-SETTINGS = settings_file()

@@ -27,6 +27,7 @@ rule ensembles:
         RESULTS / "tables/ensemble.parquet",
     log:
         f"logs/{STUDY['study']}/ensembles.log",
+    localrule: True
     params:
         config=SETTINGS,
     shell:
@@ -41,6 +42,7 @@ rule compare:
         RESULTS / "tables/compare.csv",
     log:
         f"logs/{STUDY['study']}/compare.log",
+    localrule: True
     params:
         settings=settings("statistics", "ensemble", "seeds"),
         code=package_fingerprint("experiments.ensemble", "experiments.references"),

@@ -51,6 +51,7 @@ if not SHIPPED:
             RESULTS / "tables/published.csv",
         log:
             f"logs/{STUDY['study']}/published.log",
+        localrule: True
         shell:
             "cp {input} {output} 2> {log}"
 
@@ -64,6 +65,7 @@ if not SHIPPED:
         wildcard_constraints:
             table=r"[a-z_]+",
             suffix="csv|parquet",
+        localrule: True
         shell:
             "cp {input} {output} 2> {log}"
 
@@ -74,6 +76,7 @@ if not SHIPPED:
             directory(TABLES / "examples"),
         log:
             f"logs/{STUDY['study']}/publish_examples.log",
+        localrule: True
         shell:
             "cp -r {input} {output} 2> {log}"
 
@@ -91,6 +94,7 @@ rule figure:
         notebook=RESULTS / "notebooks/{figure}.ipynb",
     wildcard_constraints:
         figure="|".join(["-", *FIGURE_INPUTS]),
+    localrule: True
     params:
         code=package_fingerprint("plots"),
         tables=TABLES,
@@ -113,6 +117,7 @@ rule table:
         notebook=RESULTS / "notebooks/{table}.ipynb",
     wildcard_constraints:
         table="|".join(["-", *TABLE_INPUTS]),
+    localrule: True
     params:
         code=package_fingerprint("plots"),
         tables=TABLES,
@@ -130,6 +135,7 @@ rule manifest:
         FIGURES / "manifest.json",
     log:
         f"logs/{STUDY['study']}/manifest.log",
+    localrule: True
     params:
         config=SETTINGS,
         code=package_fingerprint("experiments.manifest"),

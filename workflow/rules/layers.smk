@@ -44,6 +44,7 @@ for analysis, tables in LAYER_TABLES.items():
             RESULTS / f"tables/{tables[0]}.csv",
         log:
             f"logs/{STUDY['study']}/layer_summary_{analysis}.log",
+        localrule: True
         params:
             settings=settings("statistics"),
             code=package_fingerprint("experiments.layers"),
@@ -67,6 +68,7 @@ rule layer_runs:
         f"logs/{STUDY['study']}/{{table}}_runs.log",
     wildcard_constraints:
         table="|".join(table for tables in LAYER_TABLES.values() for table in tables),
+    localrule: True
     params:
         config=SETTINGS,
     shell:

@@ -37,3 +37,4 @@ rule card:
 rule cards:
     input:
         expand("results/training/{model}.card.done", model=MODELS),
+    localrule: True

@@ -22,6 +22,7 @@ rule readouts:
         RESULTS / "tables/readouts.parquet",
     log:
         f"logs/{STUDY['study']}/readouts.log",
+    localrule: True
     params:
         config=SETTINGS,
     shell:
@@ -35,6 +36,7 @@ rule timeline:
         RESULTS / "tables/timeline.csv",
     log:
         f"logs/{STUDY['study']}/timeline.log",
+    localrule: True
     params:
         settings=settings("statistics"),
         code=package_fingerprint("experiments.timeline"),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from chain_of_steps.artifacts import digest_file, digest_json, package_versions, read_json
+from chain_of_steps.artifacts import digest_file, digest_json, inside, package_versions, read_json
 from chain_of_steps.errors import UserError
 from chain_of_steps.models.loading import directory_digest
 
@@ -38,7 +38,7 @@ def figure_manifest(
         entries[path.stem] = {
             "notebook": notebook.as_posix(),
             "notebook_sha256": digest_file(notebook),
-            "inputs": {name: digest_file(path.parent / name) for name in inputs},
+            "inputs": {name: digest_file(inside(path.parent, name)) for name in inputs},
         }
     return {
         "study": config["study"],
