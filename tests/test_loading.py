@@ -460,6 +460,6 @@ def test_unipc_refuses_what_forks_or_changes_runs(tmp_path, capsys, stage):
 def test_a_study_that_forks_is_refused_with_unipc():
     config = {"study": "s", "models": {"m": {"path": "p"}}, "cases": {"tasks": ["odd"]}}
     config["sampler"] = {"solver": "unipc"}
-    with pytest.raises(UserError, match=r"unipc, but experiment noise forks"):
+    with pytest.raises(UserError, match=r"unipc, but noise forks"):
         check_config(config)
     check_config(config | {"experiments": ["decision"]})

@@ -15,14 +15,23 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from chain_of_steps.artifacts import CANNOT_WRITE
-from chain_of_steps.commands import ensemble, figures, layers, noise, pocket, trajectories
+from chain_of_steps.commands import (
+    bench,
+    ensemble,
+    figures,
+    layers,
+    noise,
+    own,
+    pocket,
+    trajectories,
+)
 from chain_of_steps.commands.common import OPTIONS
 from chain_of_steps.errors import UserError
 
 _CANNOT_WRITE = (*CANNOT_WRITE, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 
 # Stages import torch and diffusers, which takes seconds: each command imports its own.
-_TOPICS = (trajectories, noise, layers, ensemble, figures, pocket)
+_TOPICS = (own, trajectories, noise, layers, ensemble, bench, figures, pocket)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

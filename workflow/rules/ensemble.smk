@@ -10,6 +10,8 @@ rule ensemble:
     log:
         f"logs/{STUDY['study']}/ensemble_{{model}}_{{shard}}.log",
     threads: THREADS
+    resources:
+        gpu=GPUS,
     params:
         settings=settings("models", "sampler", "video", "seeds", "execution", "ensemble"),
         code=package_fingerprint("experiments.ensemble"),

@@ -18,10 +18,14 @@ FIGURE_GROUPS = {
     },
     "ensemble": {"s5_compute": ["compare.csv"]},
 }
-TABLE_GROUPS = {"ensemble": {"table1_ensemble": ["compare.csv", "published.csv"]}}
+TABLE_GROUPS = {
+    "ensemble": {"table1_ensemble": ["compare.csv", "published.csv"]},
+    "bench": {"table2_bench": ["bench.csv", "published_bench.csv"]},
+}
 # tables that no figure reads, but that belong to an experiment
 KEPT = {
     "decision": ["readouts.parquet"],
+    "bench": ["bench_scores.csv"],
     "layers": [
         "token_channels_runs.parquet",
         *(f"layer_{analysis}_runs.parquet" for analysis in ("swap", "patching", "ablation")),
@@ -46,11 +50,13 @@ if not SHIPPED:
     # numbers of the paper, copied beside ours and always labelled published
     rule published:
         input:
-            "workflow/reference/published.csv",
+            "workflow/reference/{published}.csv",
         output:
-            RESULTS / "tables/published.csv",
+            RESULTS / "tables/{published}.csv",
         log:
-            f"logs/{STUDY['study']}/published.log",
+            f"logs/{STUDY['study']}/{{published}}.log",
+        wildcard_constraints:
+            published="published[a-z_]*",
         localrule: True
         shell:
             "cp {input} {output} 2> {log}"

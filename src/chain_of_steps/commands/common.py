@@ -66,6 +66,48 @@ def seeds_of(config: dict, model: str) -> list[int]:
     return config["models"][model]["seeds"] or config["seeds"]
 
 
+def frames_of(config: dict, cases) -> int:
+    """Frames of the videos of these cases, which share their tensors.
+
+    Raises UserError where their sizes or numbers of frames differ.
+    """
+    shapes = {case.shape: case for case in cases}
+    if len(shapes) > 1:
+        (one, first), (other, second) = list(shapes.items())[:2]
+        raise UserError(
+            f"{first.name} has {one} and {second.name} has {other} (width, height, frames), but "
+            "cases of one job must be alike: write execution.shard: 1, or video.frames and "
+            "video.area that fit all."
+        )
+    return cases[0].frames or config["video"]["frames"]
+
+
+def add_video_options(command: ArgumentParser) -> None:
+    """For the stages that can also write their results as videos."""
+    command.add_argument("--videos", type=Path, help="folder to write the results to as videos")
+    command.add_argument("--video-index", type=Path, help="table of those videos")
+
+
+def videos_of(config: dict, arguments, cases):
+    """The folder of videos that these options ask for, or None.
+
+    Raises UserError where one of the two is missing, or the cases have no other use.
+    """
+    from chain_of_steps.experiments.videos import VideoFolder
+
+    given = arguments.videos, arguments.video_index
+    if None not in given:
+        return VideoFolder(arguments.videos, config["video"]["fps"])
+    if given != (None, None):
+        raise UserError("--videos and --video-index go together: give both.")
+    if not all(case.is_puzzle for case in cases):
+        raise UserError(
+            "these cases are no puzzles, and only puzzles have a reader of answers: give --videos "
+            "and --video-index, and score the videos."
+        )
+    return None
+
+
 def shard_cases(config: dict, folder: Path, shard: int):
     """The cases of one shard, in the order of the index."""
     from chain_of_steps.artifacts import read_table

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chain_of_steps.commands.common import Stage, load_model, require_euler, seeds_of, shard_cases
+from chain_of_steps.commands.common import (
+    Stage,
+    add_video_options,
+    frames_of,
+    load_model,
+    require_euler,
+    seeds_of,
+    shard_cases,
+    videos_of,
+)
 from chain_of_steps.config import load_config
 
 
 def add(stage: Stage) -> None:
-    stage(
+    ensemble = stage(
         "ensemble",
         cmd_ensemble,
         "Sample the training-free ensemble and its controls for one shard of cases.",
         *("model", "cases", "shard", "out"),
     )
+    add_video_options(ensemble)
     compare = stage(
         "compare",
         cmd_compare,
@@ -27,23 +37,32 @@ def add(stage: Stage) -> None:
 def cmd_ensemble(arguments) -> None:
     from chain_of_steps.artifacts import write_table
     from chain_of_steps.experiments.ensemble import run_ensembles, variants
+    from chain_of_steps.experiments.videos import EnsembleVideos
 
     config = load_config(arguments.config)
     require_euler(config, "ensemble")
     settings = config["ensemble"]
     cases = shard_cases(config, arguments.cases, arguments.shard)[:: settings["every"]]
     methods = variants(settings["k"], tuple(settings["band"]), settings["many_steps"])
+    videos = videos_of(config, arguments, cases)
+    if not all(case.is_puzzle for case in cases):
+        methods = [method for method in methods if method.goes_on != "all"]  # nothing to vote on
+    n_frames = frames_of(config, cases)
+    seeds = seeds_of(config, arguments.model)[: settings["k"]]
     model = load_model(config, arguments.model)
     table = run_ensembles(
         model,
         cases,
-        seeds_of(config, arguments.model)[: settings["k"]],
+        seeds,
         methods,
         steps=config["sampler"]["steps"],
         shift=config["sampler"]["shift"],
-        n_frames=config["video"]["frames"],
+        n_frames=n_frames,
         batch=config["execution"]["batch"],
+        keep=None if videos is None else EnsembleVideos(model, seeds[0], videos),
     )
+    if videos is not None:
+        write_table(arguments.video_index, videos.index())
     write_table(arguments.out, table)
     print(f"{len(table)} outcomes, {int(table['nfe'].sum())} NFE")
 

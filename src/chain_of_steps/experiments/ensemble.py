@@ -11,7 +11,7 @@ for one case and includes every run that a method starts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,6 +50,13 @@ class Variant:
     restore: bool = False
     start: bool = False
     finer: int = 1
+
+    def nfe(self, k: int, n_steps: int) -> int:
+        """Forward passes of one case without guidance, all K runs counted."""
+        if self.start or self.finer > 1:
+            return n_steps * self.finer
+        together = n_steps if self.goes_on == "all" else self.steps
+        return k * together + n_steps - together
 
 
 PAPER_BAND = (0.5, 0.75)
@@ -128,10 +135,13 @@ def run_ensembles(
     shift: float,
     n_frames: int,
     batch: int,
+    keep: Callable[[Case, str, Tensor], None] | None = None,
 ) -> pd.DataFrame:
     """One row for each (case, method): answer, correct, score, nfe (of one case).
 
-    `batch` is the number of rows of a forward pass while all K seeds run.
+    `batch` is the number of rows of a forward pass while all K seeds run. `keep` gets each case,
+    the method's name and the latent that is its result. Cases without a reader have no answers;
+    methods that vote cannot run on them.
     """
     k, rows = len(seeds), []
     width, height = cases[0].image.size
@@ -153,24 +163,37 @@ def run_ensembles(
                 shift=shift,
             )
             for case, looks in zip(part, latents.split(len(latents) // len(part)), strict=True):
-                reading = read_latents(model, Reader(case.puzzle), looks)
-                chosen = vote(reading.answer)
+                outcome, chosen = _outcome(model, case, looks)
                 rows.append(
                     {
                         "model": model.name,
                         "case": case.name,
-                        "task": case.puzzle.task,
-                        "split": case.puzzle.split,
+                        "task": case.task,
+                        "split": case.split,
                         "method": variant.name,
-                        "answer": int(reading.answer[chosen]),
-                        "correct": float(reading.correct[chosen]),
-                        "score": float(reading.score[chosen]),
+                        **outcome,
                         "nfe": nfe,
                     }
                 )
+                if keep is not None:
+                    keep(case, variant.name, looks[chosen])
             bar.update(len(part))
     bar.close()
     return pd.DataFrame(rows)
+
+
+def _outcome(model: VideoModel, case: Case, looks: Tensor) -> tuple[dict[str, float], int]:
+    """answer, correct, score of the look that the vote picks, and its number."""
+    if not case.is_puzzle:
+        return {"answer": NO_ANSWER, "correct": np.nan, "score": np.nan}, 0
+    reading = read_latents(model, Reader(case.puzzle), looks)
+    chosen = vote(reading.answer)
+    outcome = {
+        "answer": int(reading.answer[chosen]),
+        "correct": float(reading.correct[chosen]),
+        "score": float(reading.score[chosen]),
+    }
+    return outcome, chosen
 
 
 def vote(answers: np.ndarray) -> int:

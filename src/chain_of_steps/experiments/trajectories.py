@@ -22,8 +22,8 @@ def plan_runs(model: str, cases: Sequence[Case], seeds: Sequence[int]) -> pd.Dat
             {
                 "model": model,
                 "case": case.name,
-                "task": case.puzzle.task,
-                "split": case.puzzle.split,
+                "task": case.task,
+                "split": case.split,
                 "seed": seed,
             }
             for case in cases
