@@ -16,8 +16,8 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/bench.smk"
 
 
-localrules:
-    all,
+onstart:
+    begin()
 
 
 rule all:
@@ -30,3 +30,4 @@ rule all:
         rules.all_videos.input if "videos" in STUDY["experiments"] else [],
         FIGURES / "claims.csv" if NOTEBOOK_INPUTS else [],
         FIGURES / "manifest.json" if NOTEBOOK_INPUTS else [],
+    localrule: True

@@ -143,3 +143,20 @@ def test_figures_come_from_tables_alone(study):
     (figures / "figure1.png").unlink()
     snakemake(study, *SMOKE, "--config", "shipped=true")
     assert (figures / "figure1.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("overlays", "samples"),
+    [
+        (["vbvr-wan2.2"], 500),
+        (["vbvr-wan2.2", "vbvr-wan2.2-reduced"], 100),
+        (["wan2.1"], 200),
+        (["ti2v-5b"], 100),
+        (["ltx"], 100),
+    ],
+)
+def test_studies_of_the_real_models_can_be_planned_without_weights(study, overlays, samples):
+    files = [f"config/{name}.yaml" for name in overlays]
+    output = snakemake(study, "--dry-run", "--quiet", "rules", "--configfile", *files)
+    counts = dict(line.split() for line in output.splitlines() if len(line.split()) == 2)
+    assert int(counts["sample"]) == samples

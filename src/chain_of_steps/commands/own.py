@@ -89,6 +89,7 @@ def cmd_run(arguments) -> None:
             shift=config["sampler"]["shift"],
             n_frames=checked.shape.frames,
             batch=1,
+            solver=config["sampler"]["solver"],
         )
         seconds = time.monotonic() - started
         path = folder / "trajectory.safetensors"

@@ -59,4 +59,5 @@ def figure_manifest(
 
 def _input_digests(facts: Path) -> dict[str, str]:
     """Digests of the inputs that a facts file names, relative to its folder."""
-    return {name: digest_file(facts.parent / name) for name in read_json(facts)["inputs"]}
+    names = read_json(facts)["inputs"]
+    return {name: digest_file(inside(facts.parent, name)) for name in names}

@@ -363,12 +363,8 @@ def _sizes(config: Mapping[str, Any], found: Sequence[Group]) -> Iterator[str]:
         videos = files * (1 + looks)
         for condition, cost in (("noise", noise_cost), ("ensemble", None)):
             if condition in config["bench"]["conditions"]:
-                total = sum(group.cases for group in found)
-                runs = (
-                    cost(config, found)
-                    if cost
-                    else ensemble_cost(config, main_model(config), total)
-                )
+                total, main = sum(group.cases for group in found), main_model(config)
+                runs = cost(config, found) if cost else ensemble_cost(config, main, total)
                 videos += runs[0]
         yield f"videos: {videos:,} files, each decoded once"
 
