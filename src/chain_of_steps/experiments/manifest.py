@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from chain_of_steps.artifacts import digest_file, digest_json, package_versions, read_json
+from chain_of_steps.artifacts import (
+    digest_file,
+    digest_json,
+    inside,
+    package_versions,
+    read_json,
+)
 from chain_of_steps.errors import UserError
 from chain_of_steps.models.loading import directory_digest
 
