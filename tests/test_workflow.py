@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from chain_of_steps.artifacts import read_table
+from chain_of_steps.experiments import plan
+
 ROOT = Path(__file__).resolve().parents[1]
 SMOKE = ("--configfile", "config/smoke.yaml")
 pytestmark = pytest.mark.slow
@@ -75,6 +78,44 @@ def test_makes_every_figure_with_caption_and_manifest(study):
 
 def test_a_second_run_does_nothing(study):
     assert jobs(study) == {}
+
+
+def test_the_plan_is_what_the_study_counted(study, monkeypatch):
+    monkeypatch.chdir(study)
+    results = study / "results/smoke"
+    config = json.loads((results / "config.json").read_text())
+    lines = {line.name: line for line in plan.stages(config, plan.groups(config)[0])}
+
+    def manifests(folder: str, pattern: str) -> int:
+        paths = list((results / folder / "pocket").glob(pattern))
+        assert len(paths) == lines["sample"].jobs
+        return sum(json.loads(path.read_text())["nfe"] for path in paths)
+
+    counted = {
+        "sample": manifests("trajectories", "*.safetensors.manifest.json"),
+        "perturb": manifests("perturbation", "?.parquet.manifest.json"),
+        "ensemble": int(read_table(results / "tables/ensemble.parquet")["nfe"].sum()),
+    }
+    assert {name: line.nfe for name, line in lines.items()} == counted
+
+
+def test_a_bench_study_is_planned_without_data_and_weights(study):
+    fields = {
+        "study": "bench",
+        "experiments": ["bench", "videos"],
+        "models": {"pocket": None, "pocket-early": None, "big": {"path": "someone/big"}},
+        "cases": {"source": "vbvr-bench", "path": "no/data", "tasks": None}
+        | {"in-domain": 1, "out-of-domain": 1},
+        "bench": {"conditions": ["clean", "steps", "noise", "ensemble"]},
+        "ensemble": {"every": 1},
+        "execution": {"shard": 50},
+    }
+    (study / "bench.yaml").write_text(json.dumps(fields))
+    output = snakemake(study, "--dry-run", "--configfile", "bench.yaml")
+    found = {row.split()[0]: row.split()[1] for row in output.splitlines() if len(row.split()) == 2}
+    # two shards: references, clean, noise and ensemble
+    wanted = {"cases": 1, "sample": 2, "scorer": 1, "score": 8, "table": 1, "bench_summary": 1}
+    assert {name: int(found[name]) for name in wanted} == wanted
 
 
 def test_an_edited_notebook_redraws_only_its_figure(study):

@@ -162,6 +162,12 @@ def make_cases(root: Path, tasks: list[str], per_split: dict[str, int], seed: in
     return index
 
 
+def need_puzzles(cases: list[Case]) -> None:
+    """Raises UserError where a case has no reader, for stages that read answers."""
+    for case in cases:
+        case.puzzle  # noqa: B018
+
+
 def load_cases(root: Path, names: list[str]) -> list[Case]:
     """The named cases below `root`.
 

@@ -90,7 +90,7 @@ def cmd_sample(arguments) -> None:
 
 def cmd_read(arguments) -> None:
     from chain_of_steps.artifacts import check_manifest, write_table
-    from chain_of_steps.cases import load_cases
+    from chain_of_steps.cases import load_cases, need_puzzles
     from chain_of_steps.experiments.readouts import read_trajectory
     from chain_of_steps.trajectory import Trajectory
 
@@ -98,6 +98,7 @@ def cmd_read(arguments) -> None:
     check_manifest(arguments.trajectory)
     trajectory = Trajectory.load(arguments.trajectory)
     cases = load_cases(arguments.cases, list(dict.fromkeys(trajectory.runs["case"])))
+    need_puzzles(cases)
     model = load_model(config, arguments.model)
     write_table(arguments.out, read_trajectory(model, trajectory, cases))
 
