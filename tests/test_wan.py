@@ -180,7 +180,7 @@ def test_prompts_are_encoded_without_padding_and_padded_with_zeros(pocket):
         assert torch.allclose(embeds[row, : len(ids)], alone, atol=1e-5)
         assert embeds[row, len(ids) :].eq(0).all()
     assert torch.allclose(embeds[:1], pocket.encode_prompts(["go to the red dot"]), atol=1e-5)
-    with pytest.raises(UserError, match="has 9 tokens, but .* takes 8: shorten it"):
+    with pytest.raises(UserError, match=r"has 9 tokens, but .* takes 8: shorten it"):
         pocket.encode_prompts(["go", "the " * 8])  # the pipeline would cut it off
 
 

@@ -38,9 +38,12 @@ class Case:
 
     @property
     def prompt(self) -> str:
-        """The text of prompt.txt. Raises UserError when there is none or it is empty."""
+        """The text of prompt.txt. Raises UserError when there is none, or no text."""
         path = self.folder / "prompt.txt"
-        text = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+        try:
+            text = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+        except UnicodeDecodeError:
+            raise UserError(f"{path} is not UTF-8 text: save it as such.") from None
         if not text:
             raise UserError(f"{path} is missing or empty: write the case's instruction into it.")
         return text

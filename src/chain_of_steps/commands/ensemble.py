@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from chain_of_steps.commands.common import Stage, load_model, seeds_of, shard_cases
@@ -25,7 +26,7 @@ def add(stage: Stage) -> None:
 
 
 def cmd_ensemble(arguments) -> None:
-    from chain_of_steps.artifacts import write_table
+    from chain_of_steps.artifacts import write_manifest, write_table
     from chain_of_steps.experiments.ensemble import run_ensembles, variants
 
     config = load_config(arguments.config)
@@ -33,6 +34,7 @@ def cmd_ensemble(arguments) -> None:
     cases = shard_cases(config, arguments.cases, arguments.shard)[:: settings["every"]]
     methods = variants(settings["k"], tuple(settings["band"]), settings["many_steps"])
     model = load_model(config, arguments.model)
+    started = time.monotonic()
     table = run_ensembles(
         model,
         cases,
@@ -43,8 +45,15 @@ def cmd_ensemble(arguments) -> None:
         n_frames=config["video"]["frames"],
         batch=config["execution"]["batch"],
     )
+    nfe = int(table["nfe"].sum())
     write_table(arguments.out, table)
-    print(f"{len(table)} outcomes, {int(table['nfe'].sum())} NFE")
+    write_manifest(
+        arguments.out,
+        parameters={"model_digest": model.digest, "settings": settings, **config["execution"]},
+        nfe=nfe,
+        seconds=time.monotonic() - started,
+    )
+    print(f"{len(table)} outcomes, {nfe} NFE")
 
 
 def cmd_compare(arguments) -> None:
