@@ -52,6 +52,7 @@ def copy_tree(tree: Path) -> Path:
         copy = shutil.copytree if source.is_dir() else shutil.copy
         copy(source, tree / name)
     (tree / "models").symlink_to(ROOT / "models")
+    (tree / "profiles").symlink_to("workflow/profiles")
     (tree / "jobs").mkdir()
     (tree / "bin").mkdir()
     real = str(Path(sys.executable).with_name("cos"))
@@ -114,7 +115,7 @@ def assert_clean(tree: Path) -> None:
     """No job ran twice at once, no process is left, no temporary file is left."""
     twice = tree / "jobs/twice"
     assert not twice.exists(), twice.read_text()
-    assert guard.leftovers(tree / RESULTS / ".run.lock") == []
+    wait_until(lambda: not guard.leftovers(tree / RESULTS / ".run.lock"), seconds=20)
     assert [str(path) for path in (tree / RESULTS).rglob("*.tmp.*")] == []
 
 

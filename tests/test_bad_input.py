@@ -349,9 +349,7 @@ exit $status
     [
         (CASES, "disk/cases"),
         (SAMPLE, "disk/0.safetensors"),
-        (READ, "disk/0.parquet"),
         (JOIN, "disk/new.csv"),
-        (EXAMPLES, "disk/examples"),
     ],
 )
 def test_a_disk_that_takes_no_more(scene, size, reason, command, out):
