@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from chain_of_steps.commands.common import (
@@ -36,7 +37,7 @@ def add(stage: Stage) -> None:
 def cmd_ensemble(arguments) -> None:
     import pandas as pd
 
-    from chain_of_steps.artifacts import write_table
+    from chain_of_steps.artifacts import write_manifest, write_table
     from chain_of_steps.experiments.ensemble import run_ensembles, variants
     from chain_of_steps.experiments.videos import EnsembleVideos
 
@@ -54,6 +55,7 @@ def cmd_ensemble(arguments) -> None:
         work.append((cases[:: settings["every"]], controls))
     seeds = _ensemble_seeds(config, arguments.model)
     model = load_model(config, arguments.model)
+    started = time.monotonic()
     keep = None if videos is None else EnsembleVideos(model, seeds[0], videos)
     tables = [
         run_ensembles(
@@ -72,8 +74,15 @@ def cmd_ensemble(arguments) -> None:
     table = pd.concat(tables, ignore_index=True)
     if videos is not None:
         write_table(arguments.video_index, videos.index())
+    nfe = int(table["nfe"].sum())
     write_table(arguments.out, table)
-    print(f"{len(table)} outcomes, {int(table['nfe'].sum())} NFE")
+    write_manifest(
+        arguments.out,
+        parameters={"model_digest": model.digest, "settings": settings, **config["execution"]},
+        nfe=nfe,
+        seconds=time.monotonic() - started,
+    )
+    print(f"{len(table)} outcomes, {nfe} NFE")
 
 
 def cmd_compare(arguments) -> None:
