@@ -19,8 +19,8 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/bench.smk"
 
 
-localrules:
-    all,
+onstart:
+    begin()
 
 
 rule all:
@@ -34,3 +34,4 @@ rule all:
         FIGURES / "claims.csv" if NOTEBOOK_INPUTS else [],
         FIGURES / "manifest.json" if NOTEBOOK_INPUTS else [],
         expand(RESULTS / "pages/{name}.html", name=PAGES),
+    localrule: True

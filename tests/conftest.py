@@ -1,7 +1,7 @@
-"""Shared fixtures; the builders are in tiny.py and smoke.py."""
+"""Shared fixtures; the builders are in tiny.py."""
 
 import pytest
-import smoke
+import smoke as smoke_study
 import tiny
 import torch
 
@@ -45,11 +45,8 @@ def build_pocket(puzzle_codec):
 
 
 @pytest.fixture(scope="session")
-def smoke_study(tmp_path_factory):
-    """A copy of the tree in which the smoke study has run once; leave it as it is.
-
-    Only test_workflow.py, whose tests come last, changes it.
-    """
-    tree = smoke.copy_tree(tmp_path_factory.mktemp("smoke") / "tree")
-    smoke.snakemake(tree, *smoke.SMOKE)
-    return tree
+def smoke(tmp_path_factory):
+    """A tree in which the smoke study has run once, without interruption, and its numbers."""
+    tree = smoke_study.copy_tree(tmp_path_factory.mktemp("smoke") / "tree")
+    smoke_study.snakemake(tree, "--cores", "2", *smoke_study.SMOKE)
+    return smoke_study.Study(tree, smoke_study.numbers(tree))

@@ -2,10 +2,15 @@
 
 import re
 import shlex
+import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import smoke
+
+ROOT = Path(__file__).resolve().parents[1]
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`((?:make|cos|snakemake|pytest|pip|conda|python) [^`\n]+)`")
 _FILE = re.compile(r"# ([\w./-]+\.(?:py|yaml))\n")
@@ -87,3 +92,30 @@ def _with_hunk(text: str, hunk: list[str], path: Path) -> str:
 
 def _indent(line: str) -> int:
     return len(line) - len(line.lstrip())
+
+
+def copy_repository(tree: Path) -> Path:
+    """What the pages work with, in a folder where they may; the shipped models are linked."""
+    (tree / "models").mkdir(parents=True)
+    for model in (ROOT / "models").iterdir():
+        (tree / "models" / model.name).symlink_to(model)
+    for name in (
+        "src",
+        "workflow",
+        "config",
+        "tests",
+        "Snakefile",
+        "config.yaml",
+        "pyproject.toml",
+    ):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, tree / name)
+    return tree
+
+
+def run(tree: Path, *command: str) -> subprocess.CompletedProcess:
+    """`command` in `tree`, with its package and the programs of this environment."""
+    environment = smoke.environment(tree)
+    return subprocess.run(
+        command, cwd=tree, env=environment, text=True, capture_output=True, check=False
+    )

@@ -7,8 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import smoke
-from pages import Block, apply_changes, blocks, commands, shown_commands
+from pages import Block, apply_changes, blocks, commands, copy_repository, run, shown_commands
 
 from chain_of_steps import cli
 from chain_of_steps.cases import write_case
@@ -165,10 +164,10 @@ def do(block: Block, tree: Path) -> None:
     elif block.language == "diff":
         apply_changes(block.text, tree)
     elif block.language == "python":
-        succeeds(smoke.run(tree, "python", "-c", block.text))
+        succeeds(run(tree, "python", "-c", block.text))
     elif block.language == "bash":
         for command in commands(block.text):
-            succeeds(smoke.run(tree, *command))
+            succeeds(run(tree, *command))
 
 
 def succeeds(done: subprocess.CompletedProcess) -> None:
@@ -177,7 +176,7 @@ def succeeds(done: subprocess.CompletedProcess) -> None:
 
 @pytest.fixture
 def tree(tmp_path) -> Path:
-    return smoke.copy_tree(tmp_path / "tree", "tests", "pyproject.toml")
+    return copy_repository(tmp_path / "tree")
 
 
 @pytest.mark.slow
@@ -211,7 +210,7 @@ def test_a_model_is_added_as_the_page_says(tree, monkeypatch):
                 if program == "cos":
                     assert cli.main(arguments) == 0
                 else:
-                    succeeds(smoke.run(tree, program, *arguments))
+                    succeeds(run(tree, program, *arguments))
         else:
             do(block, tree)
     assert (tree / "results/mine/0.safetensors.manifest.json").is_file()
@@ -239,8 +238,8 @@ def test_own_images_run_as_the_page_says(tree, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_figure_is_added_as_the_page_says(smoke_study, tmp_path):
-    tree = shutil.copytree(smoke_study, tmp_path / "tree", symlinks=True)
+def test_a_figure_is_added_as_the_page_says(smoke, tmp_path):
+    tree = shutil.copytree(smoke.tree, tmp_path / "tree", symlinks=True)
     for block in blocks(ROOT / "docs/add-a-figure.md"):
         do(block, tree)
     figure = tree / "results/smoke/figures/s9_commitment.png"

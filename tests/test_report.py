@@ -12,10 +12,10 @@ from chain_of_steps.artifacts import read_table
 
 
 @pytest.fixture(scope="module")
-def report(smoke_study, tmp_path_factory) -> Path:
+def report(smoke, tmp_path_factory) -> Path:
     """The unpacked page of the report."""
     folder = tmp_path_factory.mktemp("report")
-    snakemake(smoke_study, *SMOKE, "--report", str(folder / "report.zip"))
+    snakemake(smoke.tree, "--cores", "2", *SMOKE, "--report", str(folder / "report.zip"))
     with zipfile.ZipFile(folder / "report.zip") as file:
         file.extractall(folder)
     (page,) = folder.rglob("report.html")
@@ -27,8 +27,8 @@ def words(text: str) -> str:
 
 
 @pytest.mark.slow
-def test_every_category_opens_and_every_figure_is_shown_with_its_caption(smoke_study, report):
-    figures = smoke_study / "results/smoke/figures"
+def test_every_category_opens_and_every_figure_is_shown_with_its_caption(smoke, report):
+    figures = smoke.tree / "results/smoke/figures"
     made = {*json.loads((figures / "manifest.json").read_text())["figures"], "claims"}
     seen = set()
     with open_page(report.as_uri()) as (page, faults):

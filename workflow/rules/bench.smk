@@ -6,6 +6,7 @@ rule bench:
         sorted(Path(STUDY["models"][MAIN_MODEL]["path"]).rglob("*.safetensors")),
     log:
         f"logs/{STUDY['study']}/bench.log",
+    localrule: True
     threads: lambda wildcards: workflow.cores
     params:
         config=SETTINGS,
