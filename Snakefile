@@ -11,6 +11,7 @@ include: "workflow/rules/ensemble.smk"
 include: "workflow/rules/perturb.smk"
 include: "workflow/rules/layers.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/explorer.smk"
 include: "workflow/rules/bench.smk"
 
 
