@@ -54,7 +54,7 @@ def read_labels(paths: Sequence[Path]) -> pd.DataFrame:
         table = read_table(path, list(COLUMNS))
         known = {"label": {*BEHAVIOURS, ""}, "success": {"yes", "no", ""}}
         for field, allowed in known.items():
-            table[field] = table[field].fillna("")
+            table[field] = table[field].astype(object).fillna("")
             wrong = table[~table[field].isin(allowed)]
             if len(wrong):
                 raise UserError(

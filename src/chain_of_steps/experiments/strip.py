@@ -23,6 +23,7 @@ STRIP = (0.0, 0.1, 0.25, 0.5, 1.0)  # of the run; 1 is the result
 FPS = {"strip": 8, "grid": 2}
 HOLD = 4  # times the last picture is shown, so that one sees how it ends
 DPI = 150  # of GIF and MP4
+LINES = 4  # of a prompt at most
 
 
 def shown_steps(kind: str, n_steps: int, asked: Sequence[int] | None = None) -> list[int]:
@@ -55,13 +56,14 @@ def draw_strip(
 
     def draw(frame: int) -> Figure:
         pictures = [given, *to_uint8(video[:, frame])]
-        height = PAGE / len(pictures) * given.shape[0] / given.shape[1]
-        figure, axes = plt.subplots(1, len(pictures), figsize=(PAGE, height + 0.75))
+        tall = PAGE / len(pictures) * given.shape[0] / given.shape[1]
+        height = tall + _head_height(case, PAGE) + 0.22
+        figure, axes = plt.subplots(1, len(pictures), figsize=(PAGE, height))
         for axis, picture, title in zip(axes, pictures, titles, strict=True):
             axis.imshow(picture, interpolation="nearest")
             axis.set_title(title, fontsize=6.5, pad=3)
-            axis.set(xticks=[], yticks=[])
-        figure.subplots_adjust(0.005, 0.02, 0.995, height / (height + 0.75), wspace=0.04)
+            axis.set_axis_off()
+        figure.subplots_adjust(0.005, 0.03 / height, 0.995, tall / height, wspace=0.04)
         _head(figure, case, label, f"frame {frame + 1} of {video.shape[1]}")
         return figure
 
@@ -82,7 +84,9 @@ def draw_grid(
     """
     frames = list(range(0, video.shape[1], max(1, (video.shape[1] - 1) // 4)))
     rows, columns = len(steps), len(frames)
-    width, height = 0.62 * columns * video.shape[3] / video.shape[2] + 1.2, 0.62 * rows + 1.05
+    width = 0.62 * columns * video.shape[3] / video.shape[2] + 1.2
+    head = _head_height(case, width)
+    height = 0.62 * rows + head + 0.45
 
     def draw(last: int) -> Figure:
         shown = to_uint8(video[:, frames])
@@ -96,7 +100,7 @@ def draw_grid(
         figure, axis = plt.subplots(figsize=(width, height))
         film(axis, example)
         axis.set_xlabel("frame")
-        figure.subplots_adjust(1.0 / width, 0.4 / height, 0.99, 1 - 0.62 / height)
+        figure.subplots_adjust(1.0 / width, 0.4 / height, 0.99, 1 - head / height)
         _head(figure, case, label, "")
         return figure
 
@@ -107,13 +111,27 @@ def _look(step: int, sigmas: Sequence[float]) -> str:
     return "result" if step == len(sigmas) - 1 else f"step {step}, σ {sigmas[step]:.2f}"
 
 
+def _prompt(case: Case, wide: float) -> list[str]:
+    """The prompt as lines for a figure `wide` inches wide; a long one is cut."""
+    lines = textwrap.wrap(case.prompt, int(wide * 15))
+    return (
+        lines
+        if len(lines) <= LINES
+        else [*lines[: LINES - 1], lines[LINES - 1].rpartition(" ")[0] + " …"]
+    )
+
+
+def _head_height(case: Case, wide: float) -> float:
+    """Inches that `_head` takes."""
+    return 0.15 * len(_prompt(case, wide)) + 0.22
+
+
 def _head(figure: Figure, case: Case, label: str, right: str) -> None:
-    """The prompt, and below it what run this is."""
-    wide = figure.get_size_inches()[0]
-    prompt = textwrap.shorten(case.prompt, int(wide * 38), placeholder=" …")
-    lines = textwrap.wrap(prompt, int(wide * 17))[:2]
-    figure.text(0.005, 0.985, "\n".join(lines), fontsize=8, va="top")
-    below = 0.985 - (0.14 * len(lines) + 0.03) / figure.get_size_inches()[1]
+    """The prompt, and below it which run this is."""
+    wide, tall = figure.get_size_inches()
+    lines = _prompt(case, wide)
+    figure.text(0.005, 1 - 0.04 / tall, "\n".join(lines), fontsize=8, va="top")
+    below = 1 - (0.15 * len(lines) + 0.06) / tall
     figure.text(0.005, below, label, fontsize=6, va="top", color="0.35")
     figure.text(0.995, below, right, fontsize=6, va="top", ha="right", color="0.35")
 

@@ -124,7 +124,7 @@ class Chart {
     order.forEach((answer) => {
       if (solutions.includes(answer)) {
         Chart.svg("rect", { x: 0, y: y(answer) - pitch / 2, width: this.width, height: pitch,
-          fill: "var(--right)", opacity: 0.12 }, svg);
+          fill: "#dfece8" }, svg);
       }
       Chart.element("span", { textContent: `${answer + 1}${solutions.includes(answer) ? " ✓" : ""}`,
         style: `top: ${y(answer) - 7}px` }, this.gutter.lastChild);

@@ -305,7 +305,7 @@ const explorer = (() => {
     }
     chart.answers("answer", kinds.map(([kind, run]) =>
       ({ values: run.answer, kind, start: start(kind, run) })), data.solutions);
-    chart.curves("effective candidates", curve("candidates"), 2);
+    chart.curves("candidates", curve("candidates"), 2);
     chart.curves("score", curve("score"), 1, 0);
     chart.curves("1 − CKA", curve("dissimilarity"), 0.05, 2);
     chart.curves("noise level σ", [{ values: index.sigmas, kind: "soft" }], 1, 0);
