@@ -401,7 +401,8 @@ def test_keyboard_alone_reaches_and_works_everything(explorer):
         found = page.evaluate(
             "() => { const e = document.activeElement, s = getComputedStyle("
             "e.id === 'import' ? document.querySelector('label[for=import]') : e);"
-            "return [e === document.body ? '' : e.id || e.className || e.textContent, s.outlineStyle, s.outlineWidth]; }"
+            "const name = e === document.body ? '' : e.id || e.className || e.textContent;"
+            "return [name, s.outlineStyle, s.outlineWidth]; }"
         )
         if found[0] in [name for name, *_ in focused] or found[0] == "":
             break
@@ -424,9 +425,7 @@ def test_keyboard_alone_reaches_and_works_everything(explorer):
     explorer.at(fake.STEPS, 15)  # keys of a text field are its own
     page.focus("#label")
     explorer.press("M", "Tab", "y", "Tab", "3", "Tab", "Tab", "Enter")
-    page.focus("#note")
-    explorer.press("Enter")
-    assert page.locator("#labels tr").count() == 1
+    assert page.locator("#labels tr").inner_text().split("\t")[1:4] == ["Multi-Path", "yes", "3–50"]
     page.focus("#labels button")
     explorer.press("Enter")
     assert page.locator("#labels tr").count() == 0
@@ -501,7 +500,7 @@ def contrast(one: str, other: str) -> float:
 # Size
 
 
-def test_200_cases_of_50_steps_open_and_scrub_quickly(new_page, tmp_path, record_property):
+def test_200_cases_of_50_steps_open_and_scrub_quickly(new_page, tmp_path):
     rng = np.random.default_rng(0)
     size = (fake.STEPS + 1) * 80, fake.FRAMES * 80
     coarse = rng.integers(0, 255, (size[0] // 8, size[1] // 8, 3), dtype=np.uint8)
@@ -516,8 +515,8 @@ def test_200_cases_of_50_steps_open_and_scrub_quickly(new_page, tmp_path, record
         explorer.open(link)
         opened.append(explorer.page.evaluate("performance.now()"))
     between = explorer.page.evaluate(SCRUB)
-    record_property("opened_ms", opened)
-    record_property("frame_ms", between)
+    slow = sum(time > 40 for time in between)
+    print(f"opened in {opened} ms; {statistics.median(between)} ms a frame, {slow} above 40 ms")
     assert min(opened) < 2000
     assert statistics.median(between) < 40
     assert explorer.page.locator("#case option").count() == 200

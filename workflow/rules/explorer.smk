@@ -2,6 +2,7 @@
 # Not part of `all`: it takes minutes and some 200 MB, and no number comes from it.
 
 EXPLORER = RESULTS / "explorer"
+PAGE = ["index.html", "explorer.css", "labels.js", "chart.js", "explorer.js", "runs.js"]
 MAPS = [RESULTS / "tables/token_maps_runs.parquet"] if "layers" in STUDY["experiments"] else []
 
 
@@ -31,11 +32,11 @@ rule explorer:
     input:
         expand(EXPLORER / "{model}/{shard}", model=MAIN_MODEL, shard=SHARDS),
     output:
-        EXPLORER / "index.html",
+        [EXPLORER / name for name in PAGE],
     log:
         f"logs/{STUDY['study']}/explorer.log",
     params:
         code=package_fingerprint("explorer", "experiments.explorer", "plots"),
         config=SETTINGS,
     shell:
-        "cos explore-page --config {params.config} --out {output} {input} 2> {log}"
+        "cos explore-page --config {params.config} --out {output[0]} {input} 2> {log}"

@@ -196,10 +196,16 @@ def explore_shard(
 def write_page(folder: Path, shards: Sequence[Path], *, study: str, model: str, titles) -> None:
     """The page over the data of `shards`, folders below `folder`, and its list of runs.
 
-    titles: task -> words for people. Raises UserError if the shards are not of one study.
+    titles: task -> words for people. Raises UserError if the shards lie elsewhere, show nothing,
+    or are not of one study.
     """
+    for shard in shards:
+        if not shard.is_relative_to(folder):
+            raise UserError(f"{shard} does not lie in {folder}: write folders beside the page.")
     found = {shard: read_json(shard / INDEX) for shard in shards}
     found = {shard: facts for shard, facts in found.items() if facts["cases"]}
+    if not found:
+        raise UserError("The shards show no case: write a larger explorer.cases.")
     shared = {}
     for name in ("sigmas", "frames", "size"):
         shared[name], *others = (facts[name] for facts in found.values())

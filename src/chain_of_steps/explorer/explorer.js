@@ -366,14 +366,14 @@ const explorer = (() => {
     const canvas = $("clean"), context = canvas.getContext("2d");
     const wide = canvas.width / columns, high = canvas.height / rows;
     for (let i = 0; i < rows * columns; i++) {
-      const value = tokens[first + i] / 150;
+      const value = tokens[first + i] / 100;
       context.fillStyle = value > 0 ? "#d55e00" : "#0b5f93";
       context.globalAlpha = Math.min(1, Math.abs(value)) * 0.8;
       context.fillRect((i % columns) * wide, Math.floor(i / columns) * high, wide, high);
     }
     context.globalAlpha = 1;
     $("energy-says").textContent = `orange above, blue below the layer's median at step ${near}`
-      + " (full colour: 2.8 times)";
+      + " (full colour: twice, half)";
   }
 
   // Playing
@@ -508,7 +508,7 @@ const explorer = (() => {
     document.title = `Step explorer: ${index.study}`;
     $("about").textContent = `Study ${index.study}, model ${index.model}: ${index.cases.length} cases, `
       + `${runs} runs of ${looks() - 1} denoising steps. Each picture is a clean estimate: what the `
-      + "model takes the finished video to be at that step.";
+      + "model takes the finished video to be at that step. The results are this model's own.";
     const [h, w] = index.size;
     for (const id of ["clean", "noisy", "truth"]) {
       Object.assign($(id), { width: w, height: h, className: w <= 160 ? "small" : "" });
