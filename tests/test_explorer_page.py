@@ -336,10 +336,14 @@ def test_labels_are_kept_exported_and_imported(explorer, new_page, tmp_path):
     other = new_page().open()
     assert other.page.locator("#labels tr").count() == 0
     other.page.set_input_files("#import", file)
-    playwright.expect(other.page.locator("#said")).to_contain_text("2 labels added, 0 were already")
+    playwright.expect(other.page.locator("#said")).to_contain_text(
+        "Labels added: 2, already here: 0."
+    )
     assert other.page.locator("#labels tr").count() == 2
     other.page.set_input_files("#import", file)
-    playwright.expect(other.page.locator("#said")).to_contain_text("0 labels added, 2 were already")
+    playwright.expect(other.page.locator("#said")).to_contain_text(
+        "Labels added: 0, already here: 2."
+    )
     other.page.fill("#annotator", "ann")
     again = exported(other.page, tmp_path / "again.csv")
     assert again.read_bytes() == file.read_bytes()

@@ -2,7 +2,7 @@
 # Not part of `all`: it takes minutes and some 200 MB, and no number comes from it.
 
 EXPLORER = RESULTS / "explorer"
-PAGE = ["index.html", "explorer.css", "labels.js", "chart.js", "explorer.js", "runs.js"]
+PARTS = ["explorer.css", "labels.js", "chart.js", "explorer.js", "runs.js"]
 MAPS = [RESULTS / "tables/token_maps_runs.parquet"] if "layers" in STUDY["experiments"] else []
 
 
@@ -32,11 +32,12 @@ rule explorer:
     input:
         expand(EXPLORER / "{model}/{shard}", model=MAIN_MODEL, shard=SHARDS),
     output:
-        [EXPLORER / name for name in PAGE],
+        page=EXPLORER / "index.html",
+        parts=[EXPLORER / name for name in PARTS],
     log:
         f"logs/{STUDY['study']}/explorer.log",
     params:
         code=package_fingerprint("explorer", "experiments.explorer", "plots"),
         config=SETTINGS,
     shell:
-        "cos explore-page --config {params.config} --out {output[0]} {input} 2> {log}"
+        "cos explore-page --config {params.config} --out {output.page} {input} 2> {log}"

@@ -32,7 +32,7 @@ from chain_of_steps.experiments.perturbation import Perturbation, fork
 from chain_of_steps.experiments.propagation import compare
 from chain_of_steps.experiments.readouts import read_trajectory
 from chain_of_steps.experiments.timeline import commitment
-from chain_of_steps.experiments.trajectories import condition_runs
+from chain_of_steps.experiments.trajectories import batches, condition_runs
 from chain_of_steps.interventions import NoiseAtFrame, NoiseAtStep
 from chain_of_steps.models.wan import WanModel
 from chain_of_steps.tasks import TASKS
@@ -69,17 +69,15 @@ def perturbed(
     model: WanModel, clean: Trajectory, cases: Sequence[Case], perturbation: Perturbation
 ) -> tuple[Trajectory, int]:
     """The runs of `clean` again under noise, all steps stored, and the NFE it took."""
-    condition = condition_runs(model, clean.runs, cases, clean.made_by["frames"])
-    recorder = Recorder()
-    done = fork(model, condition, clean, perturbation, recorder)
-    start = perturbation.noise.first_step
-    x, estimates = recorder.stacked(done.end)
-    again = replace(
-        clean,
-        x=torch.cat([clean.x[:, :start], x], dim=1),
-        clean=torch.cat([clean.clean[:, :start], estimates], dim=1),
-    )
-    return again, done.nfe
+    start, nfe = perturbation.noise.first_step, 0
+    x, estimates = clean.x.clone(), clean.clean.clone()
+    for rows in batches(clean.runs, clean.made_by["batch"]):
+        part, recorder = clean.select(rows), Recorder()
+        condition = condition_runs(model, part.runs, cases, clean.made_by["frames"])
+        done = fork(model, condition, part, perturbation, recorder)
+        x[rows, start:], estimates[rows, start:] = recorder.stacked(done.end)
+        nfe += done.nfe
+    return replace(clean, x=x, clean=estimates), nfe
 
 
 def looks_of(trajectory: Trajectory, row: int) -> Tensor:

@@ -434,7 +434,8 @@ const explorer = (() => {
     const rows = store.of(view.case);
     $("labels").replaceChildren(...rows.map((row) => {
       const line = document.createElement("tr");
-      const run = `seed ${row.seed}, ${row.intervention.replace("-", " ")}`;
+      const noise = row.intervention === CLEAN ? "clean" : withName(row.intervention);
+      const run = `seed ${row.seed}, ${noise}`;
       const steps = `${row.first_step}–${row.last_step}`;
       for (const text of [run, row.label || "–", row.success || "–", steps, row.annotator, row.note]) {
         Chart.element("td", { textContent: text }, line);
@@ -450,7 +451,7 @@ const explorer = (() => {
       return line;
     }));
     const kept = store.kept ? "" : " This browser does not keep them: export before you leave.";
-    $("label-count").textContent = `${store.rows.length} labels in this study.${kept}`;
+    $("label-count").textContent = `Labels in this study: ${store.rows.length}.${kept}`;
   }
 
   function labelsChanged(text) {
@@ -482,7 +483,7 @@ const explorer = (() => {
     const link = Chart.element("a", { href: url, download: `labels-${name || index.study}.csv` });
     link.click();
     setTimeout(() => URL.revokeObjectURL(url), 10000);
-    say(`${store.rows.length} labels exported.`);
+    say(`Labels exported: ${store.rows.length}.`);
   }
 
   async function importLabels(event) {
@@ -491,7 +492,7 @@ const explorer = (() => {
     try {
       const rows = Labels.fromCsv(await file.text());
       const fresh = store.add(rows);
-      labelsChanged(`${fresh} labels added, ${rows.length - fresh} were already here.`);
+      labelsChanged(`Labels added: ${fresh}, already here: ${rows.length - fresh}.`);
     } catch (error) {
       say(error.message);
     }
