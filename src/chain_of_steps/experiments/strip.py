@@ -114,11 +114,9 @@ def _look(step: int, sigmas: Sequence[float]) -> str:
 def _prompt(case: Case, wide: float) -> list[str]:
     """The prompt as lines for a figure `wide` inches wide; a long one is cut."""
     lines = textwrap.wrap(case.prompt, int(wide * 15))
-    return (
-        lines
-        if len(lines) <= LINES
-        else [*lines[: LINES - 1], lines[LINES - 1].rpartition(" ")[0] + " …"]
-    )
+    if len(lines) <= LINES:
+        return lines
+    return [*lines[: LINES - 1], lines[LINES - 1].rpartition(" ")[0] + " …"]
 
 
 def _head_height(case: Case, wide: float) -> float:
