@@ -66,6 +66,11 @@ def test_makes_every_figure_with_caption_and_manifest(study):
         assert entry["inputs"]
         assert (study / "results/smoke/notebooks" / f"{name}.ipynb").is_file()
     assert manifest["models"]["pocket"]
+    assert set(manifest["claims"]["inputs"]) >= {"tables/noise_verdicts.csv", "tables/compare.csv"}
+    judged = (figures / "claims.csv").read_text()
+    assert "\nstep-worse-than-frame," in judged
+    assert "\nswap-in-the-middle-flips," not in judged  # layers are no part of this study
+    assert "swap-in-the-middle-flips" in (figures / "claims.md").read_text()
 
 
 def test_a_second_run_does_nothing(study):
@@ -80,6 +85,18 @@ def test_an_edited_notebook_redraws_only_its_figure(study):
     notebook.write_text(text)
     assert again.pop("figure") == 1
     assert set(again) == {"manifest", "all", "total"}
+
+
+def test_an_edited_claim_is_judged_again_and_nothing_else(study):
+    expected = study / "workflow/reference/expected.yaml"
+    text = expected.read_text()
+    expected.write_text(text.replace("test: {below: 0.3}", "test: {below: 0.4}"))
+    again = jobs(study)
+    expected.write_text(text.replace("table: noise.csv", "tabel: noise.csv", 1))
+    output = snakemake(study, "--dry-run", *SMOKE, status=1)
+    expected.write_text(text)
+    assert set(again) == {"claims", "manifest", "all", "total"}
+    assert "claim noise-at-step-destroys: unknown field tabel: did you mean table?" in output
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,18 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from chain_of_steps.commands import ensemble, explorer, figures, layers, noise, pocket, trajectories
+from chain_of_steps.commands import (
+    behaviours,
+    bench,
+    ensemble,
+    explorer,
+    figures,
+    layers,
+    noise,
+    own,
+    pocket,
+    trajectories,
+)
 from chain_of_steps.commands.common import OPTIONS
 from chain_of_steps.errors import UserError
 
@@ -23,7 +34,7 @@ _CANNOT_WRITE = (
 )
 
 # Stages import torch and diffusers, which takes seconds: each command imports its own.
-_TOPICS = (trajectories, noise, layers, ensemble, figures, explorer, pocket)
+_TOPICS = (own, trajectories, noise, behaviours, layers, ensemble, bench, figures, explorer, pocket)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

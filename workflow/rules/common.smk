@@ -4,6 +4,8 @@ from pathlib import Path
 
 import yaml
 from chain_of_steps.artifacts import atomic_path, digest_json, package_fingerprint
+from chain_of_steps.bench.scorer import pins
+from chain_of_steps.bench.sources import count_cases
 from chain_of_steps.config import check_config
 from chain_of_steps.errors import UserError
 from snakemake.exceptions import WorkflowError
@@ -32,9 +34,10 @@ TABLES = FIGURES / "tables"
 CASES = RESULTS / "cases"
 MODELS = list(STUDY["models"])
 MAIN_MODEL = MODELS[0]
-N_CASES = len(STUDY["cases"]["tasks"]) * (
-    STUDY["cases"]["in-domain"] + STUDY["cases"]["out-of-domain"]
-)
+try:
+    N_CASES = count_cases(STUDY["cases"])
+except UserError as error:
+    raise WorkflowError(str(error)) from None
 SHARDS = range(-(-N_CASES // STUDY["execution"]["shard"]))
 THREADS = STUDY["execution"]["threads"]
 

@@ -22,9 +22,9 @@ rule ensemble:
 
 rule ensembles:
     input:
-        expand(RESULTS / "ensemble/{model}/{shard}.parquet", model=MAIN_MODEL, shard=SHARDS),
+        expand(RESULTS / "ensemble/{model}/{shard}.parquet", model=MODELS, shard=SHARDS),
     output:
-        RESULTS / "tables/ensemble.parquet",
+        RESULTS / "tables/ensemble.csv",
     log:
         f"logs/{STUDY['study']}/ensembles.log",
     params:
@@ -36,7 +36,7 @@ rule ensembles:
 rule compare:
     input:
         readouts=RESULTS / "tables/readouts.parquet",
-        ensembles=RESULTS / "tables/ensemble.parquet",
+        ensembles=RESULTS / "tables/ensemble.csv",
     output:
         RESULTS / "tables/compare.csv",
     log:

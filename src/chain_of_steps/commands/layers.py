@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from chain_of_steps.commands.common import Stage, load_model, seeds_of
+from chain_of_steps.commands.common import Stage, load_model, require_euler, seeds_of
 from chain_of_steps.config import load_config
 from chain_of_steps.errors import UserError
 
@@ -33,6 +33,7 @@ def cmd_layers(arguments) -> None:
     from chain_of_steps.experiments.layers import pick_cases, run_analysis, share_of_job
 
     config, analysis = load_config(arguments.config), arguments.analysis
+    require_euler(config, "layers")
     fields = config["layers"]
     guidance = config["models"].get(arguments.model, {}).get("guidance", 1)
     if "uncond" in fields["branches"] and guidance <= 1:
