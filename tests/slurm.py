@@ -86,6 +86,7 @@ def configure(root: Path) -> Path:
         "MpiDefault=none",
         "SwitchType=switch/none",
         "MailProg=/bin/true",
+        "MinJobAge=3600",  # ended jobs stay listed, for the tests to look at
         "ReturnToService=2",
         "SelectType=select/cons_tres",
         "SelectTypeParameters=CR_Core_Memory",

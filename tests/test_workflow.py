@@ -1,48 +1,25 @@
 """The whole chain on config/smoke.yaml, in a copy of the tree: what runs, and what runs again."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+import smoke as helper
+from smoke import SMOKE
 
-ROOT = Path(__file__).resolve().parents[1]
-SMOKE = ("--configfile", "config/smoke.yaml")
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def study(tmp_path_factory) -> Path:
-    """A copy of the tree in which the smoke study has run once."""
-    tree = tmp_path_factory.mktemp("smoke") / "tree"
-    tree.mkdir()
-    for name in ("src", "workflow", "config", "Snakefile", "config.yaml"):
-        source = ROOT / name
-        copy = shutil.copytree if source.is_dir() else shutil.copy
-        copy(source, tree / name)
-    (tree / "models").symlink_to(ROOT / "models")
-    snakemake(tree, *SMOKE)
-    return tree
+@pytest.fixture
+def study(smoke) -> Path:
+    """The tree in which the smoke study has run; the tests below change it in turn."""
+    return smoke.tree
 
 
 def snakemake(tree: Path, *arguments: str, status: int = 0) -> str:
     """Output of snakemake on two cores with the package of `tree`."""
-    environment = {**os.environ, "PYTHONPATH": str(tree / "src")}
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
-    done = subprocess.run(
-        [sys.executable, "-m", "snakemake", "--cores", "2", *arguments],
-        cwd=tree,
-        env=environment,
-        text=True,
-        capture_output=True,
-        check=False,
-    )
-    output = done.stdout + done.stderr
-    assert done.returncode == status, output[-4000:]
-    return output
+    return helper.snakemake(tree, "--cores", "2", *arguments, status=status)
 
 
 def jobs(tree: Path, *arguments: str) -> dict[str, int]:

@@ -17,7 +17,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, is_dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -75,9 +75,10 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             temporary.replace(path)
         _fsync(path.parent)
     except BaseException as error:
-        _remove(temporary)
+        with suppress(OSError):  # a disk that cannot be written has nothing to remove
+            _remove(temporary)
         if isinstance(error, OSError) and error.errno in CANNOT_WRITE:
-            error.filename = str(path)
+            raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
         raise
 
 

@@ -64,6 +64,8 @@ def begin() -> None:
         write_settings()
     except UserError as error:
         raise WorkflowError(str(error)) from None
+    except OSError as error:
+        raise WorkflowError(f"cannot write {error.filename}: {error.strerror}.") from None
 
 
 def write_settings() -> None:

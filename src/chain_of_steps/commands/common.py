@@ -113,7 +113,7 @@ def shard_cases(config: dict, folder: Path, shard: int):
     from chain_of_steps.artifacts import read_table
     from chain_of_steps.cases import INDEX, load_cases
 
-    names = read_table(folder / INDEX)["case"].tolist()
+    names = read_table(folder / INDEX, columns=["case"])["case"].tolist()
     size = config["execution"]["shard"]
     chosen = names[shard * size : (shard + 1) * size]
     if shard < 0 or not chosen:

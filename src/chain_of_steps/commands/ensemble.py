@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from chain_of_steps.commands.common import (
@@ -35,7 +36,7 @@ def add(stage: Stage) -> None:
 
 
 def cmd_ensemble(arguments) -> None:
-    from chain_of_steps.artifacts import write_table
+    from chain_of_steps.artifacts import write_manifest, write_table
     from chain_of_steps.experiments.ensemble import run_ensembles, variants
     from chain_of_steps.experiments.videos import EnsembleVideos
 
@@ -50,6 +51,7 @@ def cmd_ensemble(arguments) -> None:
     n_frames = frames_of(config, cases)
     seeds = seeds_of(config, arguments.model)[: settings["k"]]
     model = load_model(config, arguments.model)
+    started = time.monotonic()
     table = run_ensembles(
         model,
         cases,
@@ -63,8 +65,19 @@ def cmd_ensemble(arguments) -> None:
     )
     if videos is not None:
         write_table(arguments.video_index, videos.index())
+    nfe = int(table["nfe"].sum())
     write_table(arguments.out, table)
-    print(f"{len(table)} outcomes, {int(table['nfe'].sum())} NFE")
+    write_manifest(
+        arguments.out,
+        parameters={
+            "model_digest": model.digest,
+            "settings": settings,
+            "execution": config["execution"],
+        },
+        nfe=nfe,
+        seconds=time.monotonic() - started,
+    )
+    print(f"{len(table)} outcomes, {nfe} NFE")
 
 
 def cmd_compare(arguments) -> None:

@@ -49,7 +49,7 @@ def cmd_references(arguments) -> None:
     from chain_of_steps.cases import INDEX, load_cases
     from chain_of_steps.experiments.references import read_references
 
-    names = read_table(arguments.cases / INDEX)["case"].tolist()
+    names = read_table(arguments.cases / INDEX, columns=["case"])["case"].tolist()
     write_table(arguments.out, read_references(load_cases(arguments.cases, names)))
 
 

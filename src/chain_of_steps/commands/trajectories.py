@@ -89,7 +89,7 @@ def cmd_sample(arguments) -> None:
 
 
 def cmd_read(arguments) -> None:
-    from chain_of_steps.artifacts import check_manifest, write_table
+    from chain_of_steps.artifacts import check_manifest, write_manifest, write_table
     from chain_of_steps.cases import load_cases
     from chain_of_steps.experiments.readouts import read_trajectory
     from chain_of_steps.trajectory import Trajectory
@@ -99,16 +99,30 @@ def cmd_read(arguments) -> None:
     trajectory = Trajectory.load(arguments.trajectory)
     cases = load_cases(arguments.cases, list(dict.fromkeys(trajectory.runs["case"])))
     model = load_model(config, arguments.model)
+    started = time.monotonic()
     write_table(arguments.out, read_trajectory(model, trajectory, cases))
+    write_manifest(
+        arguments.out,
+        inputs=[arguments.trajectory],
+        parameters={"model_digest": model.digest, "execution": config["execution"]},
+        seconds=time.monotonic() - started,
+    )
 
 
 def cmd_join(arguments) -> None:
     import pandas as pd
 
-    from chain_of_steps.artifacts import read_table, write_table
+    from chain_of_steps.artifacts import read_table, write_manifest, write_table
 
+    started = time.monotonic()
     tables = [read_table(path) for path in arguments.tables]
     write_table(arguments.out, pd.concat(tables, ignore_index=True))
+    write_manifest(
+        arguments.out,
+        inputs=arguments.tables,
+        parameters={},
+        seconds=time.monotonic() - started,
+    )
 
 
 def cmd_timeline(arguments) -> None:
