@@ -1,6 +1,7 @@
 """The command line: quick help, one sentence for every mistake, and the chain of a tiny study."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +74,16 @@ def inside(study, monkeypatch) -> Path:
     """The same, as working directory."""
     monkeypatch.chdir(study)
     return study
+
+
+@pytest.fixture
+def copied(study, tmp_path, monkeypatch) -> Path:
+    """A copy of the first run beside its model and config.yaml, as working directory."""
+    shutil.copytree(study / "one", tmp_path, dirs_exist_ok=True)
+    shutil.copytree(study / "model", tmp_path / "model")
+    shutil.copy(study / "config.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 def run_chain(out: Path) -> None:
@@ -256,7 +267,7 @@ EXPLORE += ("--trajectory", "trajectories/0.safetensors")
 STRIP = ("strip", "--model", "pocket", "--cases", "cases", "--trajectories", "trajectories")
 
 
-def test_the_explorer_shows_the_runs_of_the_study(scene, capsys):
+def test_the_explorer_shows_the_runs_of_the_study(copied, capsys):
     change = {"explorer": {"cases": 1, "seeds": 1, "noise_at_steps": [0.5], "noise_at_frames": []}}
     Path("over.yaml").write_text(yaml.safe_dump(change))
     given = ("--config", "config.yaml", "over.yaml")
@@ -281,7 +292,7 @@ def test_the_explorer_shows_the_runs_of_the_study(scene, capsys):
     ("options", "frames"),
     [(("--steps", 0, 2, 3, "--noise", "frame-1"), 17), (("--kind", "grid", "--seed", 1), 4)],
 )
-def test_a_run_becomes_pictures_and_videos(scene, capsys, options, frames):
+def test_a_run_becomes_pictures_and_videos(copied, capsys, options, frames):
     assert cos(*STRIP, "--case", "in-domain/odd/00000", *options, "--out", "new/run.1") == 0
     spent = STEPS if "--noise" in options else 0
     assert capsys.readouterr().out.strip() == f"{spent} NFE"

@@ -105,7 +105,7 @@ def cmd_read(arguments) -> None:
     write_manifest(
         arguments.out,
         inputs=[arguments.trajectory],
-        parameters={"model_digest": model.digest},
+        parameters={"model_digest": model.digest, "execution": config["execution"]},
         seconds=time.monotonic() - started,
     )
 
