@@ -19,7 +19,7 @@ TORCH := $(shell grep '^torch==' requirements.txt)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := figures
-.PHONY: figures figures-from-tables test lint format bench clean
+.PHONY: figures figures-from-tables test test-fast soak lint format bench determinism clean
 
 figures: $(READY)
 	$(BIN)/snakemake --cores all $(ARGS)
@@ -31,6 +31,14 @@ figures-from-tables: $(READY)
 test: $(READY)
 	$(BIN)/pytest $(ARGS)
 
+# For daily work: under two minutes.
+test-fast: $(READY)
+	$(BIN)/pytest -m "not slow" $(ARGS)
+
+# Twenty seeded kill -9 of the smoke study, each resumed; prints when each came.
+soak: $(READY)
+	$(BIN)/pytest -m soak -rP $(ARGS) tests/test_interruption.py
+
 lint: $(READY)
 	$(BIN)/pytest $(ARGS) tests/test_style.py
 
@@ -41,6 +49,10 @@ format: $(READY)
 
 bench: $(READY)
 	$(BIN)/snakemake --cores all $(ARGS) bench
+
+# What threads, batches and processor change in the low bits: docs/determinism.md.
+determinism: $(READY)
+	$(BIN)/python benchmarks/determinism.py
 
 # torch goes first so that TORCH_INDEX is asked for torch alone.
 $(READY): requirements.txt pyproject.toml

@@ -17,8 +17,8 @@ include: "workflow/rules/explorer.smk"
 include: "workflow/rules/bench.smk"
 
 
-localrules:
-    all,
+onstart:
+    begin()
 
 
 rule all:
@@ -31,3 +31,4 @@ rule all:
         rules.all_videos.input if "videos" in STUDY["experiments"] else [],
         FIGURES / "claims.csv" if NOTEBOOK_INPUTS else [],
         FIGURES / "manifest.json" if NOTEBOOK_INPUTS else [],
+    localrule: True

@@ -1,6 +1,7 @@
 """Shared fixtures; the builders are in tiny.py."""
 
 import pytest
+import smoke as smoke_study
 import tiny
 import torch
 
@@ -41,3 +42,11 @@ def build_pocket(puzzle_codec):
         return build_pipeline(puzzle_codec, build_tokenizer(prompts), **size, seed=seed)
 
     return build
+
+
+@pytest.fixture(scope="session")
+def smoke(tmp_path_factory):
+    """A tree in which the smoke study has run once, without interruption, and its numbers."""
+    tree = smoke_study.copy_tree(tmp_path_factory.mktemp("smoke") / "tree")
+    smoke_study.snakemake(tree, "--cores", "2", *smoke_study.SMOKE)
+    return smoke_study.Study(tree, smoke_study.numbers(tree))

@@ -449,6 +449,10 @@ def test_without_its_puzzles_a_shard_has_no_rows(remembering):
     rows, nfe = memory.memory_shard(model, trajectory, cases, [], seeds=[0], starts=[0])
     assert (len(rows), nfe) == (0, 0)
     assert set(memory.ERRORS) <= set(rows)
+    table = memory.memory_table(rows, **FEW)
+    some = memory.memory_table(memory_rows({("clean", 0): 0.5, ("absent", 0): 1.0}), **FEW)
+    assert len(table) == 0
+    assert list(table) == list(some)
 
 
 # Summaries, verdicts, examples

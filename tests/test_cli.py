@@ -14,7 +14,6 @@ from PIL import Image
 from safetensors import safe_open
 
 from chain_of_steps import cli, training
-from chain_of_steps.artifacts import write_manifest
 from chain_of_steps.tasks import maze, odd
 from chain_of_steps.video import read_mp4
 
@@ -52,12 +51,17 @@ def tree(root: Path) -> dict[str, bytes]:
     }
 
 
+def prepare(root: Path, build_pocket) -> None:
+    """Puts a random model and a config.yaml into a folder."""
+    training.save_pipeline(build_pocket([maze.PROMPT, odd.PROMPT]), root / "model")
+    (root / "config.yaml").write_text(yaml.safe_dump(STUDY, sort_keys=False))
+
+
 @pytest.fixture(scope="module")
 def study(tmp_path_factory, build_pocket) -> Path:
     """A folder with a random model, a config.yaml, and the artifacts of two equal runs."""
     root = tmp_path_factory.mktemp("study")
-    training.save_pipeline(build_pocket([maze.PROMPT, odd.PROMPT]), root / "model")
-    (root / "config.yaml").write_text(yaml.safe_dump(STUDY, sort_keys=False))
+    prepare(root, build_pocket)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         for out in (root / "one", root / "two"):
@@ -70,6 +74,16 @@ def inside(study, monkeypatch) -> Path:
     """The same, as working directory."""
     monkeypatch.chdir(study)
     return study
+
+
+@pytest.fixture
+def copied(study, tmp_path, monkeypatch) -> Path:
+    """A copy of the first run beside its model and config.yaml, as working directory."""
+    shutil.copytree(study / "one", tmp_path, dirs_exist_ok=True)
+    shutil.copytree(study / "model", tmp_path / "model")
+    shutil.copy(study / "config.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 def run_chain(out: Path) -> None:
@@ -248,15 +262,16 @@ def test_a_model_is_trained_and_measured(tmp_path, monkeypatch, puzzle_codec):
     assert "Wilson" in card
 
 
-EXPLORE = ("--model", "pocket", "--cases", "cases", "--trajectory", "trajectories/0.safetensors")
+EXPLORE = ("explore", "--model", "pocket", "--cases", "cases")
+EXPLORE += ("--trajectory", "trajectories/0.safetensors")
 STRIP = ("strip", "--model", "pocket", "--cases", "cases", "--trajectories", "trajectories")
 
 
-def test_the_explorer_shows_the_runs_of_the_study(scene, capsys):
+def test_the_explorer_shows_the_runs_of_the_study(copied, capsys):
     change = {"explorer": {"cases": 1, "seeds": 1, "noise_at_steps": [0.5], "noise_at_frames": []}}
     Path("over.yaml").write_text(yaml.safe_dump(change))
     given = ("--config", "config.yaml", "over.yaml")
-    explore = ("explore", *given, *EXPLORE, "--readouts", "0.parquet")
+    explore = (*EXPLORE, *given, "--readouts", "0.parquet")
     assert cos(*explore, "--out", "page/pocket/0") == 0
     # the first case of each task and split in shard 0, which ends before odd out of domain
     assert "3 clean runs, 6 NFE for runs under noise" in capsys.readouterr().out
@@ -277,7 +292,7 @@ def test_the_explorer_shows_the_runs_of_the_study(scene, capsys):
     ("options", "frames"),
     [(("--steps", 0, 2, 3, "--noise", "frame-1"), 17), (("--kind", "grid", "--seed", 1), 4)],
 )
-def test_a_run_becomes_pictures_and_videos(scene, capsys, options, frames):
+def test_a_run_becomes_pictures_and_videos(copied, capsys, options, frames):
     assert cos(*STRIP, "--case", "in-domain/odd/00000", *options, "--out", "new/run.1") == 0
     spent = STEPS if "--noise" in options else 0
     assert capsys.readouterr().out.strip() == f"{spent} NFE"
@@ -295,236 +310,3 @@ def test_a_run_becomes_pictures_and_videos(scene, capsys, options, frames):
     assert len(video) == frames + 4  # the last one is held
     assert abs(video[0].astype(float) - video[-1]).mean() > 1
     assert np.array_equal(video[-1], video[-2]) or abs(video[-1] - video[-2]).mean() < 1
-
-
-# Mistakes
-
-
-def fails(capfd, root: Path, *arguments: str | Path | int, said: tuple[str, ...]) -> None:
-    """The command ends with a status and one sentence, and leaves every file as it was."""
-    before = tree(root)
-    capfd.readouterr()
-    assert cos(*arguments) == 1
-    printed = capfd.readouterr().err
-    message = printed.splitlines()[-1]
-    assert message.startswith(f"cos {arguments[0]}: ")
-    assert message[-1] in ".?"
-    assert "Traceback" not in printed
-    for words in said:
-        assert str(words) in message
-    assert tree(root) == before
-    assert not [path for path in root.rglob("*") if ".tmp." in path.name]
-
-
-@pytest.fixture
-def scene(study, tmp_path, monkeypatch) -> Path:
-    """A copy of one run that a test may break, as working directory."""
-    shutil.copytree(study / "one", tmp_path, dirs_exist_ok=True)
-    shutil.copytree(study / "model", tmp_path / "model")
-    shutil.copy(study / "config.yaml", tmp_path)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-SAMPLE = ("sample", "--cases", "cases", "--model", "pocket", "--out", "new/0.safetensors")
-READ = ("read", "--cases", "cases", "--model", "pocket", "--out", "new/0.parquet")
-FIRST = "cases/in-domain/maze/00000"
-
-
-@pytest.mark.parametrize("command", [("cases", "--out", "new"), (*SAMPLE, "--shard", 0)])
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"sampler": {"stesp": 3}}, ("sampler.stesp", "steps")),
-        ({"sampler": {"steps": "many"}}, ("sampler.steps", "'many'")),
-        ({"cases": {"tasks": ["mase"]}}, ("cases.tasks.0", "maze")),
-        ({"video": {"frames": 18}}, ("video.frames", "17")),
-    ],
-)
-def test_a_bad_configuration(scene, capfd, command, change, said):
-    Path("over.yaml").write_text(yaml.safe_dump(change))
-    arguments = (*command, "--config", "config.yaml", "over.yaml")
-    fails(capfd, scene, *arguments, said=said)
-
-
-def test_a_configuration_that_is_missing_or_torn(scene, capfd):
-    fails(capfd, scene, "cases", "--out", "new", "--config", "no.yaml", said=("no.yaml",))
-    Path("config.yaml").write_text("study: [")
-    fails(capfd, scene, "cases", "--out", "new", said=("config.yaml", "YAML"))
-
-
-def test_more_cases_than_there_are(scene, capfd):
-    change = {"cases": {"tasks": ["tictactoe"], "in-domain": 5000}}
-    Path("over.yaml").write_text(yaml.safe_dump(change))
-    arguments = ("cases", "--out", "new", "--config", "config.yaml", "over.yaml")
-    fails(capfd, scene, *arguments, said=("tictactoe", "in-domain", "fewer"))
-
-
-def test_a_shard_that_is_not_there(scene, capfd):
-    for shard in (2, 99, -1, -2):
-        fails(capfd, scene, *SAMPLE, "--shard", shard, said=(f"shard is {shard}", "0 to 1"))
-
-
-def test_a_model_that_is_not_configured(scene, capfd):
-    arguments = [name if name != "pocket" else "packet" for name in SAMPLE]
-    fails(capfd, scene, *arguments, "--shard", 0, said=("'packet'", "pocket"))
-
-
-@pytest.mark.parametrize("device", ["gpu", "cuda:99"])
-def test_a_device_that_is_not_there(scene, capfd, device):
-    Path("over.yaml").write_text(yaml.safe_dump({"execution": {"device": device}}))
-    arguments = (*SAMPLE, "--shard", 0, "--config", "config.yaml", "over.yaml")
-    fails(capfd, scene, *arguments, said=("execution.device", device, "cpu"))
-
-
-def remove(path: Path) -> None:
-    shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-def tear(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:100])
-
-
-def garble(path: Path) -> None:
-    path.write_text("not what it should be")
-
-
-@pytest.mark.parametrize(
-    ("broken", "how"),
-    [
-        ("model", remove),
-        ("model/model_index.json", remove),
-        ("model/model_index.json", tear),
-        ("model/transformer", remove),
-        ("model/transformer/diffusion_pytorch_model.safetensors", remove),
-        ("model/transformer/diffusion_pytorch_model.safetensors", tear),
-        ("model/text_encoder/model.safetensors", tear),
-        ("model/vae/config.json", garble),
-        ("model/tokenizer/tokenizer.json", tear),
-    ],
-)
-def test_a_checkpoint_that_is_missing_or_torn(scene, capfd, broken, how):
-    # an absolute path: no name that could be looked for on the Hub
-    path = str(scene / "model")
-    Path("over.yaml").write_text(yaml.safe_dump({"models": {"pocket": {"path": path}}}))
-    how(Path(broken))
-    arguments = (*SAMPLE, "--shard", 0, "--config", "config.yaml", "over.yaml")
-    fails(capfd, scene, *arguments, said=(path,))
-
-
-@pytest.mark.parametrize(
-    ("broken", "how"),
-    [
-        ("first_frame.png", garble),
-        ("first_frame.png", tear),
-        ("first_frame.png", remove),
-        ("prompt.txt", lambda path: path.write_text("\n")),
-        ("prompt.txt", remove),
-        ("meta.json", garble),
-        ("meta.json", remove),
-        ("meta.json", lambda path: path.write_text('{"task": "maze"}')),
-    ],
-)
-def test_a_broken_case(scene, capfd, broken, how):
-    how(scene / FIRST / broken)
-    fails(capfd, scene, *SAMPLE, "--shard", 0, said=(FIRST, broken))
-
-
-def test_a_picture_of_another_size(scene, capfd):
-    Image.new("RGB", (81, 80)).save(scene / FIRST / "first_frame.png")
-    fails(capfd, scene, *SAMPLE, "--shard", 0, said=("width is 81",))
-
-
-def test_no_cases(scene, capfd):
-    fails(capfd, scene, *SAMPLE, "--shard", 0, "--cases", "none", said=("none/cases.csv",))
-
-
-def test_a_broken_trajectory(scene, capfd):
-    path = scene / "trajectories/0.safetensors"
-    manifest = path.with_name(path.name + ".manifest.json")
-    arguments = (*READ, "--trajectory", "trajectories/0.safetensors")
-    named = ("trajectories/0.safetensors",)
-    tear(path)
-    fails(capfd, scene, *arguments, said=(*named, "truncated"))
-    write_manifest(path, parameters={}, seconds=0.0)  # one that fits the torn file
-    fails(capfd, scene, *arguments, said=named)
-    manifest.unlink()
-    fails(capfd, scene, *arguments, said=named)
-    path.unlink()
-    fails(capfd, scene, *arguments, said=named)
-
-
-@pytest.mark.parametrize("how", [remove, tear, garble])
-def test_a_broken_table(scene, capfd, how):
-    how(Path("1.parquet"))
-    joined = ("join", "--out", "new.parquet", "0.parquet", "1.parquet")
-    fails(capfd, scene, *joined, said=("1.parquet",))
-    how(Path("readouts.parquet"))
-    given = ("--cases", "cases", "--readouts", "readouts.parquet", "--out", "new.csv")
-    fails(capfd, scene, "timeline", *given, said=("readouts.parquet",))
-    given = (*given[:-1], "new", "--trajectories", "trajectories")
-    fails(capfd, scene, "examples", *given, said=("readouts.parquet",))
-
-
-def test_examples_without_trajectories(scene, capfd):
-    given = ("--cases", "cases", "--readouts", "readouts.parquet", "--out", "new")
-    fails(capfd, scene, "examples", *given, "--trajectories", "none", said=("none",))
-
-
-def test_a_strip_of_what_is_not_there(scene, capfd):
-    strip = (*STRIP, "--out", "new")
-    case = ("--case", "in-domain/maze/00000")
-    fails(capfd, scene, *strip, "--case", "maze/0", said=("'maze/0'", "cases.csv"))
-    fails(capfd, scene, *strip, *case, "--seed", 7, said=("seed is 7", "0, 1"))
-    fails(capfd, scene, *strip, *case, "--steps", 4, said=("steps has 4", "0 to 3"))
-    fails(capfd, scene, *strip, *case, "--noise", "layer-1", said=("'layer-1'", "step-<number>"))
-    fails(capfd, scene, *strip, *case, "--noise", "step-3", said=("step is 3",))
-
-
-def test_an_explorer_of_nothing(scene, capfd):
-    page = ("explore-page", "--out", "page/index.html")
-    fails(capfd, scene, *page, "none/0", said=("none/0", "beside the page"))
-    fails(capfd, scene, *page, "page/0", said=("page/0/runs.json",))
-    explore = ("explore", *EXPLORE, "--readouts", "no.parquet", "--out", "page/0")
-    fails(capfd, scene, *explore, said=("no.parquet",))
-
-
-def test_a_table_of_no_known_kind(scene, capfd):
-    fails(capfd, scene, "join", "--out", "new.txt", "0.parquet", said=("new.txt", ".parquet"))
-
-
-def test_an_output_below_a_file(scene, capfd):
-    arguments = ("join", "--out", "config.yaml/new.parquet", "0.parquet")
-    fails(capfd, scene, *arguments, said=("config.yaml",))
-
-
-def test_a_model_without_a_record_has_no_card(scene, capfd):
-    arguments = ("card", "--model", "pocket", "--out", "model")
-    fails(capfd, scene, *arguments, said=("model/training.json",))
-
-
-def test_an_artifact_that_is_there_survives_a_failure(scene, capfd):
-    assert cos("cases", "--out", "cases") == 0  # made again in place
-    garble(scene / FIRST / "first_frame.png")
-    arguments = (*SAMPLE[:-1], "trajectories/0.safetensors", "--shard", 0)
-    fails(capfd, scene, *arguments, said=("first_frame.png",))
-
-
-def test_an_interrupted_stage_leaves_nothing(scene, monkeypatch):
-    from chain_of_steps import cases
-
-    before = tree(scene)
-    monkeypatch.setattr(cases, "write_table", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-    with pytest.raises(KeyboardInterrupt):
-        cos("cases", "--out", "new")
-    assert tree(scene) == before
-    assert not Path("new").exists()
-
-
-def test_a_mistake_as_a_user_sees_it(scene):
-    Path("over.yaml").write_text("cases: {tasks: [mase]}")
-    arguments = ("cases", "--out", "new", "--config", "config.yaml", "over.yaml")
-    done = python("-m", "chain_of_steps.cli", *arguments, cwd=scene)
-    assert done.returncode == 1
-    assert done.stdout == ""
-    assert done.stderr == "cos cases: cases.tasks.0 is 'mase': did you mean maze?\n"

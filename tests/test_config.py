@@ -1,6 +1,7 @@
 """The configuration: merging, defaults, and one sentence for every mistake."""
 
 import copy
+import math
 import re
 from pathlib import Path
 
@@ -104,13 +105,45 @@ def test_the_schema_knows_every_task():
     assert schema()["$defs"]["puzzle"]["enum"] == list(TASKS)
 
 
-@pytest.mark.parametrize(
-    "overlays", [(), *((path.name,) for path in sorted((ROOT / "config").glob("*.yaml")))]
-)
+VBVR = "vbvr-wan2.2.yaml"
+# what is laid over another overlay
+OVER = {"vbvr-wan2.2-reduced.yaml": VBVR, "vbvr-wan2.2-lora.yaml": VBVR, "wan-reference.yaml": VBVR}
+
+
+def overlays():
+    names = sorted(path.name for path in (ROOT / "config").glob("*.yaml"))
+    return [tuple(filter(None, (OVER.get(name), name))) for name in names]
+
+
+@pytest.mark.parametrize("overlays", [(), *overlays()])
 def test_the_shipped_configurations_are_valid(overlays):
     config = load_config([ROOT / "config.yaml", *(ROOT / "config" / name for name in overlays)])
     plain = load_config([ROOT / "config.yaml"])
     assert (config["study"] != plain["study"]) == bool(overlays)  # or results would be mixed up
+
+
+def test_the_two_presets_are_whole():
+    """Field notes: the authors' script and Wan's own numbers; a study has all of one of them."""
+    presets = {
+        (VBVR,): (50, 5.0, 5.0, None, 0.875),
+        (VBVR, "wan-reference.yaml"): (40, 5.0, 3.5, None, 0.9),
+    }
+    for names, expected in presets.items():
+        config = load_config([ROOT / "config.yaml", *(ROOT / "config" / name for name in names)])
+        (model,) = config["models"].values()
+        sampler = config["sampler"]
+        found = [sampler["steps"], sampler["shift"]]
+        found += [model[field] for field in ("guidance", "guidance_2", "boundary")]
+        assert tuple(found) == expected
+        assert sampler["solver"] == "euler"
+
+
+def test_the_shift_of_ltx_is_that_of_the_pipeline_for_its_size():
+    config = load_config([ROOT / "config.yaml", ROOT / "config" / "ltx.yaml"])
+    frames, area = config["video"]["frames"], config["video"]["area"]
+    tokens = ((frames - 1) // 8 + 1) * area // 32**2
+    mu = 0.95 + (2.05 - 0.95) * (tokens - 1024) / (4096 - 1024)
+    assert config["sampler"]["shift"] == pytest.approx(math.exp(mu), rel=0.01)
 
 
 # Mistakes

@@ -109,6 +109,8 @@ def test_ltx_text_and_schedule_are_those_of_the_pipeline(ltx):
     # mu rises from .95 at 1024 tokens to 2.05 at 4096; this video has 3 x 2 x 2 of them
     mu = 0.95 + (2.05 - 0.95) * (12 - 1024) / (4096 - 1024)
     assert model.shift_of(N_FRAMES, SIZE, SIZE) == pytest.approx(math.exp(mu))
+    with pytest.raises(UserError, match="LTX pipelines use Euler"):
+        model.unipc(4, 2.0)
     sigmas = model.sigmas(4, 2.0).double()
     even = torch.tensor([1.0, 0.75, 0.5, 0.25], dtype=torch.float64)
     shifted = 2 * even / (1 + even)

@@ -172,16 +172,18 @@ def test_pictures_with_transparency_or_a_palette_are_read_as_colours(pocket):
 
 
 def test_prompts_are_encoded_without_padding_and_padded_with_zeros(pocket):
-    embeds = pocket.encode_prompts(["  go to\nthe red dot ", "go", "the " * 20])
+    embeds = pocket.encode_prompts(["  go to\nthe red dot ", "go", "the " * 7])
     assert embeds.shape == (3, tiny.PROMPT_LENGTH, tiny.TEXT_DIM)
     encoder = pocket.pipe.text_encoder
-    # go to the red dot </s>; go </s>; the ... the </s>, cut to the length
+    # go to the red dot </s>; go </s>; the ... the </s>, which is the longest that fits
     for row, ids in enumerate([[3, 4, 5, 6, 8, 1], [3, 1], [5] * 7 + [1]]):
         with torch.no_grad():
             alone = encoder(torch.tensor([ids])).last_hidden_state[0]
         assert torch.allclose(embeds[row, : len(ids)], alone, atol=1e-5)
         assert embeds[row, len(ids) :].eq(0).all()
     assert torch.allclose(embeds[:1], pocket.encode_prompts(["go to the red dot"]), atol=1e-5)
+    with pytest.raises(UserError, match=r"has 9 tokens, but .* takes 8: shorten it"):
+        pocket.encode_prompts(["go", "the " * 8])  # the pipeline would cut it off
 
 
 def test_condition_rows_repeat_row_major_and_select(pocket):

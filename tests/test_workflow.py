@@ -1,48 +1,28 @@
 """The whole chain on config/smoke.yaml, in a copy of the tree: what runs, and what runs again."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+import smoke as helper
+from smoke import SMOKE
 
-ROOT = Path(__file__).resolve().parents[1]
-SMOKE = ("--configfile", "config/smoke.yaml")
+from chain_of_steps.artifacts import read_table
+from chain_of_steps.experiments import plan
+
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def study(tmp_path_factory) -> Path:
-    """A copy of the tree in which the smoke study has run once."""
-    tree = tmp_path_factory.mktemp("smoke") / "tree"
-    tree.mkdir()
-    for name in ("src", "workflow", "config", "Snakefile", "config.yaml"):
-        source = ROOT / name
-        copy = shutil.copytree if source.is_dir() else shutil.copy
-        copy(source, tree / name)
-    (tree / "models").symlink_to(ROOT / "models")
-    snakemake(tree, *SMOKE)
-    return tree
+@pytest.fixture
+def study(smoke) -> Path:
+    """The tree in which the smoke study has run; the tests below change it in turn."""
+    return smoke.tree
 
 
 def snakemake(tree: Path, *arguments: str, status: int = 0) -> str:
     """Output of snakemake on two cores with the package of `tree`."""
-    environment = {**os.environ, "PYTHONPATH": str(tree / "src")}
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
-    done = subprocess.run(
-        [sys.executable, "-m", "snakemake", "--cores", "2", *arguments],
-        cwd=tree,
-        env=environment,
-        text=True,
-        capture_output=True,
-        check=False,
-    )
-    output = done.stdout + done.stderr
-    assert done.returncode == status, output[-4000:]
-    return output
+    return helper.snakemake(tree, "--cores", "2", *arguments, status=status)
 
 
 def jobs(tree: Path, *arguments: str) -> dict[str, int]:
@@ -68,13 +48,51 @@ def test_makes_every_figure_with_caption_and_manifest(study):
     assert manifest["models"]["pocket"]
     assert set(manifest["claims"]["inputs"]) >= {"tables/noise_verdicts.csv", "tables/compare.csv"}
     judged = (figures / "claims.csv").read_text()
-    assert "\nstep-worse-than-frame," in judged
-    assert "\nswap-in-the-middle-flips," not in judged  # layers are no part of this study
-    assert "swap-in-the-middle-flips" in (figures / "claims.md").read_text()
+    for claim in ("several-candidates", "step-worse-than-frame", "ensemble-gains"):
+        assert f"\n{claim}," in judged
+    assert "its own results" in (figures / "claims.md").read_text().replace("\n", " ")
 
 
 def test_a_second_run_does_nothing(study):
     assert jobs(study) == {}
+
+
+def test_the_plan_is_what_the_study_counted(study, monkeypatch):
+    monkeypatch.chdir(study)
+    results = study / "results/smoke"
+    config = json.loads((results / "config.json").read_text())
+    lines = {line.name: line for line in plan.stages(config, plan.groups(config)[0])}
+
+    def manifests(folder: str, pattern: str) -> int:
+        paths = list((results / folder / "pocket").glob(pattern))
+        assert len(paths) == lines["sample"].jobs
+        return sum(json.loads(path.read_text())["nfe"] for path in paths)
+
+    counted = {
+        "sample": manifests("trajectories", "*.safetensors.manifest.json"),
+        "perturb": manifests("perturbation", "?.parquet.manifest.json"),
+        "ensemble": int(read_table(results / "tables/ensemble.parquet")["nfe"].sum()),
+    }
+    assert {name: line.nfe for name, line in lines.items()} == counted
+
+
+def test_a_bench_study_is_planned_without_data_and_weights(study):
+    fields = {
+        "study": "bench",
+        "experiments": ["bench", "videos"],
+        "models": {"pocket": None, "pocket-early": None, "big": {"path": "someone/big"}},
+        "cases": {"source": "vbvr-bench", "path": "no/data", "tasks": None}
+        | {"in-domain": 1, "out-of-domain": 1},
+        "bench": {"conditions": ["clean", "steps", "noise", "ensemble"]},
+        "ensemble": {"every": 1},
+        "execution": {"shard": 50},
+    }
+    (study / "bench.yaml").write_text(json.dumps(fields))
+    output = snakemake(study, "--dry-run", "--configfile", "bench.yaml")
+    found = {row.split()[0]: row.split()[1] for row in output.splitlines() if len(row.split()) == 2}
+    # two shards: references, clean, noise and ensemble
+    wanted = {"cases": 1, "sample": 2, "scorer": 1, "score": 8, "table": 1, "bench_summary": 1}
+    assert {name: int(found[name]) for name in wanted} == wanted
 
 
 def test_an_edited_notebook_redraws_only_its_figure(study):
@@ -143,3 +161,20 @@ def test_figures_come_from_tables_alone(study):
     (figures / "figure1.png").unlink()
     snakemake(study, *SMOKE, "--config", "shipped=true")
     assert (figures / "figure1.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("overlays", "samples"),
+    [
+        (["vbvr-wan2.2"], 500),
+        (["vbvr-wan2.2", "vbvr-wan2.2-reduced"], 100),
+        (["wan2.1"], 200),
+        (["ti2v-5b"], 100),
+        (["ltx"], 100),
+    ],
+)
+def test_studies_of_the_real_models_can_be_planned_without_weights(study, overlays, samples):
+    files = [f"config/{name}.yaml" for name in overlays]
+    output = snakemake(study, "--dry-run", "--quiet", "rules", "--configfile", *files)
+    counts = dict(line.split() for line in output.splitlines() if len(line.split()) == 2)
+    assert int(counts["sample"]) == samples

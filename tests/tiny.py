@@ -26,22 +26,26 @@ def transformer(
     z_dim: int = 16,
     image_dim: int | None = None,
     layers: int = 3,
-    in_channels: int | None = None,
+    **config,
 ) -> WanTransformer3DModel:
-    """A Wan transformer whose every part matters: random gates, output not near zero."""
+    """A Wan transformer whose every part matters: random gates, output not near zero.
+
+    `config` replaces fields of its configuration.
+    """
     torch.manual_seed(seed)
-    net = WanTransformer3DModel(
-        num_attention_heads=2,
-        attention_head_dim=24,
-        in_channels=in_channels or 2 * z_dim + 4,
-        out_channels=z_dim,
-        text_dim=TEXT_DIM,
-        freq_dim=32,
-        ffn_dim=64,
-        num_layers=layers,
-        image_dim=image_dim,
-        added_kv_proj_dim=None if image_dim is None else 48,
-    )
+    fields = {
+        "num_attention_heads": 2,
+        "attention_head_dim": 24,
+        "in_channels": 2 * z_dim + 4,
+        "out_channels": z_dim,
+        "text_dim": TEXT_DIM,
+        "freq_dim": 32,
+        "ffn_dim": 64,
+        "num_layers": layers,
+        "image_dim": image_dim,
+        "added_kv_proj_dim": None if image_dim is None else 48,
+    }
+    net = WanTransformer3DModel(**(fields | config))
     for block in net.blocks:
         block.scale_shift_table.data[:, [2, 5]] += 1.0
     return net.eval()
@@ -172,7 +176,7 @@ def given_frame_pipeline(**parts) -> WanImageToVideoPipeline:
     return pipeline(codec=codec.eval(), transformer=net, expand_timesteps=True, **parts)
 
 
-def ltx_pipeline() -> LTXImageToVideoPipeline:
+def ltx_pipeline(layers: int = 3) -> LTXImageToVideoPipeline:
     """An LTXImageToVideoPipeline whose every part matters."""
     from transformers import T5Config, T5EncoderModel
 
@@ -194,7 +198,7 @@ def ltx_pipeline() -> LTXImageToVideoPipeline:
         num_attention_heads=2,
         attention_head_dim=24,
         cross_attention_dim=48,
-        num_layers=3,
+        num_layers=layers,
         caption_channels=TEXT_DIM,
     )
     for block in net.transformer_blocks:

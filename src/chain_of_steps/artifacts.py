@@ -6,16 +6,18 @@ the workflow does it in every job.
 """
 
 import ast
+import errno
 import gzip
 import hashlib
 import json
 import math
 import os
 import platform
+import re
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, is_dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -40,6 +42,7 @@ VERSIONED = (
     "torch",
     "transformers",
 )
+CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 _TABLE_SUFFIXES = (".parquet", ".csv", ".csv.gz")
 _AGAIN = "delete it and run the command or rule that makes it again"
 
@@ -53,7 +56,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
     On leaving, what was written is fsynced and renamed to `path`, replacing what was there. After
     an exception (KeyboardInterrupt too) it is removed and `path` is as it was. Missing parent
-    directories are made. Raises FileNotFoundError when nothing was written.
+    directories are made. Raises FileNotFoundError when nothing was written, and OSError naming
+    `path` where there is no space or no right to write.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -70,8 +74,11 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         else:
             temporary.replace(path)
         _fsync(path.parent)
-    except BaseException:
-        _remove(temporary)
+    except BaseException as error:
+        with suppress(OSError):  # a disk that cannot be written has nothing to remove
+            _remove(temporary)
+        if isinstance(error, OSError) and error.errno in CANNOT_WRITE:
+            raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
         raise
 
 
@@ -153,12 +160,13 @@ def read_table(path: str | Path, columns: list[str] | None = None) -> "pd.DataFr
     """Read a table that `write_table` wrote; `columns` picks some of them.
 
     In CSV an empty cell is missing (nan) and words such as "None" stay words. Raises UserError
-    when the file is missing, unreadable, lacks a column, or has another suffix.
+    when the file is missing, unreadable, not what its manifest says (where it has one), lacks a
+    column, or has another suffix.
     """
     import pandas as pd
 
     kind = _table_kind(path)
-    _existing(path)
+    _check_if_recorded(_existing(path))
     try:
         if kind == ".parquet":
             frame = pd.read_parquet(path, engine="pyarrow")
@@ -190,6 +198,7 @@ def save_tensors(
     path: str | Path, tensors: Mapping[str, "Tensor"], metadata: Mapping[str, Any] | None = None
 ) -> None:
     """Write tensors as safetensors, with JSON-able `metadata`; equal content, equal bytes."""
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     # One metadata key, as safetensors writes several in no fixed order.
@@ -203,15 +212,25 @@ def save_tensors(
             plain[name] = tensor.clone()
         storages.add(storage.data_ptr())
     with atomic_path(path) as temporary:
-        save_file(plain, temporary, metadata={"json": text})
+        try:
+            save_file(plain, temporary, metadata={"json": text})
+        except SafetensorError as error:  # hides the system's error in its text
+            code = re.search(r"os error (\d+)", str(error))
+            if code is None:
+                raise
+            raise OSError(int(code[1]), os.strerror(int(code[1]))) from error
 
 
 def load_tensors(path: str | Path, device: str = "cpu") -> tuple[dict[str, "Tensor"], dict]:
-    """Tensors and metadata of a file `save_tensors` wrote. Raises UserError when it cannot."""
+    """Tensors and metadata of a file `save_tensors` wrote.
+
+    Raises UserError when it cannot be read, or is not what its manifest says, where it has one.
+    """
     from safetensors import SafetensorError, safe_open
 
+    _check_if_recorded(_existing(path))
     try:
-        with safe_open(_existing(path), framework="pt", device=device) as file:
+        with safe_open(path, framework="pt", device=device) as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             return tensors, json.loads((file.metadata() or {}).get("json", "{}"))
     except (SafetensorError, OSError) as error:
@@ -258,6 +277,17 @@ def _existing(path: str | Path) -> Path:
     if not Path(path).exists():
         raise UserError(f"{path} does not exist: run the command or rule that makes it first.")
     return Path(path)
+
+
+def inside(root: str | Path, name: str) -> Path:
+    """`root` / `name`, where `name` was read from an artifact.
+
+    Raises UserError when it leads out of `root`, through "..", as an absolute path or by a link.
+    """
+    path = Path(root) / name
+    if not path.resolve().is_relative_to(Path(root).resolve()):
+        raise UserError(f"{name!r} leads out of {root}: write a path below that folder.")
+    return path
 
 
 # Manifests
@@ -311,6 +341,11 @@ def check_manifest(path: str | Path) -> dict:
     if digest_file(path) != manifest["sha256"]:
         raise UserError(f"{path} was altered after its manifest was written: {_AGAIN}.")
     return manifest
+
+
+def _check_if_recorded(path: Path) -> None:
+    if _manifest_path(path).exists():
+        check_manifest(path)
 
 
 def package_versions() -> dict[str, str]:

@@ -10,6 +10,7 @@ frames that a model is asked for.
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any
 import pandas as pd
 from PIL import Image
 
-from chain_of_steps.artifacts import read_json, write_json, write_table
+from chain_of_steps.artifacts import inside, read_json, write_json, write_table
 from chain_of_steps.bench.sources import prompt_text
 from chain_of_steps.errors import UserError
 from chain_of_steps.tasks import TASKS, stream
@@ -161,9 +162,21 @@ def make_cases(root: Path, tasks: list[str], per_split: dict[str, int], seed: in
     return index
 
 
+def need_puzzles(cases: list[Case]) -> None:
+    """Raises UserError where a case has no reader, for stages that read answers."""
+    for case in cases:
+        case.puzzle  # noqa: B018
+
+
 def load_cases(root: Path, names: list[str]) -> list[Case]:
-    """The named cases below `root`. Raises UserError naming the first that is not there."""
+    """The named cases below `root`.
+
+    Raises UserError naming the first that is not there, twice there, or outside of `root`.
+    """
+    twice = [name for name, times in Counter(names).items() if times > 1]
+    if twice:
+        raise UserError(f"{root / INDEX} names {twice[0]} twice: write each case once.")
     for name in names:
-        if not (root / name / "first_frame.png").is_file():
+        if not (inside(root, name) / "first_frame.png").is_file():
             raise UserError(f"{root / name} has no first_frame.png: make it with `cos cases`.")
     return [Case(name, root / name) for name in names]

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import argparse
 import errno
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from chain_of_steps.artifacts import CANNOT_WRITE
 from chain_of_steps.commands import (
     behaviours,
     bench,
@@ -28,10 +30,7 @@ from chain_of_steps.commands import (
 from chain_of_steps.commands.common import OPTIONS
 from chain_of_steps.errors import UserError
 
-_CANNOT_WRITE = (
-    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES),
-    *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR),
-)
+_CANNOT_WRITE = (*CANNOT_WRITE, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 
 # Stages import torch and diffusers, which takes seconds: each command imports its own.
 _TOPICS = (own, trajectories, noise, behaviours, layers, ensemble, bench, figures, explorer, pocket)
@@ -45,11 +44,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"cos {arguments.command}: {error}", file=sys.stderr)
         return 1
+    except RuntimeError as error:
+        if type(error).__name__ != "OutOfMemoryError":  # of torch, which is not imported here
+            raise
+        what = "write a smaller execution.batch, or execution.offload: model or group"
+        print(f"cos {arguments.command}: the GPU has too little memory: {what}.", file=sys.stderr)
+        return 1
     except OSError as error:
         if error.errno not in _CANNOT_WRITE:
             raise
         place = error.filename or "the output"
-        print(f"cos {arguments.command}: cannot write {place}: {error.strerror}.", file=sys.stderr)
+        print(
+            f"cos {arguments.command}: cannot write {place}: {os.strerror(error.errno)}.",
+            file=sys.stderr,
+        )
         return 1
     return 0
 

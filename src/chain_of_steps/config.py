@@ -91,10 +91,12 @@ def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
     filled = checked(config, schema())
     _check_cases(filled)
     _check_perturbation(filled)
-    asked = (*filled["experiments"], *filled["bench"]["conditions"])
+    asked = filled["experiments"]
+    if {"videos", "bench"} & set(asked):
+        asked = [*asked, *filled["bench"]["conditions"]]
     forked = [name for name in asked if name in FORKING]
     if forked and filled["sampler"]["solver"] != "euler":
-        raise UserError(solver_refusal(f"experiment {forked[0]}"))
+        raise UserError(solver_refusal(forked[0]))
     ensemble, steps = filled["ensemble"], filled["sampler"]["steps"]
     if not ensemble["band"][0] < ensemble["band"][1]:
         raise UserError(f"ensemble.band is {ensemble['band']}: write the smaller share first.")
@@ -111,6 +113,16 @@ def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
             f"train.stages: mix names {unknown[0]!r}, write one of {', '.join(_task_names())}."
         )
     return filled
+
+
+def main_model(config: Mapping[str, Any]) -> str:
+    """The first model, which every figure shows."""
+    return next(iter(config["models"]))
+
+
+def seeds_of(config: Mapping[str, Any], model: str) -> list[int]:
+    """The seeds of a model's runs: its own, else those of the study."""
+    return config["models"][model]["seeds"] or config["seeds"]
 
 
 def solver_refusal(what: str) -> str:

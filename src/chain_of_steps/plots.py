@@ -15,7 +15,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from chain_of_steps.artifacts import atomic_path, read_json, write_json, write_table
+from chain_of_steps.artifacts import atomic_path, inside, read_json, write_json, write_table
 from chain_of_steps.video import read_image
 
 COLUMN = 3.4  # inches, one column of a two-column paper
@@ -144,7 +144,7 @@ def margin_labels(axis: Axes, marks: Mapping[str, float], gap: float) -> None:
 def load_examples(folder: Path, figure: str) -> list[dict[str, Any]]:
     """The example runs of one figure, each with its film sheet as `sheet`."""
     entries = [e for e in read_json(folder / "examples.json") if e["figure"] == figure]
-    return [{**entry, "sheet": read_image(folder / entry["file"])} for entry in entries]
+    return [{**entry, "sheet": read_image(inside(folder, entry["file"]))} for entry in entries]
 
 
 def film(axis: Axes, example: Mapping[str, Any], *, row_labels: bool = True, gap: int = 3) -> None:

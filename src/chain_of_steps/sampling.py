@@ -85,7 +85,7 @@ def sample(
     `edit` may return another latent before a step; `watch` gets the StepState after the model has
     answered. A fork passes the stored x_k, start=k and, if an edit needs it, clean of step k-1.
 
-    Raises UserError if not 0 <= start <= stop <= number of steps.
+    Raises UserError if not 0 <= start <= stop <= number of steps, or a velocity is not finite.
     """
     sigmas = sigmas.to("cpu", torch.float32)
     n_steps = len(sigmas) - 1
@@ -102,12 +102,22 @@ def sample(
         if edit is not None:
             x = edit(k, sigma, x, clean)
         v = velocity(x, sigma, k).float()
+        check_finite(v, k)
         clean = x - sigma * v
         if watch is not None:
             watch(StepState(k, sigma, sigma_next, x, v, clean, expert(sigma)))
         # The difference is taken in float32, as the stock scheduler does, for the same bits.
         x = x + (sigmas[k + 1] - sigmas[k]).item() * v
     return x
+
+
+def check_finite(v: Tensor, k: int) -> None:
+    """Raises UserError if a velocity is no number anywhere."""
+    if not torch.isfinite(v).all():
+        raise UserError(
+            f"The velocity of step {k} holds nan or infinity: check the model's weights and its"
+            " first frame, or write execution.dtype: float32."
+        )
 
 
 class Scheduler(Protocol):
@@ -134,6 +144,7 @@ def sample_by(
     for k, t in enumerate(scheduler.timesteps):
         sigma = sigmas[k]
         v = velocity(x, sigma, k).float()
+        check_finite(v, k)
         if watch is not None:
             watch(StepState(k, sigma, sigmas[k + 1], x, v, x - sigma * v, expert(sigma)))
         x = scheduler.step(v, t, x, return_dict=False)[0]

@@ -55,11 +55,19 @@ class Trajectory:
 
     @classmethod
     def load(cls, path: Path) -> Trajectory:
-        """Raises UserError if the file is missing, torn, or no trajectory."""
+        """Raises UserError if the file is missing, torn, or no whole trajectory."""
         tensors, facts = load_tensors(path)
         if not {"sigmas", "x", "clean"} <= tensors.keys() or "runs" not in facts:
             raise UserError(f"{path} is not a trajectory: make it again with `cos sample`.")
         runs = pd.read_csv(io.StringIO(facts["runs"]))
+        n_steps, shape = len(tensors["sigmas"]) - 1, tensors["x"].shape[2:]
+        expected = {"x": (len(runs), n_steps + 1, *shape), "clean": (len(runs), n_steps, *shape)}
+        for name, size in expected.items():
+            if tensors[name].shape != size:
+                raise UserError(
+                    f"{path}: {name} has shape {tuple(tensors[name].shape)} instead of {size}: make"
+                    " it again with `cos sample`."
+                )
         return cls(runs, **tensors, experts=facts["experts"], made_by=facts["made_by"])
 
 

@@ -122,11 +122,11 @@ def write_png(path: str | Path, image: ArrayLike) -> None:
 def read_image(path: str | Path) -> NDArray[np.uint8]:
     """An image file as (H, W, 3) uint8: turned as its camera says, transparency over white.
 
-    Takes grey, palette, RGBA, 16-bit and other kinds that Pillow opens. Raises UserError naming a
-    file that is missing or no image.
+    Takes PNG and JPEG: grey, palette, RGBA, 16-bit and other kinds. Raises UserError naming a file
+    that is missing or no such image.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=("PNG", "JPEG")) as image:
             image = ImageOps.exif_transpose(image)
             if image.mode.startswith("I"):  # 16 bits a pixel, which Pillow would clip at 255
                 image = Image.fromarray(to_uint8(np.asarray(image, dtype=float) / 65535))

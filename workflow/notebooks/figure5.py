@@ -85,6 +85,8 @@ figure.tight_layout(w_pad=0.4)
 def spoken(row):
     if row is None:
         return "no runs"
+    if row["low"] == row["high"]:
+        return f"{row['mean']:.2f} (no spread), n = {int(row['n'])}"
     return f"{row['mean']:.2f} [{row['low']:.2f}, {row['high']:.2f}], n = {int(row['n'])}"
 
 

@@ -86,6 +86,8 @@ def value(task, kind, quantity, prior="rule"):
 def spoken(row):
     if row is None:
         return "none"
+    if row["low"] == row["high"]:
+        return f"{row['mean']:.2f} (no spread)"
     return f"{row['mean']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
 
 

@@ -6,7 +6,8 @@ rule bench:
         sorted(Path(STUDY["models"][MAIN_MODEL]["path"]).rglob("*.safetensors")),
     log:
         f"logs/{STUDY['study']}/bench.log",
-    threads: workflow.cores
+    localrule: True
+    threads: lambda wildcards: workflow.cores
     params:
         config=SETTINGS,
         script="benchmarks/bench.py",

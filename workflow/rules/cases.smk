@@ -3,6 +3,7 @@ rule cases:
         CASES / "cases.csv",
     log:
         f"logs/{STUDY['study']}/cases.log",
+    localrule: True
     params:
         settings=settings("cases"),
         code=package_fingerprint("cases"),

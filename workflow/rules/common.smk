@@ -3,6 +3,7 @@ import json
 from pathlib import Path
 
 import yaml
+from chain_of_steps import guard
 from chain_of_steps.artifacts import atomic_path, digest_json, package_fingerprint
 from chain_of_steps.bench.scorer import pins
 from chain_of_steps.bench.sources import count_cases
@@ -31,6 +32,7 @@ IS_DEFAULT = STUDY["study"] == yaml.safe_load(Path("config.yaml").read_text())["
 RESULTS = Path("results") / STUDY["study"]
 FIGURES = Path("figures") if IS_DEFAULT else RESULTS / "figures"
 TABLES = FIGURES / "tables"
+SETTINGS = RESULTS / "config.json"
 CASES = RESULTS / "cases"
 MODELS = list(STUDY["models"])
 MAIN_MODEL = MODELS[0]
@@ -40,6 +42,8 @@ except UserError as error:
     raise WorkflowError(str(error)) from None
 SHARDS = range(-(-N_CASES // STUDY["execution"]["shard"]))
 THREADS = STUDY["execution"]["threads"]
+# GPUs of a job that loads a model: `--resources gpu=4` lets four of them run at once
+GPUS = int(STUDY["execution"]["device"].startswith("cuda"))
 
 
 wildcard_constraints:
@@ -47,14 +51,29 @@ wildcard_constraints:
     shard=r"\d+",
 
 
-def settings_file() -> Path:
+def begin() -> None:
+    """Before the first job: no other run of this study, nothing left of one that died."""
+    try:
+        # Snakemake's own lock outlives a kill -9, so the profiles switch it off.
+        if not workflow.execution_settings.lock:
+            guard.hold(RESULTS / ".run.lock")
+        prefix = getattr(workflow.executor_settings, "jobname_prefix", None)
+        if prefix is not None:  # SLURM's executor
+            guard.refuse_live_jobs(prefix, Path(workflow.workdir_init))
+        guard.sweep([RESULTS, FIGURES])
+        write_settings()
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
+    except OSError as error:
+        raise WorkflowError(f"cannot write {error.filename}: {error.strerror}.") from None
+
+
+def write_settings() -> None:
     """The checked configuration as one file, which every `cos` command reads."""
-    path = RESULTS / "config.json"
     text = json.dumps(STUDY, indent=1)
-    if not path.exists() or path.read_text() != text:
-        with atomic_path(path) as temporary:
+    if not SETTINGS.exists() or SETTINGS.read_text() != text:
+        with atomic_path(SETTINGS) as temporary:
             temporary.write_text(text)
-    return path
 
 
 def settings(*names: str) -> str:
@@ -64,14 +83,13 @@ def settings(*names: str) -> str:
 
 def model_files(wildcards) -> list[str]:
     """The weights of a local model, so that new weights re-run what depends on them."""
-    folder = Path(STUDY["models"][wildcards.model]["path"])
-    return sorted(map(str, folder.rglob("*.safetensors")))
+    model = STUDY["models"][wildcards.model]
+    loras = [Path(lora["path"]) for lora in model["lora"].values() if lora]
+    files = [*Path(model["path"]).rglob("*.safetensors"), *filter(Path.is_file, loras)]
+    return sorted(map(str, files))
 
 
 def chosen(groups: dict) -> dict:
     """The entries of the experiments that the configuration asks for."""
     picked = [groups.get(name, {}) for name in STUDY["experiments"]]
     return {name: inputs for group in picked for name, inputs in group.items()}
-
-
-SETTINGS = settings_file()

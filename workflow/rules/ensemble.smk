@@ -10,6 +10,8 @@ rule ensemble:
     log:
         f"logs/{STUDY['study']}/ensemble_{{model}}_{{shard}}.log",
     threads: THREADS
+    resources:
+        gpu=GPUS,
     params:
         settings=settings("models", "sampler", "video", "seeds", "execution", "ensemble"),
         code=package_fingerprint("experiments.ensemble"),
@@ -27,6 +29,7 @@ rule ensembles:
         RESULTS / "tables/ensemble.csv",
     log:
         f"logs/{STUDY['study']}/ensembles.log",
+    localrule: True
     params:
         config=SETTINGS,
     shell:
@@ -41,6 +44,7 @@ rule compare:
         RESULTS / "tables/compare.csv",
     log:
         f"logs/{STUDY['study']}/compare.log",
+    localrule: True
     params:
         settings=settings("statistics", "ensemble", "seeds"),
         code=package_fingerprint("experiments.ensemble", "experiments.references"),

@@ -73,6 +73,7 @@ if not SHIPPED:
             f"logs/{STUDY['study']}/{{published}}.log",
         wildcard_constraints:
             published="published[a-z_]*",
+        localrule: True
         shell:
             "cp {input} {output} 2> {log}"
 
@@ -86,6 +87,7 @@ if not SHIPPED:
         wildcard_constraints:
             table=r"[a-z_]+",
             suffix="csv|parquet",
+        localrule: True
         shell:
             "cp {input} {output} 2> {log}"
 
@@ -98,6 +100,7 @@ if not SHIPPED:
             f"logs/{STUDY['study']}/publish_{{folder}}.log",
         wildcard_constraints:
             folder="examples|behaviour_examples",
+        localrule: True
         shell:
             "cp -r {input} {output} 2> {log}"
 
@@ -115,6 +118,7 @@ rule figure:
         notebook=RESULTS / "notebooks/{figure}.ipynb",
     wildcard_constraints:
         figure="|".join(["-", *FIGURE_INPUTS]),
+    localrule: True
     params:
         code=package_fingerprint("plots"),
         tables=TABLES,
@@ -137,6 +141,7 @@ rule table:
         notebook=RESULTS / "notebooks/{table}.ipynb",
     wildcard_constraints:
         table="|".join(["-", *TABLE_INPUTS]),
+    localrule: True
     params:
         code=package_fingerprint("plots"),
         tables=TABLES,
@@ -175,6 +180,7 @@ rule manifest:
         FIGURES / "manifest.json",
     log:
         f"logs/{STUDY['study']}/manifest.log",
+    localrule: True
     params:
         config=SETTINGS,
         code=package_fingerprint("experiments.manifest"),

@@ -23,6 +23,8 @@ for analysis, tables in LAYER_TABLES.items():
         wildcard_constraints:
             job=r"\d+",
         threads: THREADS
+        resources:
+            gpu=GPUS,
         params:
             settings=settings("models", "sampler", "video", "seeds", "execution", "layers"),
             code=package_fingerprint("experiments.layers"),
@@ -44,6 +46,7 @@ for analysis, tables in LAYER_TABLES.items():
             RESULTS / f"tables/{tables[0]}.csv",
         log:
             f"logs/{STUDY['study']}/layer_summary_{analysis}.log",
+        localrule: True
         params:
             settings=settings("statistics"),
             code=package_fingerprint("experiments.layers"),
@@ -67,6 +70,7 @@ rule layer_runs:
         f"logs/{STUDY['study']}/{{table}}_runs.log",
     wildcard_constraints:
         table="|".join(table for tables in LAYER_TABLES.values() for table in tables),
+    localrule: True
     params:
         config=SETTINGS,
     shell:

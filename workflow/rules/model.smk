@@ -24,6 +24,8 @@ rule card:
     log:
         "logs/card_{model}.log",
     threads: THREADS
+    resources:
+        gpu=GPUS,
     params:
         settings=settings("card", "sampler", "video"),
         code=package_fingerprint("experiments.card"),
@@ -37,3 +39,4 @@ rule card:
 rule cards:
     input:
         expand("results/training/{model}.card.done", model=MODELS),
+    localrule: True

@@ -8,6 +8,7 @@ rule references:
         RESULTS / "tables/references.csv",
     log:
         f"logs/{STUDY['study']}/references.log",
+    localrule: True
     params:
         code=package_fingerprint("experiments.references"),
         config=SETTINGS,
@@ -25,6 +26,8 @@ rule perturb:
     log:
         f"logs/{STUDY['study']}/perturb_{{model}}_{{shard}}.log",
     threads: THREADS
+    resources:
+        gpu=GPUS,
     params:
         settings=settings("perturbation"),
         code=package_fingerprint("experiments.perturbation"),
@@ -43,6 +46,7 @@ rule perturbation:
         RESULTS / "tables/perturbation.csv",
     log:
         f"logs/{STUDY['study']}/perturbation.log",
+    localrule: True
     params:
         config=SETTINGS,
     shell:
@@ -62,6 +66,7 @@ rule noise:
         ),
     log:
         f"logs/{STUDY['study']}/noise.log",
+    localrule: True
     params:
         settings=settings("statistics"),
         code=package_fingerprint("experiments.noise"),

@@ -6,6 +6,8 @@ rule read:
     log:
         f"logs/{STUDY['study']}/read_{{model}}_{{shard}}.log",
     threads: THREADS
+    resources:
+        gpu=GPUS,
     params:
         code=package_fingerprint("experiments.readouts"),
         config=SETTINGS,
@@ -22,6 +24,7 @@ rule readouts:
         RESULTS / "tables/readouts.parquet",
     log:
         f"logs/{STUDY['study']}/readouts.log",
+    localrule: True
     params:
         config=SETTINGS,
     shell:
@@ -35,6 +38,7 @@ rule timeline:
         RESULTS / "tables/timeline.csv",
     log:
         f"logs/{STUDY['study']}/timeline.log",
+    localrule: True
     params:
         settings=settings("statistics"),
         code=package_fingerprint("experiments.timeline"),
@@ -56,6 +60,8 @@ rule examples:
     log:
         f"logs/{STUDY['study']}/examples.log",
     threads: THREADS
+    resources:
+        gpu=GPUS,
     params:
         code=package_fingerprint("experiments.examples"),
         config=SETTINGS,

@@ -18,6 +18,8 @@ rule videos:
     log:
         f"logs/{STUDY['study']}/videos_{{model}}_{{shard}}.log",
     threads: THREADS
+    resources:
+        gpu=GPUS,
     params:
         settings=settings("bench", "video"),
         code=package_fingerprint("experiments.videos"),
@@ -39,6 +41,8 @@ rule noise_videos:
     log:
         f"logs/{STUDY['study']}/noise_videos_{{model}}_{{shard}}.log",
     threads: THREADS
+    resources:
+        gpu=GPUS,
     params:
         settings=settings("perturbation", "video"),
         code=package_fingerprint("experiments.perturbation", "experiments.videos"),
@@ -61,6 +65,8 @@ rule ensemble_videos:
     log:
         f"logs/{STUDY['study']}/ensemble_videos_{{model}}_{{shard}}.log",
     threads: THREADS
+    resources:
+        gpu=GPUS,
     params:
         settings=settings("models", "sampler", "video", "seeds", "execution", "ensemble"),
         code=package_fingerprint("experiments.ensemble", "experiments.videos"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from chain_of_steps.commands.common import Stage, load_model, seeds_of
-from chain_of_steps.config import load_config
+from chain_of_steps.commands.common import Stage, load_model
+from chain_of_steps.config import load_config, main_model, seeds_of
 
 
 def add(stage: Stage) -> None:
@@ -116,7 +116,7 @@ def cmd_behaviour_examples(arguments) -> None:
     from chain_of_steps.experiments.behaviours.examples import picks, write_picks
 
     config = load_config(arguments.config)
-    name = next(iter(config["models"]))
+    name = main_model(config)
     cases, readouts = read_table(arguments.cases / INDEX), read_table(arguments.readouts)
     readouts = readouts[readouts["model"] == name]
     chosen = picks(readouts, read_table(arguments.perception), cases)

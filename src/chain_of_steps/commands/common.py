@@ -62,10 +62,6 @@ def require_euler(config: dict, stage: str) -> None:
         raise UserError(solver_refusal(stage))
 
 
-def seeds_of(config: dict, model: str) -> list[int]:
-    return config["models"][model]["seeds"] or config["seeds"]
-
-
 def frames_of(config: dict, cases) -> int:
     """Frames of the videos of these cases, which share their tensors.
 
@@ -113,7 +109,7 @@ def shard_cases(config: dict, folder: Path, shard: int):
     from chain_of_steps.artifacts import read_table
     from chain_of_steps.cases import INDEX, load_cases
 
-    names = read_table(folder / INDEX)["case"].tolist()
+    names = read_table(folder / INDEX, columns=["case"])["case"].tolist()
     size = config["execution"]["shard"]
     chosen = names[shard * size : (shard + 1) * size]
     if shard < 0 or not chosen:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from chain_of_steps.commands.common import (
@@ -10,11 +11,10 @@ from chain_of_steps.commands.common import (
     frames_of,
     load_model,
     require_euler,
-    seeds_of,
     shard_cases,
     videos_of,
 )
-from chain_of_steps.config import load_config
+from chain_of_steps.config import load_config, main_model, seeds_of
 
 
 def add(stage: Stage) -> None:
@@ -37,7 +37,7 @@ def add(stage: Stage) -> None:
 def cmd_ensemble(arguments) -> None:
     import pandas as pd
 
-    from chain_of_steps.artifacts import write_table
+    from chain_of_steps.artifacts import write_manifest, write_table
     from chain_of_steps.experiments.ensemble import run_ensembles, variants
     from chain_of_steps.experiments.videos import EnsembleVideos
 
@@ -51,10 +51,11 @@ def cmd_ensemble(arguments) -> None:
         methods = [method for method in methods if method.goes_on != "all"]  # nothing to vote on
     paper, *controls = methods
     work = [(cases, [paper])]
-    if arguments.model == _main_model(config):
+    if arguments.model == main_model(config):
         work.append((cases[:: settings["every"]], controls))
     seeds = _ensemble_seeds(config, arguments.model)
     model = load_model(config, arguments.model)
+    started = time.monotonic()
     keep = None if videos is None else EnsembleVideos(model, seeds[0], videos)
     tables = [
         run_ensembles(
@@ -73,8 +74,19 @@ def cmd_ensemble(arguments) -> None:
     table = pd.concat(tables, ignore_index=True)
     if videos is not None:
         write_table(arguments.video_index, videos.index())
+    nfe = int(table["nfe"].sum())
     write_table(arguments.out, table)
-    print(f"{len(table)} outcomes, {int(table['nfe'].sum())} NFE")
+    write_manifest(
+        arguments.out,
+        parameters={
+            "model_digest": model.digest,
+            "settings": settings,
+            "execution": config["execution"],
+        },
+        nfe=nfe,
+        seconds=time.monotonic() - started,
+    )
+    print(f"{len(table)} outcomes, {nfe} NFE")
 
 
 def cmd_compare(arguments) -> None:
@@ -95,7 +107,7 @@ def cmd_compare(arguments) -> None:
     for model, ensembles in read_table(arguments.ensembles).groupby("model", sort=False):
         plain = readouts[readouts["model"] == model]
         passes = 2 if config["models"][model]["guidance"] > 1 else 1
-        if model == _main_model(config):
+        if model == main_model(config):
             plain = rivals(plain, _ensemble_seeds(config, model), settings["early"], passes)
             kinds = references.rename(columns={"kind": "method"}).assign(model=model, nfe=0)
             outcomes = pd.concat([plain, ensembles, kinds])
@@ -109,10 +121,6 @@ def cmd_compare(arguments) -> None:
             for by, part in parts.items()
         ]
     write_table(arguments.out, pd.concat(tables, ignore_index=True))
-
-
-def _main_model(config: dict) -> str:
-    return next(iter(config["models"]))
 
 
 def _ensemble_seeds(config: dict, model: str) -> list[int]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chain_of_steps.commands.common import Stage, load_model, require_euler, seeds_of
-from chain_of_steps.config import load_config
+from chain_of_steps.commands.common import Stage, load_model, require_euler
+from chain_of_steps.config import load_config, seeds_of
 from chain_of_steps.errors import UserError
 
 

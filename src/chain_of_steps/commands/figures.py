@@ -7,7 +7,7 @@ import textwrap
 from pathlib import Path
 
 from chain_of_steps.commands.common import Stage, load_model
-from chain_of_steps.config import load_config
+from chain_of_steps.config import load_config, main_model
 
 
 def add(stage: Stage) -> None:
@@ -38,7 +38,7 @@ def cmd_examples(arguments) -> None:
     from chain_of_steps.experiments.examples import write_examples
 
     config = load_config(arguments.config)
-    name = next(iter(config["models"]))
+    name = main_model(config)
     readouts = read_table(arguments.readouts)
     model = load_model(config, name)
     with atomic_path(arguments.out) as folder:
@@ -56,7 +56,7 @@ def cmd_claims(arguments) -> None:
     left_out = [claim.id for claim in everything if claim not in ours]
     paths = [arguments.tables / name for name in claims.tables_of(ours, chosen)]
     tables = {path.name: read_table(path) for path in paths}
-    model, n_steps = next(iter(config["models"])), config["sampler"]["steps"]
+    model, n_steps = main_model(config), config["sampler"]["steps"]
     table = claims.judge_claims(ours, tables, model, n_steps)
     text = claims.summary(table, left_out)
     write_table(out, table)

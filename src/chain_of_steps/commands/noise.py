@@ -10,10 +10,9 @@ from chain_of_steps.commands.common import (
     add_video_options,
     load_model,
     require_euler,
-    seeds_of,
     videos_of,
 )
-from chain_of_steps.config import load_config
+from chain_of_steps.config import load_config, seeds_of
 
 
 def add(stage: Stage) -> None:
@@ -49,7 +48,7 @@ def cmd_references(arguments) -> None:
     from chain_of_steps.cases import INDEX, load_cases
     from chain_of_steps.experiments.references import read_references
 
-    names = read_table(arguments.cases / INDEX)["case"].tolist()
+    names = read_table(arguments.cases / INDEX, columns=["case"])["case"].tolist()
     write_table(arguments.out, read_references(load_cases(arguments.cases, names)))
 
 

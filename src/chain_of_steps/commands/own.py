@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from chain_of_steps.commands.common import Stage, load_model
-from chain_of_steps.config import load_config
+from chain_of_steps.config import load_config, main_model
 from chain_of_steps.errors import UserError
 
 
@@ -50,7 +50,7 @@ def cmd_plan(arguments) -> None:
 
 
 def _named(config: dict, name: str | None) -> str:
-    name = next(iter(config["models"])) if name is None else name
+    name = main_model(config) if name is None else name
     if name not in config["models"]:
         known = ", ".join(config["models"])
         raise UserError(f"model {name!r} is not in the configuration: write one of {known}.")
@@ -89,6 +89,7 @@ def cmd_run(arguments) -> None:
             shift=config["sampler"]["shift"],
             n_frames=checked.shape.frames,
             batch=1,
+            solver=config["sampler"]["solver"],
         )
         seconds = time.monotonic() - started
         path = folder / "trajectory.safetensors"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from chain_of_steps.commands.common import Stage, frames_of, load_model, seeds_of, shard_cases
-from chain_of_steps.config import load_config
+from chain_of_steps.commands.common import Stage, frames_of, load_model, shard_cases
+from chain_of_steps.config import load_config, seeds_of
 
 
 def add(stage: Stage) -> None:
@@ -89,8 +89,8 @@ def cmd_sample(arguments) -> None:
 
 
 def cmd_read(arguments) -> None:
-    from chain_of_steps.artifacts import check_manifest, write_table
-    from chain_of_steps.cases import load_cases
+    from chain_of_steps.artifacts import check_manifest, write_manifest, write_table
+    from chain_of_steps.cases import load_cases, need_puzzles
     from chain_of_steps.experiments.readouts import read_trajectory
     from chain_of_steps.trajectory import Trajectory
 
@@ -98,19 +98,34 @@ def cmd_read(arguments) -> None:
     check_manifest(arguments.trajectory)
     trajectory = Trajectory.load(arguments.trajectory)
     cases = load_cases(arguments.cases, list(dict.fromkeys(trajectory.runs["case"])))
+    need_puzzles(cases)
     model = load_model(config, arguments.model)
+    started = time.monotonic()
     write_table(arguments.out, read_trajectory(model, trajectory, cases))
+    write_manifest(
+        arguments.out,
+        inputs=[arguments.trajectory],
+        parameters={"model_digest": model.digest, "execution": config["execution"]},
+        seconds=time.monotonic() - started,
+    )
 
 
 def cmd_join(arguments) -> None:
     import pandas as pd
 
-    from chain_of_steps.artifacts import read_table, write_table
+    from chain_of_steps.artifacts import read_table, write_manifest, write_table
 
+    started = time.monotonic()
     tables = [read_table(path) for path in arguments.tables]
     # an empty table has no types of its own, and would spoil those of the others
     tables = [table for table in tables if len(table)] or tables[:1]
     write_table(arguments.out, pd.concat(tables, ignore_index=True))
+    write_manifest(
+        arguments.out,
+        inputs=arguments.tables,
+        parameters={},
+        seconds=time.monotonic() - started,
+    )
 
 
 def cmd_timeline(arguments) -> None:

@@ -272,7 +272,7 @@ def summary(table: pd.DataFrame, left_out: Sequence[str]) -> str:
     undecided = int(table["reason"].str.startswith("undecided").sum())
     text = (
         f"Claims of arXiv 2603.16870 against the {model} model (its own results; published values "
-        f"are the paper's, on other models and other puzzles). Of {len(table)} claims {hold} hold, "
+        f"are the paper's, on its own models and puzzles). Of {len(table)} claims {hold} hold, "
         f"{fail} do not, and {rest} cannot be tested with this model, {undecided} of them because "
         "their interval or paired test leaves it undecided. A claim holds where the whole 95 % "
         "interval of what is measured lies where its test says, and does not hold where no part "

@@ -88,7 +88,7 @@ def write_examples(
     Raises UserError if a picked case has no trajectory.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    shards = sorted(trajectories.glob("*.safetensors"))
+    shards = sorted(trajectories.glob("[!.]*.safetensors"))  # a dot: what a killed writer left
     if not shards:
         raise UserError(f"{trajectories} holds no trajectory: write a folder of `cos sample`.")
     entries = []

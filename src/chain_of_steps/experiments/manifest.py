@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from chain_of_steps.artifacts import digest_file, digest_json, package_versions, read_json
+from chain_of_steps.artifacts import (
+    digest_file,
+    digest_json,
+    inside,
+    package_versions,
+    read_json,
+)
 from chain_of_steps.errors import UserError
 from chain_of_steps.models.loading import directory_digest
 
@@ -59,4 +65,5 @@ def figure_manifest(
 
 def _input_digests(facts: Path) -> dict[str, str]:
     """Digests of the inputs that a facts file names, relative to its folder."""
-    return {name: digest_file(facts.parent / name) for name in read_json(facts)["inputs"]}
+    names = read_json(facts)["inputs"]
+    return {name: digest_file(inside(facts.parent, name)) for name in names}

@@ -18,6 +18,7 @@ from chain_of_steps.artifacts import MANIFEST_SUFFIX, read_json
 from chain_of_steps.bench import sources
 from chain_of_steps.bench.sources import Shape
 from chain_of_steps.bench.tasks import bench_tasks
+from chain_of_steps.config import main_model, seeds_of
 from chain_of_steps.experiments.ablation import MODES, step_bands
 from chain_of_steps.experiments.ensemble import variants
 from chain_of_steps.experiments.layers import ANALYSES, TASK_OF
@@ -118,10 +119,6 @@ def groups(config: Mapping[str, Any]) -> tuple[list[Group], str | None]:
     return [Group(task, split, shape, n) for (split, task, shape), n in counts.items()], None
 
 
-def seeds_of(config: Mapping[str, Any], model: str) -> list[int]:
-    return config["models"][model]["seeds"] or config["seeds"]
-
-
 def passes_of(model: Mapping[str, Any]) -> int:
     """Forward passes of one velocity."""
     return 2 if model["guidance"] > 1 else 1
@@ -133,7 +130,7 @@ def stages(config: Mapping[str, Any], found: Sequence[Group]) -> list[Stage]:
     shards = -(-total // config["execution"]["shard"])
     asked, conditions = set(config["experiments"]), set(config["bench"]["conditions"])
     scored = asked & {"videos", "bench"}
-    main = next(iter(config["models"]))
+    main = main_model(config)
     lines = []
     if asked & {"decision", "noise", "ensemble", "videos", "bench"}:
         for name, model in config["models"].items():
@@ -142,7 +139,8 @@ def stages(config: Mapping[str, Any], found: Sequence[Group]) -> list[Stage]:
     if "noise" in asked or (scored and "noise" in conditions):
         lines.append(Stage("perturb", main, shards, *noise_cost(config, found)))
     if "ensemble" in asked or (scored and "ensemble" in conditions):
-        lines.append(Stage("ensemble", main, shards, *ensemble_cost(config, total)))
+        for name in config["models"]:
+            lines.append(Stage("ensemble", name, shards, *ensemble_cost(config, name, total)))
     if "layers" in asked:
         jobs = config["layers"]["jobs"]
         for analysis in ANALYSES:
@@ -153,7 +151,8 @@ def stages(config: Mapping[str, Any], found: Sequence[Group]) -> list[Stage]:
 def noise_cost(config: Mapping[str, Any], found: Sequence[Group]) -> tuple[int, int]:
     """Runs and NFE of `cos perturb` over all shards."""
     settings, steps = config["perturbation"], config["sampler"]["steps"]
-    name, model = next(iter(config["models"].items()))
+    name = main_model(config)
+    model = config["models"][name]
     parts = Parts.of(model)
     seeds = len(settings["seeds"] or seeds_of(config, name)[:1])
     runs = nfe = 0
@@ -179,18 +178,20 @@ def layer_flow_cost(planned: Plan, steps: int, runs: int, control_runs: int) -> 
     return runs * swept + control_runs * controls
 
 
-def ensemble_cost(config: Mapping[str, Any], total: int) -> tuple[int, int]:
-    """Runs and NFE of `cos ensemble` over all shards."""
+def ensemble_cost(config: Mapping[str, Any], name: str, total: int) -> tuple[int, int]:
+    """Runs and NFE of `cos ensemble` with a model over all shards.
+
+    The ensemble runs on every case, its controls on some of each shard and with the main model.
+    """
     settings, shard = config["ensemble"], config["execution"]["shard"]
     sizes = (min(shard, total - first) for first in range(0, total, shard))
-    cases = sum(-(-size // settings["every"]) for size in sizes)
+    few = sum(-(-size // settings["every"]) for size in sizes) if name == main_model(config) else 0
     methods = variants(settings["k"], tuple(settings["band"]), settings["many_steps"])
     if config["cases"]["source"] != "puzzles":
         methods = tuple(method for method in methods if method.goes_on != "all")
-    model = next(iter(config["models"].values()))
-    steps = config["sampler"]["steps"]
-    nfe = sum(method.nfe(settings["k"], steps) for method in methods)
-    return cases * len(methods), cases * nfe * passes_of(model)
+    costs = [method.nfe(settings["k"], config["sampler"]["steps"]) for method in methods]
+    runs, nfe = total + few * (len(methods) - 1), total * costs[0] + few * sum(costs[1:])
+    return runs, nfe * passes_of(config["models"][name])
 
 
 def layers_cost(config: Mapping[str, Any], analysis: str) -> tuple[int, int]:
@@ -200,7 +201,8 @@ def layers_cost(config: Mapping[str, Any], analysis: str) -> tuple[int, int]:
     all layers are counted as one; further ones that agree make the true number smaller.
     """
     fields, cases = config["layers"], config["cases"]
-    name, model = next(iter(config["models"].items()))
+    name = main_model(config)
+    model = config["models"][name]
     tasks = cases["tasks"] if analysis not in TASK_OF else [TASK_OF[analysis]]
     n = sum(min(fields[f"{analysis}_cases"], cases[split]) for split in SPLITS) * len(tasks)
     seeds = len(seeds_of(config, name)[: fields["seeds"]])
@@ -260,7 +262,9 @@ def layer_blocks(
     for step in range(0, full, fields["stride"]):
         control = ["all"] if step == 0 and cases > 1 else []
         parts = [*PARTS, *control]
-        finished = ends([part for part in parts if part in fields["final_parts"]], layers)
+        finished = ends([part for part in PARTS if part in fields["final_parts"]], layers)
+        if control and "all" in fields["final_parts"]:
+            finished += layers  # its prompt is another one, so its layers do not agree
         blocks += whole + len(parts) * each + finished * (full - step - 1) * whole
     sites = (len(PARTS) - 1) * layers
     blocks += short * whole + short * (1 + sites) * whole
@@ -359,8 +363,8 @@ def _sizes(config: Mapping[str, Any], found: Sequence[Group]) -> Iterator[str]:
         videos = files * (1 + looks)
         for condition, cost in (("noise", noise_cost), ("ensemble", None)):
             if condition in config["bench"]["conditions"]:
-                total = sum(group.cases for group in found)
-                runs = cost(config, found) if cost else ensemble_cost(config, total)
+                total, main = sum(group.cases for group in found), main_model(config)
+                runs = cost(config, found) if cost else ensemble_cost(config, main, total)
                 videos += runs[0]
         yield f"videos: {videos:,} files, each decoded once"
 

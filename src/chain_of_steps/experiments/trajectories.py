@@ -74,20 +74,19 @@ def run_shard(
     x = torch.empty(len(runs), steps + 1, *shape)
     clean = torch.empty(len(runs), steps, *shape)
     nfe, experts = 0, []
-    bar = progress(total=len(runs) * steps, desc="sample", unit="NFE")
-    for rows in batches(runs, batch):
-        part = runs.iloc[rows]
-        velocity = model.velocity(condition_runs(model, part, cases, n_frames))
-        noise = model.noise_batch(part["seed"].tolist(), n_frames, height, width)
-        recorder = Recorder(bar)
-        if unipc is None:
-            last = sample(velocity, noise, sigmas, watch=recorder)
-        else:
-            last = sample_by(model.unipc(steps, shift), velocity, noise, watch=recorder)
-        x[rows], clean[rows] = recorder.stacked(last)
-        nfe += velocity.nfe
-        experts = recorder.experts
-    bar.close()
+    with progress(total=len(runs) * steps, desc="sample", unit="NFE") as bar:
+        for rows in batches(runs, batch):
+            part = runs.iloc[rows]
+            velocity = model.velocity(condition_runs(model, part, cases, n_frames))
+            noise = model.noise_batch(part["seed"].tolist(), n_frames, height, width)
+            recorder = Recorder(bar)
+            if unipc is None:
+                last = sample(velocity, noise, sigmas, watch=recorder)
+            else:
+                last = sample_by(model.unipc(steps, shift), velocity, noise, watch=recorder)
+            x[rows], clean[rows] = recorder.stacked(last)
+            nfe += velocity.nfe
+            experts = recorder.experts
     made_by = {
         "model": model.name,
         "model_digest": model.digest,

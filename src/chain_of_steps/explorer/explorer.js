@@ -242,7 +242,7 @@ const explorer = (() => {
     }
     $("frame").max = frames().length - 1;
     $("truth-name").textContent = data.truth ? "Ground truth" : "First frame";
-    $("answers").hidden = !data.n;
+    $("answers").hidden = $("right-key").hidden = !data.n;
     drawCandidates();
     drawEnergyControls();
     drawChart();

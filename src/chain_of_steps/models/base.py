@@ -264,6 +264,14 @@ class VideoModel(ABC):
         new = [prompt for prompt in dict.fromkeys(prompts) if prompt not in self._texts]
         if new and self.pipe.text_encoder is None:
             raise UserError("This model has no text encoder: give prompt embeddings, not strings.")
+        for prompt in new:  # the pipeline would cut a long one off in silence
+            tokens = len(self.pipe.tokenizer(prompt, verbose=False).input_ids)
+            if tokens > self.max_sequence_length:
+                raise UserError(
+                    f"The prompt {prompt[:40]!r}... has {tokens} tokens, but the model"
+                    f" {self.name} takes {self.max_sequence_length}: shorten it, or raise"
+                    " max_sequence_length."
+                )
         if new:
             with self.placement.visiting(self.pipe.text_encoder):
                 self._texts |= {prompt: self._encode_text(prompt) for prompt in new}

@@ -19,6 +19,7 @@ from chain_of_steps.errors import UserError
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
 
+PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"}
 DIGESTED = re.compile(r".*\.(safetensors|json)|(tokenizer|spiece|vocab|merges).*\.(model|txt)")
 
 GB = 1e9
@@ -37,24 +38,34 @@ def fetch(path_or_id: str | Path, revision: str | None = None) -> Path:
     """
     directory = Path(path_or_id)
     if not directory.is_dir():
-        from diffusers import DiffusionPipeline
-        from huggingface_hub.errors import RevisionNotFoundError
-
-        try:
-            directory = Path(DiffusionPipeline.download(str(path_or_id), revision=revision))
-        except RevisionNotFoundError:
-            raise UserError(
-                f"{path_or_id} has no revision {revision!r}: write the commit, tag or branch of "
-                "that repository in the model's field revision."
-            ) from None
-        except (OSError, ValueError):
-            pass  # the sentence below says it
+        directory = _downloaded(str(path_or_id), revision)
     if not (directory / "model_index.json").is_file():
         raise UserError(
             f"No pipeline at {path_or_id}: give a directory with a model_index.json, or the name "
             "(and revision) of a diffusers pipeline on the Hub that can be reached."
         )
     return directory
+
+
+def _downloaded(repository: str, revision: str | None) -> Path:
+    """Where the Hub repository lies in the cache; a path that does not exist if it is not there."""
+    from diffusers import DiffusionPipeline
+    from huggingface_hub import model_info
+    from huggingface_hub.errors import RevisionNotFoundError
+
+    try:
+        model_info(repository, revision=revision)
+    except RevisionNotFoundError:
+        raise UserError(
+            f"{repository} has no revision {revision!r}: write the commit, tag or branch of that "
+            "repository in the model's field revision."
+        ) from None
+    except Exception:  # offline, in one of many ways: the cache may still have it
+        pass
+    try:
+        return Path(DiffusionPipeline.download(repository, revision=revision, use_safetensors=True))
+    except (OSError, ValueError):
+        return Path(repository)
 
 
 def pipeline_index(directory: Path) -> dict:
@@ -96,6 +107,7 @@ def load_pipeline(directory: Path, class_name: str, dtype: torch.dtype) -> Diffu
     import diffusers
     from safetensors import SafetensorError
 
+    refuse_pickles(directory)
     # diffusers imports no module because a model names it; our own codecs we may.
     for part in pipeline_index(directory).values():
         if isinstance(part, list) and str(part[0]).startswith("chain_of_steps."):
@@ -103,19 +115,22 @@ def load_pipeline(directory: Path, class_name: str, dtype: torch.dtype) -> Diffu
     check_host_memory(directory, dtype)
     try:
         pipe = getattr(diffusers, class_name).from_pretrained(
-            directory, dtype={"default": dtype, "vae": torch.float32}
+            directory, dtype={"default": dtype, "vae": torch.float32}, use_safetensors=True
         )
-    except (OSError, ValueError, SafetensorError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        reason = " ".join(str(error).splitlines()[0].split(". ")[0].rstrip(".").split())
+        if isinstance(error, RuntimeError):  # all that transformers says of wrong shapes
+            reason = "a weight of its text encoder has another shape than its config says"
         raise UserError(
             f"The pipeline at {directory} is not whole ({reason}): fetch or train it again."
         ) from error
+    check_weights(pipe, directory)
+    check_text_encoder(pipe)
     # A mapped file lies unaligned in memory, which alters low bits of products on a CPU.
     for module in pipe.components.values():
         if isinstance(module, torch.nn.Module):
             for weight in module.parameters():
                 weight.data = weight.data.clone()
-    check_text_encoder(pipe)
     return pipe
 
 
@@ -133,18 +148,62 @@ def check_host_memory(directory: Path, dtype: torch.dtype) -> None:
 
 def weight_bytes(directory: Path, dtype: torch.dtype) -> dict[str, int]:
     """Bytes that each part of a pipeline takes once loaded, from the heads of its weight files."""
-    sizes: dict[str, int] = {}
+    return {
+        part: sum(map(math.prod, shapes.values())) * (4 if part == "vae" else dtype.itemsize)
+        for part, shapes in stored_shapes(directory).items()
+    }
+
+
+def stored_shapes(directory: Path) -> dict[str, dict[str, list[int]]]:
+    """Part of a pipeline -> name and shape of each tensor in its safetensors files."""
+    found: dict[str, dict[str, list[int]]] = {}
     for path in sorted(directory.glob("*/*.safetensors")):
-        with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8).ljust(8, b"\0"))
-            if length > path.stat().st_size:
-                continue  # torn: loading says so
-            head = json.loads(file.read(length))
-        numbers = sum(math.prod(t["shape"]) for name, t in head.items() if name != "__metadata__")
-        part = path.parent.name
-        width = 4 if part == "vae" else dtype.itemsize
-        sizes[part] = sizes.get(part, 0) + numbers * width
-    return sizes
+        try:
+            with path.open("rb") as file:
+                (length,) = struct.unpack("<Q", file.read(8))
+                head = json.loads(file.read(min(length, path.stat().st_size)))
+        except (struct.error, ValueError):
+            continue  # torn: loading it says so
+        head.pop("__metadata__", None)
+        shapes = {name: tensor["shape"] for name, tensor in head.items()}
+        found.setdefault(path.parent.name, {}).update(shapes)
+    return found
+
+
+def refuse_pickles(directory: Path) -> None:
+    """Raises UserError if a part of a pipeline has weights only as a pickle, which can run code."""
+    for path in sorted(directory.glob("*/*")):
+        if path.suffix in PICKLES and not any(path.parent.glob("*.safetensors")):
+            raise UserError(
+                f"{path} is a pickle, which can run code when it is read: convert it to safetensors"
+                " with save_pretrained on a machine that may be lost."
+            )
+
+
+def check_weights(pipe: DiffusionPipeline, directory: Path) -> None:
+    """Raises UserError naming a weight that is not in the files of a pipeline, or not finite.
+
+    diffusers and transformers only warn about a weight that is missing, and leave it random.
+    """
+    shapes = stored_shapes(directory)
+    for part, module in pipe.components.items():
+        if not isinstance(module, torch.nn.Module):
+            continue
+        stored, weights = shapes.get(part, {}).keys(), module.state_dict()
+        tied = {weight.data_ptr() for name, weight in weights.items() if name in stored}
+        # Names unknown to the module were translated on loading: then names prove nothing.
+        if stored <= weights.keys():
+            for name, weight in weights.items():
+                if name not in stored and (weight.is_meta or weight.data_ptr() not in tied):
+                    raise UserError(
+                        f"{directory / part} has no weight {name}: fetch or train the model again."
+                    )
+        for name, weight in weights.items():
+            if not weight.is_meta and not bool(torch.isfinite(weight).all()):
+                raise UserError(
+                    f"{directory / part}: weight {name} holds nan or infinity: fetch or train the"
+                    " model again."
+                )
 
 
 def check_text_encoder(pipe: DiffusionPipeline) -> None:

@@ -9,11 +9,12 @@ puts both branches of guidance into one batch, and here they are two passes with
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 from torch import Tensor, nn
 
+from chain_of_steps.errors import UserError
 from chain_of_steps.models.base import Condition, GivenFrameVelocity, VideoModel, pixels
 
 if TYPE_CHECKING:
@@ -61,6 +62,9 @@ class LTXModel(VideoModel):
         mu = math.log(shift) if config.use_dynamic_shifting else None
         scheduler.set_timesteps(sigmas=np.linspace(1.0, 1 / n_steps, n_steps), mu=mu)
         return scheduler.sigmas
+
+    def unipc(self, n_steps: int, shift: float) -> NoReturn:
+        raise UserError("sampler.solver is unipc, but LTX pipelines use Euler: write euler.")
 
     def shift_of(self, n_frames: int, height: int, width: int) -> float:
         """The shift that the pipeline takes for a video of this size."""

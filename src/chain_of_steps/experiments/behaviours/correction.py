@@ -41,8 +41,8 @@ PARTS = {  # part -> columns that are not pooled
 }
 BY_STEP = ("all", "split", "solutions")  # parts with everything by step; task has STATES alone
 EARLY = 0.1  # share of the steps that counts as the first few
-SHARES = ("improved", "worsened", "committed_early")  # of runs
 COMMITMENT = ("commitment", "commitment_share")
+OUTCOMES = ("improved", "worsened", "committed_early")
 LABELS = ["task", "split", "seed", "solutions"]
 RUN = ["model", "case", *LABELS]
 
@@ -97,7 +97,7 @@ def changes(state: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def by_run(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row a run: flips, CHANGES (counts), improved, worsened, COMMITMENT, committed_early.
+    """One row a run: flips, CHANGES (counts), COMMITMENT, OUTCOMES.
 
     improved: not right at step 0 but at the end; worsened: the reverse. commitment is nan in a run
     that ends without an answer, and so are the others of its kind; early is up to EARLY of the
@@ -141,9 +141,7 @@ def correction_table(
         group = ["model", *LABELS]
         steps = [*group, "step", "sigma"]
         found = [
-            means(
-                of_runs, group, ["improved", "worsened", "committed_early"], rate=True, **options
-            ),
+            means(of_runs, group, OUTCOMES, rate=True, **options),
             means(of_runs, group, ["flips", *CHANGES, *COMMITMENT], **options),
         ]
         if part in BY_STEP:

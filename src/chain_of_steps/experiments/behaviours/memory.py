@@ -201,6 +201,9 @@ def memory_table(rows: pd.DataFrame, *, n_boot: int, seed: int) -> pd.DataFrame:
         held      final error of absent minus that of withheld from `step` on, with p
         control   final error of absent or changed minus that of the same runs clean, with p
     """
+    columns = [*GROUP[:3], "part", "condition", "quantity", "step", "sigma", *MEAN]
+    if not len(rows):
+        return pd.DataFrame(columns=columns)
     last = rows["step"].max()
     controls = rows.loc[rows["condition"] == "absent", ["case", "seed"]].drop_duplicates()
     clean = rows[rows["condition"] == "clean"]
@@ -229,7 +232,6 @@ def memory_table(rows: pd.DataFrame, *, n_boot: int, seed: int) -> pd.DataFrame:
             tables.append(found.assign(part=part))
     table = pd.concat([t for t in tables if len(t)], ignore_index=True)
     table = table[(table["task"] == ALL) | (table["split"] == ALL)]
-    columns = [*GROUP[:3], "part", "condition", "quantity", "step", "sigma", *MEAN]
     return table.reindex(columns=columns)
 
 

@@ -167,6 +167,9 @@ def perception_table(rows: pd.DataFrame, *, n_boot: int, seed: int) -> pd.DataFr
     lag_mean, lag_median, lag_positive, lag_zero, lag_negative, excluded. p is of the mean (or, with
     the median, of the mean as well) being 0.
     """
+    columns = [*GROUP, "quantity", "step", "sigma", *MEAN]
+    if not len(rows):
+        return pd.DataFrame(columns=columns)
     options = {"n_boot": n_boot, "seed": seed}
     controls = rows.loc[rows["condition"] == "alone", ["case", "seed"]].drop_duplicates()
     clean = rows[rows["condition"] == "clean"].merge(controls)
@@ -198,5 +201,4 @@ def perception_table(rows: pd.DataFrame, *, n_boot: int, seed: int) -> pd.DataFr
         share = mine["lag"].value_counts(normalize=True).sort_index()
         counts = [{"quantity": "lag_share", "step": k, "mean": v} for k, v in share.items()]
         tables.append(pd.DataFrame([labels | entry for entry in (spread, *counts)]))
-    table = pd.concat(tables, ignore_index=True)
-    return table.reindex(columns=[*GROUP, "quantity", "step", "sigma", *MEAN])
+    return pd.concat(tables, ignore_index=True).reindex(columns=columns)

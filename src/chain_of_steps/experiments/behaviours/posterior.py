@@ -207,6 +207,9 @@ def posterior_table(rows: pd.DataFrame, *, n_boot: int, seed: int) -> pd.DataFra
     Columns: model, task, solutions, split (and all), prior, quantity, step, sigma, n, cases, mean,
     low, high, p. p: sign flips of whole cases, for own and commitment_lag against 0.
     """
+    columns = [*GROUP, "quantity", "step", "sigma", *MEAN]
+    if not len(rows):
+        return pd.DataFrame(columns=columns)
     options = {"n_boot": n_boot, "seed": seed}
     by_run = pooled(run_summary(rows), "split")
     whole = ("candidates_model", "candidates_ideal", "candidates_read", "kl")
@@ -217,5 +220,4 @@ def posterior_table(rows: pd.DataFrame, *, n_boot: int, seed: int) -> pd.DataFra
         means(by_run, GROUP, ["same_choice"], rate=True, **options),
         means(by_run, GROUP, ["own", "commitment_lag"], test=True, **options),
     ]
-    table = pd.concat(parts, ignore_index=True)
-    return table[[*GROUP, "quantity", "step", "sigma", *MEAN]]
+    return pd.concat(parts, ignore_index=True)[columns]

@@ -41,16 +41,19 @@ def verdict_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     Columns: model, claim, control, n, cases, mean, low, high, p, against, verdict (see `judge`).
 
         memory_beats_forgetting     final error of a forgetting control minus that of the same runs
-        memory_held_in_latent       share of the position that survives without the picture > 1/2
+        memory_held_in_latent       position error without the object at all minus that with the
+                                    object until some step > 1/2 (1: held in the latent)
+        memory_survives_noise       share of the runs right without noise that stay right > 1/2
         corrections_exceed_corruptions  gains minus losses a run
         most_committed_early        share of runs that commit within EARLY of the steps > 1/2
-        wrong_becomes_right         share of the wrong at EARLY of the steps that end right > 1/2
+        wrong_becomes_right, open_becomes_right
+                                    share of those at EARLY of the steps that end right > 1/2
         perception_before_action    lag of motion behind localisation, as such and beyond the null
         holds_more_than_posterior   candidates shown beyond the posterior mean's
         commits_after_ideal         commitment step minus the ideal denoiser's
     """
     rows = [
-        *_memory(tables["memory"]),
+        *_memory(tables["memory"], tables["memory_noise"]),
         *_correction(tables["correction"], tables["correction_tests"]),
         *_perception(tables["perception"]),
         *_posterior(tables["posterior"]),
@@ -58,7 +61,7 @@ def verdict_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame([row for row in rows if row is not None], columns=list(COLUMNS))
 
 
-def _memory(memory: pd.DataFrame) -> Iterator[Row | None]:
+def _memory(memory: pd.DataFrame, noise: pd.DataFrame) -> Iterator[Row | None]:
     whole = memory[(memory["task"] == ALL) & (memory["split"] == ALL)]
     control = whole[whole["part"] == "control"]
     for condition in ("absent", "changed"):
@@ -68,6 +71,15 @@ def _memory(memory: pd.DataFrame) -> Iterator[Row | None]:
     held = whole[(whole["part"] == "held") & (whole["quantity"] == "position")]
     for step, rows in held.groupby("step"):
         yield judge(rows, "memory_held_in_latent", f"withheld from step {int(step)}", 0.5)
+    pooled = noise[(noise["task"] == "memory") & noise["index"].isna()].assign(p=float("nan"))
+    for kind, read, control in (
+        ("step", "", "at a step"),
+        ("frame", "False", "at a frame that is not read"),
+        ("frame", "True", "at a frame that is read"),
+    ):
+        known = pooled["read"].fillna("").astype(str) == read
+        rows = pooled[(pooled["kind"] == kind) & known]
+        yield judge(rows, "memory_survives_noise", control, 0.5)
 
 
 def _correction(correction: pd.DataFrame, tests: pd.DataFrame) -> Iterator[Row | None]:
