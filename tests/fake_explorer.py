@@ -9,6 +9,7 @@ from chain_of_steps.artifacts import write_json
 from chain_of_steps.experiments import explorer
 
 STEPS, FRAMES, SIDE, CANDIDATES = 50, 17, 16, 3
+SIGMAS = np.linspace(1, 0, STEPS + 1).round(5).tolist()
 TRUTH, CLEAN, NOISY = 0, 100, 200  # blue of each kind of picture
 
 
@@ -49,6 +50,7 @@ def case(name: str, runs: list[dict], energy: str | None = None) -> dict:
         "sheet": f"{explorer.stem_of(name)}.webp",
         "n": CANDIDATES,
         "solutions": [0],
+        "truth": True,
         "runs": runs,
         "energy": energy,
     }
@@ -60,14 +62,20 @@ def energy(name: str) -> dict:
     return {"case": name, "seed": 0, "grid": [5, 2, 2], "values": {"0": layer, "24": layer}}
 
 
-def summary(data: dict, task: str) -> dict:
+def summary(data: dict, frames: list[int], size: list[int]) -> dict:
+    """What the index says of a case."""
+    split, task, _ = data["case"].split("/")
     runs = [
-        {"seed": r["seed"], "with": r["with"], "right": r["correct"][-1], "answers": 2}
-        for r in data["runs"]
+        {
+            "seed": run["seed"],
+            "with": run["with"],
+            "right": run["correct"] and run["correct"][-1],
+            "answers": 2 if run["answer"] else 0,
+        }
+        for run in data["runs"]
     ]
-    split = data["case"].split("/")[0]
-    facts = {"case": data["case"], "task": task, "split": split}
-    return {**facts, "energy": data["energy"] is not None, "runs": runs}
+    facts = {"case": data["case"], "task": task, "split": split, "runs": runs}
+    return {**facts, "energy": data["energy"] is not None, "frames": frames, "size": size}
 
 
 def write_shard(folder: Path, names: list[str], film: bytes | None = None) -> None:
@@ -93,17 +101,36 @@ def write_shard(folder: Path, names: list[str], film: bytes | None = None) -> No
         sheet(range(2), TRUTH).save(folder / data["sheet"], lossless=True)
         if first:
             explorer._write_script(folder / data["energy"], "energy", energy(name))
-        entries.append(summary(data, name.split("/")[1]))
-    sigmas = np.linspace(1, 0, STEPS + 1).round(5).tolist()
-    size = [80, 80] if film else [SIDE, SIDE]
-    facts = {"sigmas": sigmas, "frames": list(range(FRAMES)), "size": size, "cases": entries}
-    write_json(folder / "runs.json", facts)
+        size = [80, 80] if film else [SIDE, SIDE]
+        entries.append(summary(data, list(range(FRAMES)), size))
+    write_json(folder / "runs.json", {"sigmas": SIGMAS, "cases": entries})
 
 
-def write_page(folder: Path, names: list[str], film: bytes | None = None) -> Path:
-    """A page with one shard; returns its index.html."""
+def write_plain_shard(folder: Path, name: str) -> None:
+    """A clean run of a case without reader and truth, with three wide frames of a longer video."""
+    folder.mkdir(parents=True)
+    stem, wide = explorer.stem_of(name), (3 * 2 * SIDE, (STEPS + 1) * SIDE)
+    one = run(stem, 4) | dict.fromkeys(explorer.READINGS)
+    picture = sheet(range(STEPS + 1), CLEAN).crop((0, 0, 3 * SIDE, wide[1]))
+    picture.resize(wide, Image.Resampling.NEAREST).save(folder / one["film"], lossless=True)
+    data = case(name, [one]) | {"n": 0, "solutions": [], "truth": False}
+    sheet(range(1), TRUTH).crop((0, 0, 3 * SIDE, SIDE)).resize((wide[0], SIDE)).save(
+        folder / data["sheet"], lossless=True
+    )
+    explorer._write_script(folder / f"{stem}.js", "add", data)
+    entries = [summary(data, [0, 8, 16], [SIDE, 2 * SIDE])]
+    write_json(folder / "runs.json", {"sigmas": SIGMAS, "cases": entries})
+
+
+def write_page(
+    folder: Path, names: list[str], film: bytes | None = None, plain: str | None = None
+) -> Path:
+    """A page with one shard, and one with a plain case if it is named; returns its index.html."""
     write_shard(folder / "pocket" / "0", names, film)
     titles = {"maze": "maze", "odd": "odd shape out"}
     shards = [folder / "pocket" / "0"]
+    if plain:
+        shards.append(folder / "pocket" / "1")
+        write_plain_shard(shards[1], plain)
     explorer.write_page(folder, shards, study="fake", model="pocket", titles=titles)
     return folder / "index.html"

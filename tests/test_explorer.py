@@ -1,6 +1,7 @@
 """The explorer's data: films are the clean estimates, runs under noise those of the study."""
 
 import json
+import shutil
 from pathlib import Path
 
 import fake_explorer as fake
@@ -20,6 +21,7 @@ from chain_of_steps.experiments.readouts import read_trajectory
 from chain_of_steps.experiments.trajectories import run_shard
 from chain_of_steps.models.wan import WanModel
 from chain_of_steps.tasks import maze, odd
+from chain_of_steps.video import read_mp4
 
 STEPS, NOISES = 4, ["step-2", "frame-1"]
 SETTINGS = {"pixels": 160, "quality": 100}
@@ -241,12 +243,44 @@ def test_a_shard_without_shown_cases_is_left_out(tmp_path, shard, pocket, trajec
 def test_shards_of_two_studies_are_refused(tmp_path):
     for name, sigmas in (("0", [1, 0]), ("1", [1, 0.5, 0])):
         (tmp_path / name).mkdir()
-        facts = {"sigmas": sigmas, "frames": [0], "size": [8, 8], "cases": [{"case": "a"}]}
+        facts = {"sigmas": sigmas, "cases": [{"case": "a"}]}
         (tmp_path / name / "runs.json").write_text(json.dumps(facts))
     with pytest.raises(UserError, match="differ in sigmas"):
         explorer.write_page(
             tmp_path, [tmp_path / "0", tmp_path / "1"], study="t", model="m", titles={}
         )
+
+
+@pytest.mark.parametrize("with_truth", [True, False])
+def test_cases_without_a_reader_are_shown_without_readings(tmp_path, pocket, cases, with_truth):
+    folder = tmp_path / "cases/own/own/a picture"
+    shutil.copytree(cases[0].folder, folder)
+    (folder / "meta.json").unlink()
+    if not with_truth:
+        (folder / "ground_truth.mp4").unlink()
+    facts = {"source": "folder", "width": 80, "height": 80, "frames": 5, "truth": None}
+    (folder / "case.json").write_text(json.dumps(facts))
+    (own,) = load_cases(tmp_path / "cases", ["own/own/a picture"])
+    run = run_shard(pocket, [own], [0], steps=STEPS, shift=5.0, n_frames=5, batch=1)
+    given = {"noisy_cases": [own], "noises": ["step-3"], "settings": SETTINGS}
+    assert explorer.explore_shard(tmp_path / "0", pocket, run, [own], None, **given) == 1
+    data = case_data(tmp_path / "0", own)
+    assert (data["n"], data["solutions"], data["truth"]) == (0, [], with_truth)
+    assert [one["with"] for one in data["runs"]] == ["clean", "step-3"]
+    for one in data["runs"]:
+        assert [one[name] for name in explorer.READINGS] == [None] * len(explorer.READINGS)
+        assert len(one["dissimilarity"]) == STEPS + 1
+    sheet = Image.open(tmp_path / "0" / data["sheet"])
+    assert sheet.size == (5 * 80, 80)
+    shown = picture(tmp_path / "0" / data["sheet"], 0, 4)
+    if with_truth:
+        expected = read_mp4(folder / "ground_truth.mp4")[4]
+    else:
+        expected = np.asarray(own.image)
+    assert grey_difference(shown, expected.astype(float)) < 3
+    (entry,) = json.loads((tmp_path / "0/runs.json").read_text())["cases"]
+    assert entry["runs"][0] == {"seed": 0, "with": "clean", "right": None, "answers": 0}
+    assert (entry["frames"], entry["size"]) == ([0, 1, 2, 3, 4], [80, 80])
 
 
 @pytest.mark.parametrize("name", ["step", "step-", "step--1", "layer-2", "step-1.5", ""])

@@ -21,6 +21,7 @@ from chain_of_steps.experiments.agreement import read_labels
 playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.slow
 CASES = ["in-domain/maze/00000", "in-domain/maze/00001", "out-of-domain/odd/00000"]
+PLAIN = "own/own/my 100% picture #1"  # a case from a folder of pictures, without a reader
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SIZES = {"wide": (1280, 900), "narrow": (390, 844)}
 
@@ -55,7 +56,7 @@ def browser():
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory) -> Path:
-    return fake.write_page(tmp_path_factory.mktemp("explorer"), CASES)
+    return fake.write_page(tmp_path_factory.mktemp("explorer"), CASES, plain=PLAIN)
 
 
 class Explorer:
@@ -125,7 +126,7 @@ def test_opens_from_disk_on_the_result_of_the_first_case(explorer):
     explorer.at(fake.STEPS)
     assert explorer.page.title() == "Step explorer: fake"
     assert explorer.page.locator("#prompt").inner_text() == f"Solve {CASES[0]}, please."
-    assert "3 cases, 7 runs of 50 denoising steps" in explorer.page.locator("#about").inner_text()
+    assert "4 cases, 8 runs of 50 denoising steps" in explorer.page.locator("#about").inner_text()
     outside = [url for url in explorer.requests if not url.startswith(("file:", "about:"))]
     assert outside == []
     films = [url for url in explorer.requests if url.endswith(".webp")]
@@ -243,6 +244,8 @@ def test_filters_and_neighbours(explorer):
     page.click("#next")
     page.click("#next")
     playwright.expect(page.locator("#prompt")).to_have_text(f"Solve {CASES[2]}, please.")
+    page.click("#next")
+    playwright.expect(page.locator("#prompt")).to_have_text(f"Solve {PLAIN}, please.")
     assert page.locator("#next").is_disabled()
     page.select_option("#filter", "noise")
     playwright.expect(page.locator("#prompt")).to_have_text(f"Solve {CASES[0]}, please.")
@@ -251,6 +254,31 @@ def test_filters_and_neighbours(explorer):
     assert "No case is like that" in page.locator("#said").inner_text()
     page.select_option("#filter", "unlabelled")
     assert page.locator("#case option").count() == 2
+
+
+def test_a_case_without_a_reader_is_shown_without_answers(explorer):
+    page = explorer.page
+    explorer.at(fake.STEPS)
+    page.select_option("#task", "own")
+    playwright.expect(page.locator("#prompt")).to_have_text(f"Solve {PLAIN}, please.")
+    playwright.expect(page.locator("#clean-says")).to_have_text("result, frame 16")
+    box = page.locator("#clean").bounding_box()
+    assert box["width"] / box["height"] == pytest.approx(2, rel=0.1)
+    explorer.press("Home", "ArrowRight", "ArrowUp")
+    explorer.hash_has("step=1&frame=8")
+    assert explorer.colour("clean") == pytest.approx(fake.colour(1, 1, fake.CLEAN), abs=2)
+    assert page.locator("#truth-name").inner_text() == "First frame"
+    playwright.expect(page.locator("#answers")).to_be_hidden()
+    curves = page.locator("#chart svg").evaluate_all("all => all.map((one) => one.ariaLabel)")
+    assert curves == ["1 − CKA", "noise level σ", "step"]
+    assert page.locator("#seed option").all_inner_texts() == ["4"]
+    add_label(page)
+    assert page.locator("#labels tr").count() == 1
+    link = page.evaluate("location.hash")
+    explorer.open(link)
+    playwright.expect(page.locator("#clean-says")).to_have_text("step 1, σ 0.980, frame 8")
+    page.select_option("#task", "maze")
+    explorer.at(1, 1)
 
 
 def test_token_energy_is_laid_over_the_clean_run(explorer):

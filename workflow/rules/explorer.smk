@@ -3,13 +3,14 @@
 
 EXPLORER = RESULTS / "explorer"
 PARTS = ["explorer.css", "labels.js", "chart.js", "explorer.js", "runs.js"]
+PUZZLES = STUDY["cases"]["source"] == "puzzles"
 MAPS = [RESULTS / "tables/token_maps_runs.parquet"] if "layers" in STUDY["experiments"] else []
 
 
 rule explore:
     input:
         trajectory=RESULTS / "trajectories/{model}/{shard}.safetensors",
-        readouts=RESULTS / "readouts/{model}/{shard}.parquet",
+        readouts=[RESULTS / "readouts/{model}/{shard}.parquet"] if PUZZLES else [],
         maps=MAPS,
     output:
         directory(EXPLORER / "{model}/{shard}"),
@@ -21,11 +22,12 @@ rule explore:
         code=package_fingerprint("experiments.explorer"),
         config=SETTINGS,
         cases=CASES,
-        maps=lambda wildcards, input: f"--maps {input.maps}" if input.maps else "",
+        tables=lambda wildcards, input: " ".join(
+            f"--{name} {input[name]}" for name in ("readouts", "maps") if input[name]
+        ),
     shell:
         "cos explore --config {params.config} --model {wildcards.model} --cases {params.cases}"
-        " --trajectory {input.trajectory} --readouts {input.readouts} {params.maps}"
-        " --out {output} > {log} 2>&1"
+        " --trajectory {input.trajectory} {params.tables} --out {output} > {log} 2>&1"
 
 
 rule explorer:

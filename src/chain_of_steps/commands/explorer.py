@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chain_of_steps.commands.common import Stage, load_model
+from chain_of_steps.commands.common import Stage, load_model, require_euler
 from chain_of_steps.config import load_config, seeds_of
 from chain_of_steps.errors import UserError
 
@@ -14,8 +14,9 @@ def add(stage: Stage) -> None:
         "explore",
         cmd_explore,
         "Pictures and numbers of one shard's runs for the explorer; --out is a folder.",
-        *("model", "cases", "trajectory", "readouts", "out"),
+        *("model", "cases", "trajectory", "out"),
     )
+    explore.add_argument("--readouts", type=Path, help="table of `cos read`; puzzles only")
     explore.add_argument("--maps", type=Path, help="table token_maps_runs of the layer analysis")
     page = stage(
         "explore-page", cmd_explore_page, "The explorer's page; --out is its index.html.", "out"
@@ -62,10 +63,9 @@ def cmd_explore(arguments) -> None:
     seeds = seeds_of(config, arguments.model)[: settings["seeds"]]
     index = read_table(arguments.cases / INDEX)
     number = index.groupby(["task", "split"]).cumcount()
-    shown, noisy = (
-        set(index["case"] if limit is None else index.loc[number < limit, "case"])
-        for limit in (settings["cases"], settings["noise_cases"])
-    )
+    limit = settings["cases"] if config["cases"]["source"] == "puzzles" else None
+    shown = set(index["case"] if limit is None else index.loc[number < limit, "case"])
+    noisy = set(index.loc[number < settings["noise_cases"], "case"])
     maps = None if arguments.maps is None else read_table(arguments.maps)
     shown |= set() if maps is None else set(maps["case"])
     runs = trajectory.runs
@@ -73,9 +73,14 @@ def cmd_explore(arguments) -> None:
         np.flatnonzero(runs["case"].isin(shown) & runs["seed"].isin(seeds))
     )
     cases = load_cases(arguments.cases, list(dict.fromkeys(trajectory.runs["case"])))
-    readouts = read_table(arguments.readouts)
-    readouts = readouts[readouts["model"] == arguments.model]
-    names = interventions(settings, trajectory.n_steps, trajectory.x.shape[3])
+    readouts = None
+    if arguments.readouts is not None:
+        table = read_table(arguments.readouts)
+        mine = table[table["model"] == arguments.model]
+        readouts = mine.merge(trajectory.runs[["case", "seed"]])
+    # UniPC steers by its memory of earlier steps, so its runs cannot be forked
+    forks = config["sampler"]["solver"] == "euler"
+    names = interventions(settings, trajectory.n_steps, trajectory.x.shape[3]) if forks else []
     model = load_model(config, arguments.model)
     with atomic_path(arguments.out) as folder:
         nfe = explore_shard(
@@ -83,7 +88,7 @@ def cmd_explore(arguments) -> None:
             model,
             trajectory,
             cases,
-            readouts.merge(trajectory.runs[["case", "seed"]]),
+            readouts,
             noisy_cases=[case for case in cases if case.name in noisy],
             noises=names,
             settings=settings,
@@ -110,6 +115,8 @@ def cmd_strip(arguments) -> None:
     from chain_of_steps.trajectory import Trajectory
 
     config = load_config(arguments.config)
+    if arguments.noise:
+        require_euler(config, "strip --noise")
     names = read_table(arguments.cases / INDEX)["case"].tolist()
     if arguments.case not in names:
         raise UserError(f"case is {arguments.case!r}: write one of {arguments.cases / INDEX}.")
@@ -131,7 +138,7 @@ def cmd_strip(arguments) -> None:
     nfe = 0
     if noise:
         run, nfe = perturbed(model, run, cases, noise)
-    video = model.decode(looks_of(run, 0)[steps]).numpy()
+    video = model.decode(looks_of(run, 0)[steps]).cpu().numpy()
     draw = {"strip": draw_strip, "grid": draw_grid}[arguments.kind]
     label = f"{arguments.model}, {arguments.case}, seed {seed}"
     label += f", noise at {arguments.noise.replace('-', ' ')}" if noise else ""

@@ -38,13 +38,15 @@ from chain_of_steps.models.base import VideoModel
 from chain_of_steps.tasks import TASKS
 from chain_of_steps.tasks.scene import render, render_movie
 from chain_of_steps.trajectory import Recorder, Trajectory
-from chain_of_steps.video import to_uint8
+from chain_of_steps.video import read_mp4, to_uint8
 
 CLEAN = "clean"
 WEBP_SIDE = 16383  # pixels; the format's limit
 FRAMES = 21  # columns of a film at most
 PAGE = ("index.html", "explorer.css", "labels.js", "chart.js", "explorer.js")
 INDEX = "runs.json"
+# What a reader says of each look of a run, and where the run commits.
+READINGS = ("answer", "correct", "score", "candidates", "evidence", "commitment")
 
 
 def intervention(name: str, n_steps: int, n_latent_frames: int) -> Perturbation:
@@ -110,7 +112,7 @@ def film(
     height, width = size
     sheet = Image.new("RGB", (width * len(frames), height * len(looks)))
     for row, look in enumerate(looks):
-        pictures = to_uint8(model.decode(look[None], frames=frames)[0].numpy())
+        pictures = to_uint8(model.decode(look[None], frames=frames)[0].cpu().numpy())
         for column, picture in enumerate(pictures):
             sheet.paste(_shrunk(picture, size), (column * width, row * height))
     return sheet
@@ -119,16 +121,15 @@ def film(
 def case_sheet(case: Case, frames: Sequence[int], size: tuple[int, int]) -> Image.Image:
     """The ground truth's frames in the first row, then every candidate answer's picture.
 
-    A candidate is shown at the last key frame of its task, where candidates always differ.
+    A candidate is shown at the last key frame of its task, where candidates always differ. Cases
+    that are no puzzles have no candidates, and in place of a missing truth the first frame.
     """
-    puzzle, (height, width) = case.puzzle, size
-    task = TASKS[puzzle.task]
-    truth = render_movie(task.movie(puzzle, puzzle.shown))[list(frames)]
-    pictures = [
-        render(task.movie(puzzle, candidate)[task.KEY_FRAMES[-1]])
-        for candidate in range(len(puzzle.candidates))
-    ]
-    columns = len(frames)
+    columns, (height, width) = len(frames), size
+    truth, pictures = _known(case)
+    if truth is None:
+        truth = np.asarray(case.image)[None].repeat(columns, 0)
+    else:
+        truth = truth[[min(frame, len(truth) - 1) for frame in frames]]
     rows = 1 + math.ceil(len(pictures) / columns)
     sheet = Image.new("RGB", (width * columns, height * rows), "white")
     for column, picture in enumerate(truth):
@@ -139,12 +140,22 @@ def case_sheet(case: Case, frames: Sequence[int], size: tuple[int, int]) -> Imag
     return sheet
 
 
+def _known(case: Case) -> tuple[np.ndarray | None, list[np.ndarray]]:
+    """The video that a case asks for, if there is one, and a picture of each candidate answer."""
+    if not case.is_puzzle:
+        path = case.folder / "ground_truth.mp4"
+        return (read_mp4(path) if path.is_file() else None), []
+    puzzle, task = case.puzzle, TASKS[case.puzzle.task]
+    movies = [task.movie(puzzle, candidate) for candidate in range(len(puzzle.candidates))]
+    return render_movie(movies[puzzle.shown]), [render(m[task.KEY_FRAMES[-1]]) for m in movies]
+
+
 def explore_shard(
     folder: Path,
     model: VideoModel,
     trajectory: Trajectory,
     cases: Sequence[Case],
-    readouts: pd.DataFrame,
+    readouts: pd.DataFrame | None,
     *,
     noisy_cases: Sequence[Case],
     noises: Sequence[str],
@@ -154,9 +165,10 @@ def explore_shard(
     """Writes the data of the runs of `trajectory` into `folder`; returns the NFE.
 
     trajectory: the clean runs to show, of `cases`. readouts: their looks, as `read_trajectory`
-    gives them. noisy_cases: those whose runs of the first seed are also shown under `noises`.
-    settings: the field `explorer`. maps: the table token_maps, for the overlay. Besides scripts
-    and pictures there is runs.json, from which the page lists its runs.
+    gives them; None for cases that are no puzzles. noisy_cases: those whose runs of the first seed
+    are also shown under `noises`. settings: the field `explorer`. maps: the table token_maps, for
+    the overlay. Besides scripts and pictures there is runs.json, from which the page lists its
+    runs.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if not cases:  # a small shard may hold none that is shown
@@ -174,7 +186,7 @@ def explore_shard(
         clean = trajectory.select(rows)
         perturbation = intervention(name, clean.n_steps, clean.x.shape[3])
         noisy, spent = perturbed(model, clean, noisy_cases, perturbation)
-        read = read_trajectory(model, noisy, noisy_cases)
+        read = None if readouts is None else read_trajectory(model, noisy, noisy_cases)
         start = perturbation.noise.first_step
         runs += _runs(folder, model, noisy, read, name, start, clean=clean, **show)
         nfe += spent
@@ -183,9 +195,9 @@ def explore_shard(
         _write_case(folder, case, mine, maps, **show)
     facts = {
         "sigmas": [round(sigma, 5) for sigma in trajectory.sigmas.tolist()],
-        "frames": frames,
-        "size": list(size),
-        "cases": [_summary(case, runs, maps) for case in cases],
+        "cases": [
+            {**_summary(case, runs, maps), "frames": frames, "size": list(size)} for case in cases
+        ],
     }
     write_json(folder / INDEX, facts)
     return nfe
@@ -204,11 +216,9 @@ def write_page(folder: Path, shards: Sequence[Path], *, study: str, model: str, 
     found = {shard: facts for shard, facts in found.items() if facts["cases"]}
     if not found:
         raise UserError("The shards show no case: write a larger explorer.cases.")
-    shared = {}
-    for name in ("sigmas", "frames", "size"):
-        shared[name], *others = (facts[name] for facts in found.values())
-        if any(other != shared[name] for other in others):
-            raise UserError(f"{shards[0]} and others differ in {name}: make all of them again.")
+    sigmas, *others = (facts["sigmas"] for facts in found.values())
+    if any(other != sigmas for other in others):
+        raise UserError(f"{shards[0]} and others differ in sigmas: make all of them again.")
     cases = [
         {**case, "folder": shard.relative_to(folder).as_posix()}
         for shard, facts in found.items()
@@ -218,7 +228,7 @@ def write_page(folder: Path, shards: Sequence[Path], *, study: str, model: str, 
         "study": study,
         "model": model,
         "titles": dict(titles),
-        **shared,
+        "sigmas": sigmas,
         "cases": cases,
     }
     source = files("chain_of_steps") / "explorer"
@@ -236,7 +246,7 @@ def _runs(
     folder: Path,
     model: VideoModel,
     trajectory: Trajectory,
-    readouts: pd.DataFrame,
+    readouts: pd.DataFrame | None,
     name: str,
     start: int,
     *,
@@ -250,30 +260,40 @@ def _runs(
     dissimilarity is 1 - CKA of each look to the run's own result; under noise, to the same look
     of the clean run.
     """
-    read = dict(iter(readouts.sort_values("step").groupby(["case", "seed"])))
-    committed = commitment(readouts).set_index(["case", "seed"])["commitment"]
+    readings = {} if readouts is None else _readings(readouts)
     runs = []
     for row, run in enumerate(trajectory.runs.itertuples()):
-        looks, table = looks_of(trajectory, row), read[run.case, run.seed]
+        looks = looks_of(trajectory, row)
         other = looks[-1:] if clean is None else looks_of(clean, row)
         content = {
             "case": run.case,
             "seed": run.seed,
             "with": name,
             "start": start,
-            "answer": table["answer"].tolist(),
-            "correct": table["correct"].astype(int).tolist(),
-            "score": _rounded(table["score"]),
-            "candidates": _rounded(table["n_candidates"]),
-            "evidence": [_rounded(weights) for weights in table["evidence"]],
+            **readings.get((run.case, run.seed), dict.fromkeys(READINGS)),
             "dissimilarity": _rounded(compare(looks, other.expand_as(looks))[0], 4),
-            "commitment": _rounded([committed[run.case, run.seed]])[0],
         }
         picture = film(model, looks[start:], frames, size)
         content["film"] = f"{stem_of(run.case)}-{run.seed}-{name}.webp"
         _write_webp(folder / content["film"], picture, quality)
         runs.append(content)
     return runs
+
+
+def _readings(readouts: pd.DataFrame) -> dict[tuple[str, int], dict[str, Any]]:
+    """READINGS of each run by case and seed."""
+    committed = commitment(readouts).set_index(["case", "seed"])["commitment"]
+    return {
+        run: {
+            "answer": table["answer"].tolist(),
+            "correct": table["correct"].astype(int).tolist(),
+            "score": _rounded(table["score"]),
+            "candidates": _rounded(table["n_candidates"]),
+            "evidence": [_rounded(weights) for weights in table["evidence"]],
+            "commitment": _rounded([committed[run]])[0],
+        }
+        for run, table in readouts.sort_values("step").groupby(["case", "seed"])
+    }
 
 
 def _write_case(
@@ -292,8 +312,9 @@ def _write_case(
         "case": case.name,
         "prompt": case.prompt,
         "sheet": f"{stem}.webp",
-        "n": len(case.puzzle.candidates),
-        "solutions": case.puzzle.solutions,
+        "n": len(case.puzzle.candidates) if case.is_puzzle else 0,
+        "solutions": case.puzzle.solutions if case.is_puzzle else [],
+        "truth": (case.folder / "ground_truth.mp4").is_file(),
         "runs": [{key: value for key, value in run.items() if key != "case"} for run in runs],
         "energy": None,
     }
@@ -328,15 +349,15 @@ def _summary(
     """What the page must know of a case before it is opened: its runs and how they end."""
     return {
         "case": case.name,
-        "task": case.puzzle.task,
-        "split": case.puzzle.split,
+        "task": case.task,
+        "split": case.split,
         "energy": maps is not None and case.name in set(maps["case"]),
         "runs": [
             {
                 "seed": run["seed"],
                 "with": run["with"],
-                "right": run["correct"][-1],
-                "answers": len({answer for answer in run["answer"] if answer >= 0}),
+                "right": run["correct"] and run["correct"][-1],
+                "answers": len({answer for answer in run["answer"] or () if answer >= 0}),
             }
             for run in runs
             if run["case"] == case.name

@@ -16,6 +16,7 @@ const explorer = (() => {
 
   // Loading: scripts and images work from disk, where fetch does not.
 
+  const file = (folder, name) => `${folder}/${encodeURIComponent(name)}`;
   const waiting = new Map(); // key -> resolve, for the scripts that call add and energy
   const cases = new Map();
 
@@ -33,7 +34,7 @@ const explorer = (() => {
   async function caseData(name) {
     if (!cases.has(name)) {
       const folder = byName.get(name).folder;
-      const data = await script(`${folder}/${name.replaceAll("/", "-")}.js`, `add ${name}`);
+      const data = await script(file(folder, `${name.replaceAll("/", "-")}.js`), `add ${name}`);
       cases.set(name, { ...data, folder });
     }
     return cases.get(name);
@@ -41,7 +42,7 @@ const explorer = (() => {
 
   async function energyData(data) {
     if (data.energy && !data.maps) {
-      data.maps = await script(`${data.folder}/${data.energy}`, `energy ${data.case}`);
+      data.maps = await script(file(data.folder, data.energy), `energy ${data.case}`);
     }
     return data.maps;
   }
@@ -76,6 +77,8 @@ const explorer = (() => {
   // The view
 
   const looks = () => index.sigmas.length;
+  const frames = () => byName.get(view.case).frames; // pixel frames, columns of the case's films
+  const size = () => byName.get(view.case).size; // [h, w] of their pictures
   const isResult = (step) => step === looks() - 1;
   const stepName = (step) =>
     isResult(step) ? "result" : `step ${step}, σ ${index.sigmas[step].toFixed(3)}`;
@@ -86,6 +89,9 @@ const explorer = (() => {
   };
   const answerName = (answer, data) =>
     answer < 0 ? "no answer" : `answer ${answer + 1}, ${data.solutions.includes(answer) ? "right" : "wrong"}`;
+  const readingOf = (run, step, data) => (run.answer === null ? "" :
+    `: ${answerName(run.answer[step], data)}, score ${run.score[step]}, `
+    + `${run.candidates[step].toFixed(1)} candidates`);
   const caseName = (entry) => {
     const [split, , number] = entry.case.split("/");
     return `${number} ${split}`;
@@ -93,7 +99,7 @@ const explorer = (() => {
 
   function hash() {
     const { step, frame, seed, energy, layer } = view;
-    const facts = { case: view.case, seed, with: view.with, step, frame: index.frames[frame] };
+    const facts = { case: view.case, seed, with: view.with, step, frame: frames()[frame] };
     if (energy) facts.energy = layer;
     const text = Object.entries(facts).map(([key, value]) =>
       `${key}=${encodeURIComponent(value).replaceAll("%2F", "/")}`);
@@ -115,14 +121,13 @@ const explorer = (() => {
       const value = Number.parseInt(asked.get(name), 10);
       return Number.isNaN(value) ? null : Math.min(Math.max(value, 0), most);
     };
-    const step = whole("step", looks() - 1), frame = whole("frame", index.frames.at(-1));
+    view.case = (entry ?? index.cases[0]).case;
+    const step = whole("step", looks() - 1), frame = whole("frame", frames().at(-1));
     if (asked.get("energy")) Object.assign(view, { energy: true, layer: asked.get("energy") });
-    const near = (value) => index.frames.reduce((best, other, i) =>
-      Math.abs(other - value) < Math.abs(index.frames[best] - value) ? i : best, 0);
-    Object.assign(view, {
-      step: step ?? looks() - 1,
-      frame: frame === null ? index.frames.length - 1 : near(frame),
-    });
+    const near = (value) => frames().reduce((best, other, i) =>
+      Math.abs(other - value) < Math.abs(frames()[best] - value) ? i : best, 0);
+    view.step = step ?? looks() - 1;
+    view.frame = frame === null ? frames().length - 1 : near(frame);
     return choose(entry ?? index.cases[0], asked.get("seed"), asked.get("with"));
   }
 
@@ -137,7 +142,7 @@ const explorer = (() => {
   const FILTERS = {
     all: () => true,
     right: (entry) => entry.runs.some((run) => run.with === CLEAN && run.right),
-    wrong: (entry) => entry.runs.some((run) => run.with === CLEAN && !run.right),
+    wrong: (entry) => entry.runs.some((run) => run.with === CLEAN && run.right === 0),
     changes: (entry) => entry.runs.some((run) => run.with === CLEAN && run.answers > 1),
     noise: (entry) => entry.runs.some((run) => run.with !== CLEAN),
     energy: (entry) => entry.energy,
@@ -158,6 +163,7 @@ const explorer = (() => {
       ?? runs.find((run) => run.with === CLEAN && String(run.seed) === String(seed))
       ?? runs.find(has) ?? runs[0];
     Object.assign(view, { case: entry.case, seed: pick.seed, with: pick.with });
+    view.frame = Math.min(view.frame, frames().length - 1);
     lists(entry);
     return load();
   }
@@ -176,7 +182,8 @@ const explorer = (() => {
     $("previous").disabled = at <= 0;
     $("next").disabled = at >= list.length - 1;
     const clean = entry.runs.filter((run) => run.with === CLEAN);
-    const end = (run) => `${run.seed}, ends ${run.right ? "right" : "wrong"}`;
+    const end = (run) =>
+      (run.right === null ? `${run.seed}` : `${run.seed}, ends ${run.right ? "right" : "wrong"}`);
     options($("seed"), clean.map((run) => [run.seed, end(run)]), view.seed);
     const noises = entry.runs.filter((run) => run.seed === view.seed);
     options($("with"), noises.map((run) => [run.with, withName(run.with)]), view.with);
@@ -192,9 +199,9 @@ const explorer = (() => {
       const find = (other) => data.runs.find((run) => run.seed === seed && run.with === other);
       const runs = { clean: find(CLEAN), noisy: noise === CLEAN ? null : find(noise) };
       const [sheet, clean, noisy, maps] = await Promise.all([
-        picture(`${data.folder}/${data.sheet}`),
-        picture(`${data.folder}/${runs.clean.film}`),
-        runs.noisy && picture(`${data.folder}/${runs.noisy.film}`),
+        picture(file(data.folder, data.sheet)),
+        picture(file(data.folder, runs.clean.film)),
+        runs.noisy && picture(file(data.folder, runs.noisy.film)),
         view.energy ? energyData(data) : null,
       ]);
       if (mine !== turn) return;
@@ -215,7 +222,7 @@ const explorer = (() => {
 
   /* Where a film has a look: calls draw(image, x, y) with its corner. */
   const cornerOf = (kind) => (look, frame, draw) => {
-    const run = shown.runs[kind], [h, w] = index.size;
+    const run = shown.runs[kind], [h, w] = size();
     const inNoisy = kind === "noisy" && look >= run.start;
     const image = inNoisy || kind === "clean" ? shown.films[kind] : shown.films.clean;
     const start = inNoisy ? run.start : 0;
@@ -228,6 +235,14 @@ const explorer = (() => {
     const noisy = Boolean(runs.noisy);
     document.querySelectorAll(".noisy").forEach((part) => { part.hidden = !noisy; });
     $("stage").classList.toggle("alone", !noisy);
+    const [h, w] = size();
+    for (const id of ["clean", "noisy", "truth"]) {
+      if ($(id).width !== w || $(id).height !== h) Object.assign($(id), { width: w, height: h });
+      $(id).className = w <= 160 ? "small" : "";
+    }
+    $("frame").max = frames().length - 1;
+    $("truth-name").textContent = data.truth ? "Ground truth" : "First frame";
+    $("answers").hidden = $("right-key").hidden = !data.n;
     drawCandidates();
     drawEnergyControls();
     drawChart();
@@ -236,10 +251,10 @@ const explorer = (() => {
   }
 
   function drawCandidates() {
-    const { data, runs, sheet } = shown, [h, w] = index.size, columns = index.frames.length;
+    const { data, runs, sheet } = shown, [h, w] = size(), columns = frames().length;
     const both = [runs.clean, runs.noisy].filter(Boolean);
     const seen = (i) => data.solutions.includes(i)
-      || both.some((run) => run.answer.includes(i) || run.evidence.some((look) => look[i] >= 0.05));
+      || both.some((run) => run.answer?.includes(i) || run.evidence.some((look) => look[i] >= 0.05));
     const kept = [...Array(data.n).keys()].filter(seen);
     kept.sort((a, b) => data.solutions.includes(b) - data.solutions.includes(a));
     $("candidates").replaceChildren(...kept.map((i) => {
@@ -282,14 +297,14 @@ const explorer = (() => {
   function drawChart() {
     const { data, runs } = shown;
     const kinds = Object.entries(runs).filter(([, run]) => run);
-    const last = index.frames.length - 1;
+    const last = frames().length - 1;
     const rows = [...new Set(Array.from({ length: GRID_FRAMES },
       (_, i) => Math.round(i * last / (GRID_FRAMES - 1))))];
     const start = (kind, run) => (kind === "noisy" ? run.start : 0);
     const curve = (name) => kinds.map(([kind, run]) =>
       ({ values: run[name], kind, start: start(kind, run) }));
-    chart.frameNames = [index.frames[0], index.frames.at(-1)];
-    chart.start(looks(), rows, index.size);
+    chart.frameNames = [frames()[0], frames().at(-1)];
+    chart.start(looks(), rows, size());
     const marks = [];
     for (const [kind, run] of kinds) {
       if (run.commitment !== null) marks.push({ look: run.commitment, kind, text: "commits" });
@@ -300,13 +315,14 @@ const explorer = (() => {
     const words = { clean: "clean run", noisy: "under noise" };
     for (const [kind] of kinds) {
       chart.grid(words[kind], `Clean estimates, ${words[kind]}: ${looks() - 1} steps and the result`
-        + ` from left to right, frames ${rows.map((i) => index.frames[i]).join(", ")} downwards`)(
+        + ` from left to right, frames ${rows.map((i) => frames()[i]).join(", ")} downwards`)(
         cornerOf(kind));
     }
-    chart.answers("answer", kinds.map(([kind, run]) =>
-      ({ values: run.answer, kind, start: start(kind, run) })), data.solutions);
-    chart.curves("candidates", curve("candidates"), 2);
-    chart.curves("score", curve("score"), 1, 0);
+    if (data.n) {
+      chart.answers("answer", curve("answer"), data.solutions);
+      chart.curves("candidates", curve("candidates"), 2);
+      chart.curves("score", curve("score"), 1, 0);
+    }
     chart.curves("1 − CKA", curve("dissimilarity"), 0.05, 2);
     chart.curves("noise level σ", [{ values: index.sigmas, kind: "soft" }], 1, 0);
     chart.labels(mine());
@@ -322,22 +338,20 @@ const explorer = (() => {
   /* Everything that depends on step and frame; what costs more is in draw(). */
   function paint() {
     if (!shown) return;
-    const { data, runs, sheet } = shown, [h, w] = index.size;
-    const { step, frame } = view, number = index.frames[frame];
+    const { data, runs, sheet } = shown, [h, w] = size();
+    const { step, frame } = view, number = frames()[frame];
     for (const kind of ["clean", "noisy"]) {
       const run = runs[kind];
       if (!run) continue;
       const canvas = $(kind), context = canvas.getContext("2d");
       cornerOf(kind)(step, frame, (image, x, y) => context.drawImage(image, x, y, w, h, 0, 0, w, h));
-      const answer = answerName(run.answer[step], data);
-      const words = `${stepName(step)}, frame ${number}: ${answer}, score ${run.score[step]}, `
-        + `${run.candidates[step].toFixed(1)} candidates`;
+      const words = `${stepName(step)}, frame ${number}${readingOf(run, step, data)}`;
       $(`${kind}-says`).textContent = words;
       const title = kind === "clean" ? "clean run" : withName(run.with);
       canvas.setAttribute("aria-label", `Clean estimate, ${title}, ${words}`);
     }
     $("truth").getContext("2d").drawImage(sheet, frame * w, 0, w, h, 0, 0, w, h);
-    $("truth").setAttribute("aria-label", `Ground truth, frame ${number}`);
+    $("truth").setAttribute("aria-label", data.truth ? `Ground truth, frame ${number}` : "First frame");
     for (const item of $("candidates").children) {
       for (const [run, bar] of item.bars) {
         bar.style.transform = `scaleX(${run.evidence[step][item.answer]})`;
@@ -353,7 +367,7 @@ const explorer = (() => {
   }
 
   function paintEnergy() {
-    const { grid: [frames, rows, columns], values, seed } = shown.maps;
+    const { grid: [deep, rows, columns], values, seed } = shown.maps;
     if (seed !== view.seed) {
       $("energy-says").textContent = `measured for seed ${seed}`;
       return;
@@ -361,8 +375,8 @@ const explorer = (() => {
     const near = Object.keys(values).map(Number).reduce((best, other) =>
       Math.abs(other - view.step) < Math.abs(best - view.step) ? other : best);
     const tokens = values[near][view.layer];
-    const span = index.frames.at(-1) / Math.max(1, frames - 1);
-    const first = Math.ceil(index.frames[view.frame] / span - 1e-9) * rows * columns;
+    const span = frames().at(-1) / Math.max(1, deep - 1);
+    const first = Math.ceil(frames()[view.frame] / span - 1e-9) * rows * columns;
     const canvas = $("clean"), context = canvas.getContext("2d");
     const wide = canvas.width / columns, high = canvas.height / rows;
     for (let i = 0; i < rows * columns; i++) {
@@ -387,7 +401,7 @@ const explorer = (() => {
     }
     if (!playing) return;
     const [key, n, pause] = playing === "video"
-      ? ["frame", index.frames.length, VIDEO_MS] : ["step", looks(), STEPS_MS];
+      ? ["frame", frames().length, VIDEO_MS] : ["step", looks(), STEPS_MS];
     let last = null;
     const tick = (now) => {
       if (playing !== what) return;
@@ -403,7 +417,7 @@ const explorer = (() => {
 
   function moveTo(step, frame) {
     view.step = Math.min(Math.max(step, 0), looks() - 1);
-    view.frame = Math.min(Math.max(frame, 0), index.frames.length - 1);
+    view.frame = Math.min(Math.max(frame, 0), frames().length - 1);
     update();
   }
 
@@ -510,13 +524,8 @@ const explorer = (() => {
     $("about").textContent = `Study ${index.study}, model ${index.model}: ${index.cases.length} cases, `
       + `${runs} runs of ${looks() - 1} denoising steps. Each picture is a clean estimate: what the `
       + "model takes the finished video to be at that step. The results are this model's own.";
-    const [h, w] = index.size;
-    for (const id of ["clean", "noisy", "truth"]) {
-      Object.assign($(id), { width: w, height: h, className: w <= 160 ? "small" : "" });
-    }
     $("step").max = $("first").max = $("last").max = $("last").value = looks() - 1;
     $("first").value = 0;
-    $("frame").max = index.frames.length - 1;
     options($("label"), [["", "none"], ...Labels.BEHAVIOURS.map((name) => [name, name])], "");
     try { $("annotator").value = localStorage.getItem("chain-of-steps annotator") ?? ""; }
     catch { /* not kept */ }
