@@ -16,6 +16,7 @@ include: "workflow/rules/behaviours.smk"
 include: "workflow/rules/layers.smk"
 include: "workflow/rules/vbvr.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/explorer.smk"
 include: "workflow/rules/bench.smk"
 
 

@@ -78,7 +78,11 @@ def cmd_ensemble(arguments) -> None:
     write_table(arguments.out, table)
     write_manifest(
         arguments.out,
-        parameters={"model_digest": model.digest, "settings": settings, **config["execution"]},
+        parameters={
+            "model_digest": model.digest,
+            "settings": settings,
+            "execution": config["execution"],
+        },
         nfe=nfe,
         seconds=time.monotonic() - started,
     )

@@ -59,6 +59,7 @@ def cmd_layers(arguments) -> None:
         "cases": mine,
         "seeds": seeds,
         "settings": fields,
+        "execution": config["execution"],
         "blocks": {"evaluated": ledger.evaluated, "naive": ledger.naive},
     }
     for name, table in tables.items():
