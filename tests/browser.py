@@ -27,11 +27,8 @@ def install_chromium() -> None:
 
 
 @contextmanager
-def open_page(url: str, width: int = 1280, height: int = 900) -> Iterator[tuple]:
-    """A page in the browser, and a list that fills with its errors and requests to the network.
-
-    The test that asks is skipped where there is no browser.
-    """
+def launched() -> Iterator:
+    """The browser; the test that asks for it is skipped where there is none."""
     playwright = pytest.importorskip("playwright.sync_api")
     if find_chromium() is None and os.geteuid() == 0 and shutil.which("apt-get"):
         install_chromium()
@@ -40,6 +37,14 @@ def open_page(url: str, width: int = 1280, height: int = 900) -> Iterator[tuple]
         pytest.skip("no Chromium here: install it (Debian: apt install chromium)")
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def open_page(url: str, width: int = 1280, height: int = 900) -> Iterator[tuple]:
+    """A page, and a list that fills with its errors and its requests to the network."""
+    with launched() as browser:
         page = browser.new_page(viewport={"width": width, "height": height})
         faults: list[str] = []
         page.on("console", lambda m: m.type == "error" and faults.append(m.text))
@@ -47,4 +52,3 @@ def open_page(url: str, width: int = 1280, height: int = 900) -> Iterator[tuple]
         page.on("request", lambda r: r.url.startswith("http") and faults.append(r.url))
         page.goto(url)
         yield page, faults
-        browser.close()

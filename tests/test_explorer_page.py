@@ -3,10 +3,7 @@
 import functools
 import http.server
 import io
-import os
-import shutil
 import statistics
-import subprocess
 import threading
 from pathlib import Path
 
@@ -14,6 +11,7 @@ import fake_explorer as fake
 import numpy as np
 import pandas as pd
 import pytest
+from browser import launched
 from PIL import Image
 
 from chain_of_steps.experiments.agreement import read_labels
@@ -22,36 +20,13 @@ playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.slow
 CASES = ["in-domain/maze/00000", "in-domain/maze/00001", "out-of-domain/odd/00000"]
 PLAIN = "own/own/my 100% picture #1"  # a case from a folder of pictures, without a reader
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SIZES = {"wide": (1280, 900), "narrow": (390, 844)}
-
-
-def find_chromium() -> str | None:
-    return next(filter(None, map(shutil.which, NAMES)), None)
-
-
-def install_chromium() -> None:
-    """From Debian, as root of a build machine; what goes wrong is told by the skip."""
-    options = ["-qq", "-o", "DPkg::Lock::Timeout=120"]
-    packages = ["--no-install-recommends", "chromium", "fonts-dejavu-core"]
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["update"], ["install", "-y", *packages]):
-        subprocess.run(
-            ["apt-get", *options, *command], env=environment, capture_output=True, timeout=300
-        )
 
 
 @pytest.fixture(scope="module")
 def browser():
-    if find_chromium() is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        install_chromium()
-    path = find_chromium()
-    if path is None:
-        pytest.skip("no Chromium here: install it (Debian: apt install chromium)")
-    with playwright.sync_playwright() as started:
-        made = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    with launched() as made:
         yield made
-        made.close()
 
 
 @pytest.fixture(scope="module")
