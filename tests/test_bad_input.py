@@ -187,7 +187,7 @@ TABLE = [
     # checkpoints
     (remove("model"), SAMPLE, "No pipeline at ...model: give a directory with a model_index.json, or the name..."),
     (remove("model/model_index.json"), SAMPLE, "No pipeline at ...model: give a directory with a model_index.json..."),
-    (tear("model/model_index.json"), SAMPLE, "No pipeline at ...model: give a directory with a model_index.json..."),
+    (tear("model/model_index.json"), SAMPLE, "...model/model_index.json is not valid JSON: fetch the model again."),
     (remove("model/transformer"), SAMPLE, NOT_WHOLE),
     (remove(TRANSFORMER), SAMPLE, NOT_WHOLE),
     (tear(TRANSFORMER), SAMPLE, NOT_WHOLE),
