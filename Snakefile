@@ -9,7 +9,9 @@ include: "workflow/rules/trajectories.smk"
 include: "workflow/rules/score.smk"
 include: "workflow/rules/ensemble.smk"
 include: "workflow/rules/perturb.smk"
+include: "workflow/rules/behaviours.smk"
 include: "workflow/rules/layers.smk"
+include: "workflow/rules/vbvr.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/bench.smk"
 
@@ -25,5 +27,7 @@ rule all:
         [] if SHIPPED else [RESULTS / "tables" / name for name in PUBLISHED],
         expand(FIGURES / "{name}.png", name=FIGURE_INPUTS),
         expand(FIGURES / "{name}.csv", name=TABLE_INPUTS),
-        FIGURES / "manifest.json",
+        rules.all_videos.input if "videos" in STUDY["experiments"] else [],
+        FIGURES / "claims.csv" if NOTEBOOK_INPUTS else [],
+        FIGURES / "manifest.json" if NOTEBOOK_INPUTS else [],
     localrule: True

@@ -202,8 +202,9 @@ def test_readouts_have_a_row_for_each_run_and_look(study):
 def test_the_timeline_has_every_quantity(study):
     table = pd.read_csv(study / "one/timeline.csv")
     steps = table[table["quantity"] == "candidates"]
-    assert set(steps["task"]) == {"maze", "odd"}
-    assert len(steps) == 2 * (STEPS + 1)
+    assert set(steps["task"]) == {"maze", "odd", "all"}
+    assert len(steps) == 3 * (STEPS + 1)
+    steps = steps[steps["task"] != "all"]
     assert (steps["n"] == 3 * len(SEEDS)).all()
     assert (table["low"].isna() | (table["low"] <= table["mean"])).all()
 

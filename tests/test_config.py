@@ -1,6 +1,7 @@
 """The configuration: merging, defaults, and one sentence for every mistake."""
 
 import copy
+import math
 import re
 from pathlib import Path
 
@@ -49,15 +50,15 @@ def test_files_are_merged_in_order(tmp_path):
     two.write_text("sampler: {shift: 3.0}\nmodels: {other: {path: q}}\n")
     three.write_text("sampler: {steps: 30}\nmodels: {m: null}\n")
     config = load_config([one, two, three])
-    assert config["sampler"] == {"steps": 30, "shift": 3.0}
+    assert config["sampler"] == {"steps": 30, "shift": 3.0, "solver": "euler"}
     assert list(config["models"]) == ["other"]
     assert config["models"]["other"]["path"] == "q"
 
 
 def test_defaults_are_those_of_the_schema():
     config = check_config(LEAST)
-    assert config["sampler"] == {"steps": 50, "shift": 5.0}
-    assert config["video"] == {"frames": 17}
+    assert config["sampler"] == {"steps": 50, "shift": 5.0, "solver": "euler"}
+    assert config["video"]["frames"] == 17
     assert config["seeds"] == [0, 1, 2, 3]
     assert config["models"]["m"]["guidance"] == 1.0
     assert config["models"]["m"]["seeds"] is None
@@ -101,16 +102,48 @@ def test_every_field_is_described_and_every_default_is_valid():
 
 
 def test_the_schema_knows_every_task():
-    assert schema()["properties"]["cases"]["properties"]["tasks"]["items"]["enum"] == list(TASKS)
+    assert schema()["$defs"]["puzzle"]["enum"] == list(TASKS)
 
 
-@pytest.mark.parametrize(
-    "overlays", [(), *((path.name,) for path in sorted((ROOT / "config").glob("*.yaml")))]
-)
+VBVR = "vbvr-wan2.2.yaml"
+# what is laid over another overlay
+OVER = {"vbvr-wan2.2-reduced.yaml": VBVR, "vbvr-wan2.2-lora.yaml": VBVR, "wan-reference.yaml": VBVR}
+
+
+def overlays():
+    names = sorted(path.name for path in (ROOT / "config").glob("*.yaml"))
+    return [tuple(filter(None, (OVER.get(name), name))) for name in names]
+
+
+@pytest.mark.parametrize("overlays", [(), *overlays()])
 def test_the_shipped_configurations_are_valid(overlays):
     config = load_config([ROOT / "config.yaml", *(ROOT / "config" / name for name in overlays)])
     plain = load_config([ROOT / "config.yaml"])
     assert (config["study"] != plain["study"]) == bool(overlays)  # or results would be mixed up
+
+
+def test_the_two_presets_are_whole():
+    """Field notes: the authors' script and Wan's own numbers; a study has all of one of them."""
+    presets = {
+        (VBVR,): (50, 5.0, 5.0, None, 0.875),
+        (VBVR, "wan-reference.yaml"): (40, 5.0, 3.5, None, 0.9),
+    }
+    for names, expected in presets.items():
+        config = load_config([ROOT / "config.yaml", *(ROOT / "config" / name for name in names)])
+        (model,) = config["models"].values()
+        sampler = config["sampler"]
+        found = [sampler["steps"], sampler["shift"]]
+        found += [model[field] for field in ("guidance", "guidance_2", "boundary")]
+        assert tuple(found) == expected
+        assert sampler["solver"] == "euler"
+
+
+def test_the_shift_of_ltx_is_that_of_the_pipeline_for_its_size():
+    config = load_config([ROOT / "config.yaml", ROOT / "config" / "ltx.yaml"])
+    frames, area = config["video"]["frames"], config["video"]["area"]
+    tokens = ((frames - 1) // 8 + 1) * area // 32**2
+    mu = 0.95 + (2.05 - 0.95) * (tokens - 1024) / (4096 - 1024)
+    assert config["sampler"]["shift"] == pytest.approx(math.exp(mu), rel=0.01)
 
 
 # Mistakes

@@ -171,6 +171,11 @@ def test_rivals_choose_among_the_clean_runs():
     }
 
 
+def test_rivals_cost_twice_as_much_with_guidance():
+    once, twice = (rivals(readouts(), [0, 1, 2], [0.5], passes=passes) for passes in (1, 2))
+    assert (twice["nfe"] == 2 * once["nfe"]).all()
+
+
 def test_rivals_want_every_seed():
     with pytest.raises(UserError, match="2 of 3 seeds"):
         rivals(readouts().query("seed < 2"), [0, 1, 2], [0.5])
@@ -203,3 +208,18 @@ def test_compare_finds_a_gain_that_is_there_and_none_that_is_not():
     # the known formula, with the spread of the differences
     spread = np.std(single[::-1] - single, ddof=1)
     assert same["detectable"] == pytest.approx((1.959964 + 0.841621) * spread / 200**0.5, rel=1e-5)
+    assert better["changed"] == 200
+    assert same["changed"] == np.sum(np.abs(single[::-1] - single) > 1e-6)
+
+
+def test_compare_pairs_a_method_with_the_single_run_on_its_own_cases():
+    rows = [
+        {"method": SINGLE, "case": f"c{i}", "task": "t", "score": i / 8, "correct": 0.0, "nfe": 4}
+        for i in range(8)
+    ]
+    rows += [{**row, "method": "part", "score": row["score"]} for row in rows[:4]]
+    part = compare(pd.DataFrame(rows), n_boot=100, seed=0).set_index(["method", "quantity"])
+    part = part.loc[("part", "score")]
+    assert (part["n"], part["difference"], part["changed"]) == (4, 0.0, 0)
+    # Wilson's upper end at k = 0 in closed form
+    assert part["changed_high"] == pytest.approx(1.959964**2 / (4 + 1.959964**2), rel=1e-5)

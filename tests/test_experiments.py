@@ -16,7 +16,12 @@ from chain_of_steps.experiments.card import accuracy_table
 from chain_of_steps.experiments.examples import PANELS, film_sheet, pick_case, shown_steps
 from chain_of_steps.experiments.manifest import config_digest, figure_manifest, model_digests
 from chain_of_steps.experiments.readouts import read_trajectory
-from chain_of_steps.experiments.timeline import commitment, timeline, with_solution_kind
+from chain_of_steps.experiments.timeline import (
+    commitment,
+    disagreement,
+    timeline,
+    with_solution_kind,
+)
 from chain_of_steps.experiments.trajectories import batches, condition_runs, plan_runs, run_shard
 from chain_of_steps.models.wan import WanModel
 from chain_of_steps.sampling import flow_sigmas, sample
@@ -185,10 +190,38 @@ def test_timeline_by_hand(runs):
     assert means("agrees", "grid") == [[2, 0.5], [2, 0.5], [2, 1], [2, 1]]
     assert means("commitment", "grid") == [[2, 1.0]]
     assert means("correct", model="early") == [[1, 0]] * 4
-    steps = table[table["quantity"] != "commitment"]
+    # candidates at step 0 minus those at step 2, the middle of the four looks
+    assert means("pruned") == [[4, (2 + 0 + 2 + 0) / 4]]
+    assert means("pruned", "grid") == [[2, 3.0]]
+    # of each case the two seeds are one pair
+    assert means("seeds_differ") == [[2, 0.5], [2, 1.0], [2, 0.5], [2, 0.5]]
+    assert means("seeds_differ", "grid") == [[1, 1], [1, 1], [1, 0], [1, 0]]
+    once = table["quantity"].isin(["commitment", "pruned"])
+    steps = table[~once]
     assert (steps["sigma"] == steps["step"].map(lambda k: SIGMAS[int(k)])).all()
-    once = table[table["quantity"] == "commitment"]
-    assert once[["step", "sigma"]].isna().all(axis=None)
+    assert table.loc[once, ["step", "sigma"]].isna().all(axis=None)
+
+
+def test_seeds_that_differ_are_counted_in_pairs():
+    answers = [[0, -1], [0, 2], [1, -1], [1, 2], [2, 3]]
+    table = pd.concat([rows_of("m/0", a, seed=n) for n, a in enumerate(answers)])
+    found = disagreement(table.assign(solutions="one")).set_index("step")["seeds_differ"]
+    pairs = list(itertools.combinations(answers, 2))
+    for step in (0, 1):
+        assert found[step] == pytest.approx(np.mean([a[step] != b[step] for a, b in pairs]))
+    assert disagreement(rows_of("m/0", [0, 1]).assign(solutions="one")).empty
+
+
+def test_the_timeline_of_all_tasks_keeps_kinds_of_puzzles_apart(runs):
+    readouts, cases = runs
+    readouts.loc[readouts["case"] == "m/1", "task"] = "odd"
+    table = timeline(readouts, cases, n_boot=200, seed=0)
+    table = table[(table["model"] == "pocket") & (table["step"].fillna(0) == 0)]
+    mine = table[table["task"] == "all"].set_index(["solutions", "quantity"])
+    assert mine.loc[("one", "candidates"), ["n", "mean"]].tolist() == [4, 2.5]
+    assert mine.loc[("several", "candidates"), ["n", "mean"]].tolist() == [2, 5]
+    assert mine.loc[("one", "pruned"), ["n", "mean"]].tolist() == [4, 1]
+    assert set(table.loc[table["task"] != "all", "task"]) == {"maze", "odd", "grid"}
 
 
 def test_timeline_resamples_cases_not_runs(runs):
@@ -201,7 +234,8 @@ def test_timeline_resamples_cases_not_runs(runs):
     expected = mean_ci([3, 1, 4, 2], clusters=[0, 0, 1, 1], n_boot=300, seed=4)
     assert (row["low"], row["high"]) == (expected.low, expected.high) == (2.0, 3.0)
     # one case is one cluster: there is no telling how cases differ
-    assert table.loc[table["task"] == "grid", ["low", "high"]].isna().all(axis=None)
+    grids = table[(table["task"] == "grid") & (table["quantity"] != "seeds_differ")]
+    assert grids[["low", "high"]].isna().all(axis=None)
     again = timeline(readouts.sample(frac=1, random_state=7), cases, n_boot=300, seed=4)
     pd.testing.assert_frame_equal(table, again)
 
@@ -210,7 +244,9 @@ def test_timeline_of_runs_that_never_answer(runs):
     readouts, cases = runs
     silent = readouts.assign(answer=-1, correct=False)
     table = timeline(silent, cases, n_boot=100, seed=0)
-    assert set(table["quantity"]) == {"correct", "candidates", "solution"}
+    assert set(table["quantity"]) == {
+        *("correct", "candidates", "solution", "seeds_differ", "pruned")
+    }
 
 
 # Model card

@@ -478,6 +478,27 @@ def test_contrast_is_the_log_ratio_of_means_over_tokens_of_frames_with_the_regio
     assert (found["count"] == 3).all() and np.allclose(found["std"], 0)
 
 
+def test_a_rise_is_the_change_of_a_contrast_since_the_first_layer_in_the_same_case():
+    inside = {("a", 0): 2.0, ("a", 1): 8.0, ("b", 0): 1.0, ("b", 1): 32.0}  # outside: 1
+    rows = [
+        {"case": case, "layer": layer, "region": region, "tokens": tokens, "energy": energy}
+        for (case, layer), value in inside.items()
+        for region, tokens, energy in (("all", 2, (value + 1) / 2), ("named", 1, value))
+    ]
+    table = pd.DataFrame(rows).assign(
+        model="m", task="t", split="s", seed=0, branch="cond", step=0, sigma=1.0, frame=1
+    )
+    for name in set(energy.QUANTITIES) - {"energy"}:
+        table[name] = table["energy"]
+    found = energy.summarise_energy(table, n_boot=100, seed=0)
+    rises = found[found["quantity"] == "rise_energy"]
+    assert set(rises["steps"]) == {"first", "all"}
+    assert (rises["layer"] == 1).all()
+    assert (rises["region"] == "named").all()
+    assert (rises[["n", "mean", "low", "high"]] == [2, 3.5, 2, 5]).all(axis=None)  # 2 and 5
+    assert set(found["quantity"]) > {"rise_energy_rest", "rise_variance", "contrast_energy"}
+
+
 def test_the_branch_that_is_not_asked_for_is_not_read():
     sums = energy.TokenSums(top=1)
     x = torch.ones(1, 2, 3)

@@ -263,7 +263,10 @@ def test_meter_sums_squares_plain_and_in_units_of_sigma():
     ],
 )
 def test_a_bad_config_is_refused_before_a_model_loads(tmp_path, monkeypatch, capsys, field, words):
-    monkeypatch.setattr(WanModel, "load", lambda *a, **b: pytest.fail("a model was loaded"))
+    def refused(*a):
+        pytest.fail("a model was loaded")
+
+    monkeypatch.setattr("chain_of_steps.commands.noise.load_model", refused)
     config = {"study": "s", "models": {"m": {"path": "p"}}, "cases": {"tasks": ["odd"]}}
     path = tmp_path / "config.yaml"
     path.write_text(yaml.safe_dump(config | {"perturbation": field}))
@@ -276,7 +279,11 @@ def test_what_does_not_fit_the_stored_runs_is_refused_before_a_model_loads(
     tmp_path, monkeypatch, capsys, trajectory, folder
 ):
     """The configuration speaks of 50 steps, the trajectory has 6."""
-    monkeypatch.setattr(WanModel, "load", lambda *a, **b: pytest.fail("a model was loaded"))
+
+    def refused(*a):
+        pytest.fail("a model was loaded")
+
+    monkeypatch.setattr("chain_of_steps.commands.noise.load_model", refused)
     stored = tmp_path / "0.safetensors"
     trajectory.save(stored)
     write_manifest(stored, parameters={}, seconds=0)
@@ -310,7 +317,7 @@ def test_defaults_fit_the_default_study():
 def test_the_stage_writes_two_tables_and_says_what_it_did(
     tmp_path, monkeypatch, capsys, model, trajectory, folder
 ):
-    monkeypatch.setattr(WanModel, "load", lambda *a, **b: model)
+    monkeypatch.setattr("chain_of_steps.commands.noise.load_model", lambda *a: model)
     stored = tmp_path / "0.safetensors"
     trajectory.save(stored)
     write_manifest(stored, parameters={}, seconds=0)

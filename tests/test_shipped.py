@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from chain_of_steps import cli
 from chain_of_steps.artifacts import digest_file, read_json, read_table
 from chain_of_steps.config import load_config
+from chain_of_steps.experiments.claims import FAILS, HOLDS, UNTESTED, judge_claims, load_claims
 from chain_of_steps.experiments.manifest import config_digest, model_digests
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -38,6 +40,51 @@ def test_figures_were_made_from_the_shipped_tables_and_notebooks(manifest):
         assert digest_file(ROOT / entry["notebook"]) == entry["notebook_sha256"], name
         for table, digest in entry["inputs"].items():
             assert digest_file(FIGURES / table) == digest, f"{name}: {table}"
+
+
+def test_claims_are_those_of_the_shipped_tables(manifest, monkeypatch, tmp_path):
+    monkeypatch.chdir(ROOT)
+    entry = manifest["claims"]
+    assert digest_file(entry["expected"]) == entry["expected_sha256"], "run `make figures`"
+    for table, digest in entry["inputs"].items():
+        assert digest_file(FIGURES / table) == digest, table
+    out = tmp_path / "claims.csv"
+    tables = ("--tables", str(FIGURES / "tables"), "--expected", entry["expected"])
+    assert cli.main(["claims", *tables, "--out", str(out)]) == 0
+    for name in ("claims.csv", "claims.md"):
+        assert (tmp_path / name).read_bytes() == (FIGURES / name).read_bytes(), "run `make figures`"
+
+
+def test_every_verdict_on_the_shipped_tables_turns_with_them(manifest, config):
+    judged = read_table(FIGURES / "claims.csv").set_index("id")
+    model, steps = next(iter(config["models"])), config["sampler"]["steps"]
+    claims = [
+        claim
+        for claim in load_claims(ROOT / manifest["claims"]["expected"])
+        if claim.id in judged.index and not claim.untestable
+    ]
+    assert claims
+    for claim in claims:
+        table = read_table(FIGURES / "tables" / claim.table)
+        for verdict, good in ((HOLDS, True), (FAILS, False)):
+            numbers = dict.fromkeys(("value", "low", "high"), far(claim, steps, good))
+            numbers |= {"p": 0.001} if "p" in claim.columns else {}
+            changed = table.assign(**{claim.columns[name]: x for name, x in numbers.items()})
+            row = judge_claims([claim], {claim.table: changed}, model, steps).iloc[0]
+            # a row that the study lacks is the one thing that no number changes
+            lacks = str(judged.loc[claim.id, "reason"]).startswith("no measurement")
+            assert row["verdict"] == (UNTESTED if lacks else verdict), claim.id
+
+
+def far(claim, n_steps: int, good: bool) -> float:
+    """A number well inside, or well outside, the region in which a claim holds."""
+    (kind, bound), (least, most) = next(iter(claim.test.items())), claim.range
+    scale = n_steps if claim.scale == "steps" else 1
+    if kind == "within":
+        return scale * (sum(bound) / 2 if good else bound[0] / 2)
+    if (kind == "above") == good:
+        return scale * (bound + 1 if most is None else (bound + most) / 2)
+    return scale * (bound - 1 if least is None else (bound + least) / 2)
 
 
 def test_shipped_files_are_small():

@@ -10,7 +10,8 @@ import torch
 from diffusers import FirstBlockCacheConfig
 
 from chain_of_steps.errors import UserError
-from chain_of_steps.models.wan import WanModel, directory_digest
+from chain_of_steps.models.loading import directory_digest
+from chain_of_steps.models.wan import WanGivenFrameModel, WanModel
 from chain_of_steps.sampling import flow_sigmas, sample
 
 N_STEPS, N_FRAMES, SIZE, SHIFT = 6, 9, 32, 3.0
@@ -127,16 +128,17 @@ def test_fork_gives_the_bits_of_the_whole_run(two_experts):
         assert torch.equal(forked, end)
 
 
-def test_a_batch_of_64_puzzles_is_one_call_a_step_and_rows_do_not_mix(pocket):
+def test_a_batch_of_64_puzzles_is_one_call_a_step_and_rows_do_not_mix():
+    pocket = WanModel(pocket_pipe(), max_sequence_length=tiny.PROMPT_LENGTH)
     images = [tiny.picture(i) for i in range(64)]
     encodes = []
     encode = pocket.pipe.vae.encode
     pocket.pipe.vae.encode = lambda video: encodes.append(len(video)) or encode(video)
-    try:
-        condition = pocket.condition(images, PROMPTS * 32, N_FRAMES)
-    finally:
-        del pocket.pipe.vae.encode
-    assert encodes == [64]
+    condition = pocket.condition(images, PROMPTS * 32, N_FRAMES)
+    assert encodes == [1] * 64
+    again = pocket.condition(images[3:5], PROMPTS, N_FRAMES)
+    assert len(encodes) == 64
+    assert torch.equal(again.image_latents, condition.image_latents[3:5])
     latents, velocity = own(pocket, condition, range(64), n_steps=2)
     assert velocity.nfe == 128
     for row in (0, 41):
@@ -354,9 +356,11 @@ def test_a_cache_that_would_skip_blocks_is_refused():
         model.velocity(condition)
 
 
-def test_a_model_with_expanded_timesteps_is_refused():
-    with pytest.raises(UserError, match="expand_timesteps"):
+def test_a_model_of_another_kind_of_wan_is_refused():
+    with pytest.raises(UserError, match="expand_timesteps True: load it as WanGivenFrameModel"):
         WanModel(tiny.pipeline(expand_timesteps=True))
+    with pytest.raises(UserError, match="expand_timesteps False: load it as WanModel"):
+        WanGivenFrameModel(tiny.pipeline())
 
 
 def test_importing_the_adapter_does_not_import_diffusers():

@@ -8,6 +8,9 @@ import pytest
 import smoke as helper
 from smoke import SMOKE
 
+from chain_of_steps.artifacts import read_table
+from chain_of_steps.experiments import plan
+
 pytestmark = pytest.mark.slow
 
 
@@ -43,10 +46,53 @@ def test_makes_every_figure_with_caption_and_manifest(study):
         assert entry["inputs"]
         assert (study / "results/smoke/notebooks" / f"{name}.ipynb").is_file()
     assert manifest["models"]["pocket"]
+    assert set(manifest["claims"]["inputs"]) >= {"tables/noise_verdicts.csv", "tables/compare.csv"}
+    judged = (figures / "claims.csv").read_text()
+    for claim in ("several-candidates", "step-worse-than-frame", "ensemble-gains"):
+        assert f"\n{claim}," in judged
+    assert "its own results" in (figures / "claims.md").read_text().replace("\n", " ")
 
 
 def test_a_second_run_does_nothing(study):
     assert jobs(study) == {}
+
+
+def test_the_plan_is_what_the_study_counted(study, monkeypatch):
+    monkeypatch.chdir(study)
+    results = study / "results/smoke"
+    config = json.loads((results / "config.json").read_text())
+    lines = {line.name: line for line in plan.stages(config, plan.groups(config)[0])}
+
+    def manifests(folder: str, pattern: str) -> int:
+        paths = list((results / folder / "pocket").glob(pattern))
+        assert len(paths) == lines["sample"].jobs
+        return sum(json.loads(path.read_text())["nfe"] for path in paths)
+
+    counted = {
+        "sample": manifests("trajectories", "*.safetensors.manifest.json"),
+        "perturb": manifests("perturbation", "?.parquet.manifest.json"),
+        "ensemble": int(read_table(results / "tables/ensemble.parquet")["nfe"].sum()),
+    }
+    assert {name: line.nfe for name, line in lines.items()} == counted
+
+
+def test_a_bench_study_is_planned_without_data_and_weights(study):
+    fields = {
+        "study": "bench",
+        "experiments": ["bench", "videos"],
+        "models": {"pocket": None, "pocket-early": None, "big": {"path": "someone/big"}},
+        "cases": {"source": "vbvr-bench", "path": "no/data", "tasks": None}
+        | {"in-domain": 1, "out-of-domain": 1},
+        "bench": {"conditions": ["clean", "steps", "noise", "ensemble"]},
+        "ensemble": {"every": 1},
+        "execution": {"shard": 50},
+    }
+    (study / "bench.yaml").write_text(json.dumps(fields))
+    output = snakemake(study, "--dry-run", "--configfile", "bench.yaml")
+    found = {row.split()[0]: row.split()[1] for row in output.splitlines() if len(row.split()) == 2}
+    # two shards: references, clean, noise and ensemble
+    wanted = {"cases": 1, "sample": 2, "scorer": 1, "score": 8, "table": 1, "bench_summary": 1}
+    assert {name: int(found[name]) for name in wanted} == wanted
 
 
 def test_an_edited_notebook_redraws_only_its_figure(study):
@@ -57,6 +103,18 @@ def test_an_edited_notebook_redraws_only_its_figure(study):
     notebook.write_text(text)
     assert again.pop("figure") == 1
     assert set(again) == {"manifest", "all", "total"}
+
+
+def test_an_edited_claim_is_judged_again_and_nothing_else(study):
+    expected = study / "workflow/reference/expected.yaml"
+    text = expected.read_text()
+    expected.write_text(text.replace("test: {below: 0.3}", "test: {below: 0.4}"))
+    again = jobs(study)
+    expected.write_text(text.replace("table: noise.csv", "tabel: noise.csv", 1))
+    output = snakemake(study, "--dry-run", *SMOKE, status=1)
+    expected.write_text(text)
+    assert set(again) == {"claims", "manifest", "all", "total"}
+    assert "claim noise-at-step-destroys: unknown field tabel: did you mean table?" in output
 
 
 @pytest.mark.parametrize(
@@ -103,3 +161,20 @@ def test_figures_come_from_tables_alone(study):
     (figures / "figure1.png").unlink()
     snakemake(study, *SMOKE, "--config", "shipped=true")
     assert (figures / "figure1.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("overlays", "samples"),
+    [
+        (["vbvr-wan2.2"], 500),
+        (["vbvr-wan2.2", "vbvr-wan2.2-reduced"], 100),
+        (["wan2.1"], 200),
+        (["ti2v-5b"], 100),
+        (["ltx"], 100),
+    ],
+)
+def test_studies_of_the_real_models_can_be_planned_without_weights(study, overlays, samples):
+    files = [f"config/{name}.yaml" for name in overlays]
+    output = snakemake(study, "--dry-run", "--quiet", "rules", "--configfile", *files)
+    counts = dict(line.split() for line in output.splitlines() if len(line.split()) == 2)
+    assert int(counts["sample"]) == samples

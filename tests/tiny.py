@@ -4,8 +4,11 @@ from types import SimpleNamespace
 
 import torch
 from diffusers import (
+    AutoencoderKLLTXVideo,
     AutoencoderKLWan,
     FlowMatchEulerDiscreteScheduler,
+    LTXImageToVideoPipeline,
+    LTXVideoTransformer3DModel,
     WanImageToVideoPipeline,
     WanTransformer3DModel,
 )
@@ -18,22 +21,31 @@ PROMPT_LENGTH = 8
 
 
 def transformer(
-    seed: int, *, z_dim: int = 16, image_dim: int | None = None, layers: int = 3
+    seed: int,
+    *,
+    z_dim: int = 16,
+    image_dim: int | None = None,
+    layers: int = 3,
+    **config,
 ) -> WanTransformer3DModel:
-    """A Wan transformer whose every part matters: random gates, output not near zero."""
+    """A Wan transformer whose every part matters: random gates, output not near zero.
+
+    `config` replaces fields of its configuration.
+    """
     torch.manual_seed(seed)
-    net = WanTransformer3DModel(
-        num_attention_heads=2,
-        attention_head_dim=24,
-        in_channels=2 * z_dim + 4,
-        out_channels=z_dim,
-        text_dim=TEXT_DIM,
-        freq_dim=32,
-        ffn_dim=64,
-        num_layers=layers,
-        image_dim=image_dim,
-        added_kv_proj_dim=None if image_dim is None else 48,
-    )
+    fields = {
+        "num_attention_heads": 2,
+        "attention_head_dim": 24,
+        "in_channels": 2 * z_dim + 4,
+        "out_channels": z_dim,
+        "text_dim": TEXT_DIM,
+        "freq_dim": 32,
+        "ffn_dim": 64,
+        "num_layers": layers,
+        "image_dim": image_dim,
+        "added_kv_proj_dim": None if image_dim is None else 48,
+    }
+    net = WanTransformer3DModel(**(fields | config))
     for block in net.blocks:
         block.scale_shift_table.data[:, [2, 5]] += 1.0
     return net.eval()
@@ -141,6 +153,73 @@ def clip_parts() -> dict:
         ),
         "transformer": transformer(1, image_dim=12),
     }
+
+
+def given_frame_pipeline(**parts) -> WanImageToVideoPipeline:
+    """In the manner of Wan 2.2 TI2V-5B: a time for each token, no channels for the picture."""
+    torch.manual_seed(5)
+    codec = AutoencoderKLWan(
+        base_dim=8,
+        z_dim=12,
+        dim_mult=[1, 2, 2],
+        num_res_blocks=1,
+        temperal_downsample=[True, True],
+        is_residual=True,
+        patch_size=2,
+        in_channels=12,
+        out_channels=12,
+        scale_factor_spatial=8,
+        latents_mean=torch.randn(12).tolist(),
+        latents_std=torch.rand(12).add(0.5).tolist(),
+    )
+    net = transformer(1, z_dim=12, in_channels=12)
+    return pipeline(codec=codec.eval(), transformer=net, expand_timesteps=True, **parts)
+
+
+def ltx_pipeline(layers: int = 3) -> LTXImageToVideoPipeline:
+    """An LTXImageToVideoPipeline whose every part matters."""
+    from transformers import T5Config, T5EncoderModel
+
+    torch.manual_seed(6)
+    codec = AutoencoderKLLTXVideo(
+        latent_channels=8,
+        block_out_channels=(8, 8, 8, 8),
+        decoder_block_out_channels=(8, 8, 8, 8),
+        layers_per_block=(1, 1, 1, 1, 1),
+        decoder_layers_per_block=(1, 1, 1, 1, 1),
+        spatio_temporal_scaling=(True, True, False, False),
+        decoder_spatio_temporal_scaling=(True, True, False, False),
+    )
+    codec.latents_mean.copy_(torch.randn(8))
+    codec.latents_std.copy_(torch.rand(8) + 0.5)
+    net = LTXVideoTransformer3DModel(
+        in_channels=8,
+        out_channels=8,
+        num_attention_heads=2,
+        attention_head_dim=24,
+        cross_attention_dim=48,
+        num_layers=layers,
+        caption_channels=TEXT_DIM,
+    )
+    for block in net.transformer_blocks:
+        block.scale_shift_table.data[[2, 5]] += 1.0
+    text = T5Config(vocab_size=16, d_model=TEXT_DIM, d_kv=8, d_ff=32, num_layers=1, num_heads=2)
+    pipe = LTXImageToVideoPipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(
+            use_dynamic_shifting=True,
+            base_shift=0.95,
+            max_shift=2.05,
+            base_image_seq_len=1024,
+            max_image_seq_len=4096,
+            shift_terminal=0.1,
+        ),
+        vae=codec.eval(),
+        text_encoder=T5EncoderModel(text).eval(),
+        tokenizer=text_parts()["tokenizer"],
+        transformer=net.eval(),
+    )
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
 
 
 def picture(seed: int = 0, size: int = 32) -> Image.Image:

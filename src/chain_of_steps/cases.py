@@ -1,7 +1,10 @@
-"""Case folders in the layout of VBVR-Bench, with the solution beside them.
+"""Case folders in the layout of VBVR-Bench, with what is known of them beside.
 
 <root>/<split>/<task>/<00000>/   first_frame.png  final_frame.png  ground_truth.mp4
-                                 prompt.txt       meta.json
+                                 prompt.txt       meta.json or case.json
+
+meta.json: the puzzle, with its solution. case.json: of any other case, the size and number of
+frames that a model is asked for.
 """
 
 from __future__ import annotations
@@ -11,11 +14,13 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from PIL import Image
 
 from chain_of_steps.artifacts import inside, read_json, write_json, write_table
+from chain_of_steps.bench.sources import prompt_text
 from chain_of_steps.errors import UserError
 from chain_of_steps.tasks import TASKS, stream
 from chain_of_steps.tasks.puzzle import SPLITS, Puzzle
@@ -23,6 +28,7 @@ from chain_of_steps.tasks.scene import render_movie
 from chain_of_steps.video import read_image, write_mp4, write_png
 
 INDEX = "cases.csv"
+FACTS = "case.json"
 
 
 @dataclass(frozen=True)
@@ -33,24 +39,56 @@ class Case:
     folder: Path
 
     @property
+    def split(self) -> str:
+        return self.name.split("/")[0]
+
+    @property
+    def task(self) -> str:
+        return self.name.split("/")[1]
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """What case.json holds; nothing for puzzles."""
+        path = self.folder / FACTS
+        return read_json(path) if path.is_file() else {}
+
+    @property
+    def is_puzzle(self) -> bool:
+        """Whether there is a reader for its videos."""
+        return not self.facts
+
+    @property
+    def frames(self) -> int | None:
+        """Frames of its videos; None for puzzles, whose number is the study's."""
+        return self.facts.get("frames")
+
+    @property
+    def shape(self) -> tuple[int | None, ...]:
+        """(width, height, frames) that a model is asked for; None for puzzles, all alike."""
+        return tuple(self.facts.get(name) for name in ("width", "height", "frames"))
+
+    @property
     def image(self) -> Image.Image:
-        return Image.fromarray(read_image(self.folder / "first_frame.png"))
+        """The first frame at the size a model is given it."""
+        image = Image.fromarray(read_image(self.folder / "first_frame.png"))
+        size = self.shape[:2]
+        if self.is_puzzle or image.size == size:
+            return image
+        return image.resize(size, Image.Resampling.LANCZOS)
 
     @property
     def prompt(self) -> str:
-        """The text of prompt.txt. Raises UserError when there is none, or no text."""
-        path = self.folder / "prompt.txt"
-        try:
-            text = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
-        except UnicodeDecodeError:
-            raise UserError(f"{path} is not UTF-8 text: save it as such.") from None
-        if not text:
-            raise UserError(f"{path} is missing or empty: write the case's instruction into it.")
-        return text
+        """The text of prompt.txt. Raises UserError when there is none or it is empty."""
+        return prompt_text(self.folder / "prompt.txt")
 
     @cached_property
     def puzzle(self) -> Puzzle:
         """The puzzle of meta.json. Raises UserError when a field is missing or unknown."""
+        if not self.is_puzzle:
+            raise UserError(
+                f"{self.folder} is no puzzle, and only puzzles have a reader of answers: use "
+                "`cos videos`, and `cos score` for VBVR-Bench."
+            )
         meta = read_json(self.folder / "meta.json")
         try:
             puzzle = Puzzle(
@@ -71,6 +109,12 @@ class Case:
                 f"{', '.join(TASKS)}."
             )
         return puzzle
+
+    def check(self) -> None:
+        """Raises UserError when its prompt or, for a puzzle, its description cannot be read."""
+        self.prompt  # noqa: B018
+        if self.is_puzzle:
+            self.puzzle  # noqa: B018
 
 
 def write_case(folder: Path, puzzle: Puzzle, fps: int = 16) -> None:
@@ -116,6 +160,12 @@ def make_cases(root: Path, tasks: list[str], per_split: dict[str, int], seed: in
     index = pd.DataFrame(rows)
     write_table(root / INDEX, index)
     return index
+
+
+def need_puzzles(cases: list[Case]) -> None:
+    """Raises UserError where a case has no reader, for stages that read answers."""
+    for case in cases:
+        case.puzzle  # noqa: B018
 
 
 def load_cases(root: Path, names: list[str]) -> list[Case]:

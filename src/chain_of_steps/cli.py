@@ -15,14 +15,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from chain_of_steps.artifacts import CANNOT_WRITE
-from chain_of_steps.commands import ensemble, figures, layers, noise, pocket, trajectories
+from chain_of_steps.commands import (
+    behaviours,
+    bench,
+    ensemble,
+    figures,
+    layers,
+    noise,
+    own,
+    pocket,
+    trajectories,
+)
 from chain_of_steps.commands.common import OPTIONS
 from chain_of_steps.errors import UserError
 
 _CANNOT_WRITE = (*CANNOT_WRITE, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 
 # Stages import torch and diffusers, which takes seconds: each command imports its own.
-_TOPICS = (trajectories, noise, layers, ensemble, figures, pocket)
+_TOPICS = (own, trajectories, noise, behaviours, layers, ensemble, bench, figures, pocket)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,6 +42,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments.run(arguments)
     except UserError as error:
         print(f"cos {arguments.command}: {error}", file=sys.stderr)
+        return 1
+    except RuntimeError as error:
+        if type(error).__name__ != "OutOfMemoryError":  # of torch, which is not imported here
+            raise
+        what = "write a smaller execution.batch, or execution.offload: model or group"
+        print(f"cos {arguments.command}: the GPU has too little memory: {what}.", file=sys.stderr)
         return 1
     except OSError as error:
         if error.errno not in _CANNOT_WRITE:

@@ -26,7 +26,7 @@ from torch import Tensor
 
 from chain_of_steps.errors import UserError
 from chain_of_steps.interventions import by_row
-from chain_of_steps.models.wan import Condition, WanModel, WanVelocity
+from chain_of_steps.models.base import Condition, VideoModel, VideoVelocity
 from chain_of_steps.probes import Site, Sited, hooked
 from chain_of_steps.sampling import Edit, sample
 from chain_of_steps.trajectory import Recorder
@@ -50,7 +50,7 @@ class Ledger:
         """The evaluated blocks in whole forward passes, rounded up."""
         return -(-self.evaluated // self.layers)
 
-    def count(self, velocity: WanVelocity, spared: int = 0, *, naive: bool = False) -> None:
+    def count(self, velocity: VideoVelocity, spared: int = 0, *, naive: bool = False) -> None:
         """Adds the passes of a velocity, less the blocks `resumed` spared."""
         blocks = velocity.nfe * self.layers
         self.evaluated += blocks - spared
@@ -147,7 +147,7 @@ class Patcher:
     as they are.
     """
 
-    model: WanModel
+    model: VideoModel
     condition: Condition
     sigmas: Tensor
     x: Tensor
@@ -159,7 +159,7 @@ class Patcher:
     @classmethod
     def sampled(
         cls,
-        model: WanModel,
+        model: VideoModel,
         condition: Condition,
         noise: Tensor,
         sigmas: Tensor,
@@ -263,7 +263,9 @@ class Patcher:
             self.ledger.count(velocity)
         return torch.cat(ends)
 
-    def advance(self, velocity: WanVelocity, x: Tensor, start: int, stop: int, **options) -> Tensor:
+    def advance(
+        self, velocity: VideoVelocity, x: Tensor, start: int, stop: int, **options
+    ) -> Tensor:
         """x_start (B, C, F, h, w) to x_stop, on the model's device; options as in `sample`."""
         x = x.to(self.model.device)
         return sample(velocity, x, self.sigmas, start=start, stop=stop, **options)

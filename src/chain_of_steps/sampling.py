@@ -102,14 +102,50 @@ def sample(
         if edit is not None:
             x = edit(k, sigma, x, clean)
         v = velocity(x, sigma, k).float()
-        if not torch.isfinite(v).all():
-            raise UserError(
-                f"The velocity of step {k} holds nan or infinity: check the model's weights and its"
-                " first frame, or write execution.dtype: float32."
-            )
+        check_finite(v, k)
         clean = x - sigma * v
         if watch is not None:
             watch(StepState(k, sigma, sigma_next, x, v, clean, expert(sigma)))
         # The difference is taken in float32, as the stock scheduler does, for the same bits.
         x = x + (sigmas[k + 1] - sigmas[k]).item() * v
+    return x
+
+
+def check_finite(v: Tensor, k: int) -> None:
+    """Raises UserError if a velocity is no number anywhere."""
+    if not torch.isfinite(v).all():
+        raise UserError(
+            f"The velocity of step {k} holds nan or infinity: check the model's weights and its"
+            " first frame, or write execution.dtype: float32."
+        )
+
+
+class Scheduler(Protocol):
+    """What `sample_by` needs of a diffusers scheduler whose timesteps are set."""
+
+    sigmas: Tensor
+    timesteps: Tensor
+
+    def step(self, v: Tensor, t: Tensor, x: Tensor, *, return_dict: bool) -> tuple[Tensor]: ...
+
+
+@torch.no_grad()
+def sample_by(
+    scheduler: Scheduler, velocity: Velocity, x: Tensor, *, watch: Watch | None = None
+) -> Tensor:
+    """A whole run by a stock scheduler instead of Euler, to reproduce stock outputs.
+
+    A multistep solver such as UniPC remembers earlier estimates and corrects the latent by them,
+    so x_k alone does not determine the rest: such a run cannot be forked or changed in between.
+    """
+    sigmas, x = scheduler.sigmas.tolist(), x.float()
+    expert = getattr(velocity, "expert", lambda sigma: 0)
+    velocity.clock = dict(zip(sigmas, scheduler.timesteps, strict=False))  # the last sigma is 0
+    for k, t in enumerate(scheduler.timesteps):
+        sigma = sigmas[k]
+        v = velocity(x, sigma, k).float()
+        check_finite(v, k)
+        if watch is not None:
+            watch(StepState(k, sigma, sigmas[k + 1], x, v, x - sigma * v, expert(sigma)))
+        x = scheduler.step(v, t, x, return_dict=False)[0]
     return x

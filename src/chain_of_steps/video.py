@@ -89,6 +89,24 @@ def read_mp4(path: str | Path) -> NDArray[np.uint8]:
     return np.stack(frames)
 
 
+def video_facts(path: str | Path) -> dict[str, int | float]:
+    """frames, width, height, fps of a video, counted without decoding it.
+
+    Raises UserError naming a file it cannot read.
+    """
+    try:
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            frames = sum(1 for packet in container.demux(stream) if packet.size)
+            fps = float(stream.average_rate or 0)
+            facts = {"frames": frames, "width": stream.width, "height": stream.height, "fps": fps}
+    except (OSError, IndexError, av.FFmpegError) as error:
+        raise _unreadable(path, "video", "an MP4 file") from error
+    if not frames:
+        raise _unreadable(path, "video", "an MP4 file")
+    return facts
+
+
 def write_png(path: str | Path, image: ArrayLike) -> None:
     """Write an image (H, W, 3), uint8 or float in [0, 1], without loss and atomically.
 

@@ -30,6 +30,7 @@ from chain_of_steps.artifacts import read_table
 plots.style()
 tables, stem = Path(tables), Path(stem)
 timeline = read_table(tables / "timeline.csv")
+timeline = timeline[timeline["task"] != "all"]
 models = [model, *sorted(set(timeline["model"]) - {model})]
 sigmas = timeline.dropna(subset="step").groupby("step")["sigma"].first().tolist()
 n_steps = len(sigmas) - 1

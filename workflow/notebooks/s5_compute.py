@@ -30,6 +30,7 @@ plots.style()
 tables, stem = Path(tables), Path(stem)
 compared = read_table(tables / "compare.csv")
 rows = compared[(compared["part"] == "all") & (compared["quantity"] == "score")]
+rows = rows[rows["model"] == model]
 references = rows[rows["nfe"] == 0]
 methods = rows[rows["nfe"] > 0].sort_values(["nfe", "method"]).reset_index(drop=True)
 
@@ -68,8 +69,9 @@ figure.tight_layout(rect=(0, 0, 1, 0.95))
 
 # %%
 values = ", ".join(f"{row.method} {row.mean:.3f}" for row in references.itertuples())
+few, many = methods["n"].min(), methods["n"].max()
 caption = f"""Supplement S5 ({model} model, its own results). Mean score of the final video against
 the number of transformer passes (NFE) that one case costs, all runs counted. Bars: 95 % bootstrap
-intervals over cases within task, n = {int(methods["n"].iloc[0])} cases. Videos that no model made
-score: {values}."""
+intervals over cases within task, n = {many:.0f} cases, or {few:.0f} for the ensemble's controls.
+Videos that no model made score: {values}."""
 plots.save_figure(figure, stem, caption, ["tables/compare.csv"])

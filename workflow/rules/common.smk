@@ -5,6 +5,8 @@ from pathlib import Path
 import yaml
 from chain_of_steps import guard
 from chain_of_steps.artifacts import atomic_path, digest_json, package_fingerprint
+from chain_of_steps.bench.scorer import pins
+from chain_of_steps.bench.sources import count_cases
 from chain_of_steps.config import check_config
 from chain_of_steps.errors import UserError
 from snakemake.exceptions import WorkflowError
@@ -34,11 +36,14 @@ SETTINGS = RESULTS / "config.json"
 CASES = RESULTS / "cases"
 MODELS = list(STUDY["models"])
 MAIN_MODEL = MODELS[0]
-N_CASES = len(STUDY["cases"]["tasks"]) * (
-    STUDY["cases"]["in-domain"] + STUDY["cases"]["out-of-domain"]
-)
+try:
+    N_CASES = count_cases(STUDY["cases"])
+except UserError as error:
+    raise WorkflowError(str(error)) from None
 SHARDS = range(-(-N_CASES // STUDY["execution"]["shard"]))
 THREADS = STUDY["execution"]["threads"]
+# GPUs of a job that loads a model: `--resources gpu=4` lets four of them run at once
+GPUS = int(STUDY["execution"]["device"].startswith("cuda"))
 
 
 wildcard_constraints:
@@ -78,8 +83,10 @@ def settings(*names: str) -> str:
 
 def model_files(wildcards) -> list[str]:
     """The weights of a local model, so that new weights re-run what depends on them."""
-    folder = Path(STUDY["models"][wildcards.model]["path"])
-    return sorted(map(str, folder.rglob("*.safetensors")))
+    model = STUDY["models"][wildcards.model]
+    loras = [Path(lora["path"]) for lora in model["lora"].values() if lora]
+    files = [*Path(model["path"]).rglob("*.safetensors"), *filter(Path.is_file, loras)]
+    return sorted(map(str, files))
 
 
 def chosen(groups: dict) -> dict:

@@ -10,6 +10,8 @@ rule ensemble:
     log:
         f"logs/{STUDY['study']}/ensemble_{{model}}_{{shard}}.log",
     threads: THREADS
+    resources:
+        gpu=GPUS,
     params:
         settings=settings("models", "sampler", "video", "seeds", "execution", "ensemble"),
         code=package_fingerprint("experiments.ensemble"),
@@ -22,9 +24,9 @@ rule ensemble:
 
 rule ensembles:
     input:
-        expand(RESULTS / "ensemble/{model}/{shard}.parquet", model=MAIN_MODEL, shard=SHARDS),
+        expand(RESULTS / "ensemble/{model}/{shard}.parquet", model=MODELS, shard=SHARDS),
     output:
-        RESULTS / "tables/ensemble.parquet",
+        RESULTS / "tables/ensemble.csv",
     log:
         f"logs/{STUDY['study']}/ensembles.log",
     localrule: True
@@ -37,7 +39,7 @@ rule ensembles:
 rule compare:
     input:
         readouts=RESULTS / "tables/readouts.parquet",
-        ensembles=RESULTS / "tables/ensemble.parquet",
+        ensembles=RESULTS / "tables/ensemble.csv",
     output:
         RESULTS / "tables/compare.csv",
     log:

@@ -1,7 +1,10 @@
 # Figures are drawn from the tables in figures/tables, which come with the repository.
 # A study fills them (rule publish); with `--config shipped=true` they are taken as they are.
+from chain_of_steps.experiments.claims import load_claims, tables_of
 
 NOISE_TABLES = ["noise.csv", "cka.csv", "sensitivity.csv", "noise_verdicts.csv"]
+BEHAVIOUR_TABLES = ["memory.csv", "memory_noise.csv", "correction.csv", "correction_tests.csv"]
+BEHAVIOUR_TABLES += ["behaviour_verdicts.csv"]
 # experiment -> figure or table -> what its notebook reads
 FIGURE_GROUPS = {
     "decision": {
@@ -10,6 +13,12 @@ FIGURE_GROUPS = {
         "s1_timeline": ["timeline.csv"],
     },
     "noise": {"figure3": NOISE_TABLES, "s2_noise": NOISE_TABLES},
+    "behaviours": {
+        "figure4": ["behaviour_examples", "memory.csv", "correction.csv"],
+        "figure5": ["behaviour_examples", "perception.csv"],
+        "s3_behaviours": BEHAVIOUR_TABLES,
+        "s4_posterior": ["posterior.csv", "behaviour_verdicts.csv"],
+    },
     "layers": {
         "figure6": ["token_maps_runs.parquet", "layer_swap.csv"],
         "s6_causal_map": ["layer_swap.csv", "layer_patching.csv"],
@@ -18,10 +27,14 @@ FIGURE_GROUPS = {
     },
     "ensemble": {"s5_compute": ["compare.csv"]},
 }
-TABLE_GROUPS = {"ensemble": {"table1_ensemble": ["compare.csv", "published.csv"]}}
+TABLE_GROUPS = {
+    "ensemble": {"table1_ensemble": ["compare.csv", "published.csv"]},
+    "bench": {"table2_bench": ["bench.csv", "published_bench.csv"]},
+}
 # tables that no figure reads, but that belong to an experiment
 KEPT = {
     "decision": ["readouts.parquet"],
+    "bench": ["bench_scores.csv"],
     "layers": [
         "token_channels_runs.parquet",
         *(f"layer_{analysis}_runs.parquet" for analysis in ("swap", "patching", "ablation")),
@@ -35,6 +48,13 @@ PUBLISHED = sorted(
     {name for experiment in STUDY["experiments"] for name in KEPT.get(experiment, [])}
     | {name for names in NOTEBOOK_INPUTS.values() for name in names}
 )
+# claims of the paper: each names its experiment and the table that tests it
+EXPECTED = "workflow/reference/expected.yaml"
+try:
+    CLAIM_TABLES = tables_of(load_claims(Path(EXPECTED)), STUDY["experiments"])
+except UserError as error:
+    raise WorkflowError(str(error)) from None
+PUBLISHED = sorted({*PUBLISHED, *CLAIM_TABLES})
 RUN_NOTEBOOK = (
     "jupytext --quiet --to ipynb -o - {input.notebook}"
     " | papermill - {log.notebook} -k python3 --no-progress-bar --log-level ERROR"
@@ -46,11 +66,13 @@ if not SHIPPED:
     # numbers of the paper, copied beside ours and always labelled published
     rule published:
         input:
-            "workflow/reference/published.csv",
+            "workflow/reference/{published}.csv",
         output:
-            RESULTS / "tables/published.csv",
+            RESULTS / "tables/{published}.csv",
         log:
-            f"logs/{STUDY['study']}/published.log",
+            f"logs/{STUDY['study']}/{{published}}.log",
+        wildcard_constraints:
+            published="published[a-z_]*",
         localrule: True
         shell:
             "cp {input} {output} 2> {log}"
@@ -71,11 +93,13 @@ if not SHIPPED:
 
     rule publish_examples:
         input:
-            RESULTS / "tables/examples",
+            RESULTS / "tables/{folder}",
         output:
-            directory(TABLES / "examples"),
+            directory(TABLES / "{folder}"),
         log:
-            f"logs/{STUDY['study']}/publish_examples.log",
+            f"logs/{STUDY['study']}/publish_{{folder}}.log",
+        wildcard_constraints:
+            folder="examples|behaviour_examples",
         localrule: True
         shell:
             "cp -r {input} {output} 2> {log}"
@@ -127,9 +151,31 @@ rule table:
         RUN_NOTEBOOK
 
 
+rule claims:
+    input:
+        expected=EXPECTED,
+        tables=[TABLES / name for name in CLAIM_TABLES],
+    output:
+        table=FIGURES / "claims.csv",
+        page=FIGURES / "claims.md",
+        facts=FIGURES / "claims.json",
+    log:
+        f"logs/{STUDY['study']}/claims.log",
+    localrule: True
+    params:
+        settings=settings("models", "experiments", "sampler"),
+        code=package_fingerprint("experiments.claims"),
+        config=SETTINGS,
+        tables=TABLES,
+    shell:
+        "cos claims --config {params.config} --expected {input.expected}"
+        " --tables {params.tables} --out {output.table} 2> {log}"
+
+
 rule manifest:
     input:
         facts=expand(FIGURES / "{name}.json", name=NOTEBOOK_INPUTS),
+        claims=FIGURES / "claims.json",
         tables=[TABLES / name for name in PUBLISHED],
     output:
         FIGURES / "manifest.json",
@@ -141,4 +187,4 @@ rule manifest:
         code=package_fingerprint("experiments.manifest"),
     shell:
         "cos manifest --config {params.config} --out {output} --notebooks workflow/notebooks"
-        " {input.facts} 2> {log}"
+        " --claims {input.claims} {input.facts} 2> {log}"

@@ -23,6 +23,8 @@ for analysis, tables in LAYER_TABLES.items():
         wildcard_constraints:
             job=r"\d+",
         threads: THREADS
+        resources:
+            gpu=GPUS,
         params:
             settings=settings("models", "sampler", "video", "seeds", "execution", "layers"),
             code=package_fingerprint("experiments.layers"),

@@ -24,6 +24,8 @@ rule card:
     log:
         "logs/card_{model}.log",
     threads: THREADS
+    resources:
+        gpu=GPUS,
     params:
         settings=settings("card", "sampler", "video"),
         code=package_fingerprint("experiments.card"),

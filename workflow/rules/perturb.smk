@@ -26,6 +26,8 @@ rule perturb:
     log:
         f"logs/{STUDY['study']}/perturb_{{model}}_{{shard}}.log",
     threads: THREADS
+    resources:
+        gpu=GPUS,
     params:
         settings=settings("perturbation"),
         code=package_fingerprint("experiments.perturbation"),

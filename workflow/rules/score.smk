@@ -6,6 +6,8 @@ rule read:
     log:
         f"logs/{STUDY['study']}/read_{{model}}_{{shard}}.log",
     threads: THREADS
+    resources:
+        gpu=GPUS,
     params:
         code=package_fingerprint("experiments.readouts"),
         config=SETTINGS,
@@ -58,6 +60,8 @@ rule examples:
     log:
         f"logs/{STUDY['study']}/examples.log",
     threads: THREADS
+    resources:
+        gpu=GPUS,
     params:
         code=package_fingerprint("experiments.examples"),
         config=SETTINGS,

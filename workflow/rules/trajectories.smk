@@ -7,6 +7,8 @@ rule sample:
     log:
         f"logs/{STUDY['study']}/sample_{{model}}_{{shard}}.log",
     threads: THREADS
+    resources:
+        gpu=GPUS,
     params:
         settings=settings("models", "sampler", "video", "seeds", "execution"),
         code=package_fingerprint("experiments.trajectories"),

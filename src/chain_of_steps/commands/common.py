@@ -6,6 +6,7 @@ from argparse import ArgumentParser
 from collections.abc import Callable
 from pathlib import Path
 
+from chain_of_steps.config import solver_refusal
 from chain_of_steps.errors import UserError
 
 # stage(name, function, text, *options) adds a subcommand and returns its parser
@@ -18,7 +19,7 @@ OPTIONS = {
     "shard": {"type": int, "required": True, "help": "number of the shard of cases, from 0"},
     "trajectory": {"type": Path, "required": True, "help": "file that `cos sample` wrote"},
     "trajectories": {"type": Path, "required": True, "help": "folder of one model's trajectories"},
-    "readouts": {"type": Path, "required": True, "help": "table that `cos join` wrote"},
+    "readouts": {"type": Path, "required": True, "help": "table of `cos read`, or several joined"},
     "early": {"type": Path, "required": True, "help": "folder of the earlier sibling"},
     "analysis": {
         "required": True,
@@ -35,29 +36,72 @@ def load_model(config: dict, name: str):
         raise UserError(f"model {name!r} is not in the configuration: write one of {known}.")
     import torch
 
-    from chain_of_steps.models.wan import WanModel
+    from chain_of_steps.gpus import device_of
+    from chain_of_steps.models.loading import adapter_for, fetch
 
     execution, settings = config["execution"], config["models"][name]
-    try:
-        torch.empty(0, device=execution["device"])
-    except (AssertionError, RuntimeError):
-        raise UserError(
-            f"execution.device is {execution['device']!r}, which torch cannot use here: write cpu,"
-            " or cuda where there is a GPU."
-        ) from None
     torch.set_num_threads(execution["threads"])
-    keys = ("revision", "guidance", "guidance_2", "negative_prompt", "max_sequence_length")
-    return WanModel.load(
-        settings["path"],
+    device = device_of(execution["device"])
+    directory = fetch(settings["path"], settings["revision"])
+    adapter = adapter_for(directory)
+    keys = ("guidance", "guidance_2", "boundary", "negative_prompt", "max_sequence_length", "lora")
+    return adapter.load(
+        directory,
         name=name,
-        device=execution["device"],
+        device=device,
         dtype=getattr(torch, execution["dtype"]),
+        offload=execution["offload"],
+        vae_tiling=execution["vae_tiling"],
         **{key: settings[key] for key in keys},
     )
 
 
-def seeds_of(config: dict, model: str) -> list[int]:
-    return config["models"][model]["seeds"] or config["seeds"]
+def require_euler(config: dict, stage: str) -> None:
+    """Refuses a stage that forks or changes runs when the study samples with a multistep solver."""
+    if config["sampler"]["solver"] != "euler":
+        raise UserError(solver_refusal(stage))
+
+
+def frames_of(config: dict, cases) -> int:
+    """Frames of the videos of these cases, which share their tensors.
+
+    Raises UserError where their sizes or numbers of frames differ.
+    """
+    shapes = {case.shape: case for case in cases}
+    if len(shapes) > 1:
+        (one, first), (other, second) = list(shapes.items())[:2]
+        raise UserError(
+            f"{first.name} has {one} and {second.name} has {other} (width, height, frames), but "
+            "cases of one job must be alike: write execution.shard: 1, or video.frames and "
+            "video.area that fit all."
+        )
+    return cases[0].frames or config["video"]["frames"]
+
+
+def add_video_options(command: ArgumentParser) -> None:
+    """For the stages that can also write their results as videos."""
+    command.add_argument("--videos", type=Path, help="folder to write the results to as videos")
+    command.add_argument("--video-index", type=Path, help="table of those videos")
+
+
+def videos_of(config: dict, arguments, cases):
+    """The folder of videos that these options ask for, or None.
+
+    Raises UserError where one of the two is missing, or the cases have no other use.
+    """
+    from chain_of_steps.experiments.videos import VideoFolder
+
+    given = arguments.videos, arguments.video_index
+    if None not in given:
+        return VideoFolder(arguments.videos, config["video"]["fps"])
+    if given != (None, None):
+        raise UserError("--videos and --video-index go together: give both.")
+    if not all(case.is_puzzle for case in cases):
+        raise UserError(
+            "these cases are no puzzles, and only puzzles have a reader of answers: give --videos "
+            "and --video-index, and score the videos."
+        )
+    return None
 
 
 def shard_cases(config: dict, folder: Path, shard: int):

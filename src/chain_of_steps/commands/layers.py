@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from chain_of_steps.commands.common import Stage, load_model, seeds_of
-from chain_of_steps.config import load_config
+from chain_of_steps.commands.common import Stage, load_model, require_euler
+from chain_of_steps.config import load_config, seeds_of
 from chain_of_steps.errors import UserError
 
 
@@ -29,10 +29,11 @@ def add(stage: Stage) -> None:
 
 def cmd_layers(arguments) -> None:
     from chain_of_steps.artifacts import read_table, write_manifest, write_table
-    from chain_of_steps.cases import INDEX, load_cases
+    from chain_of_steps.cases import INDEX, load_cases, need_puzzles
     from chain_of_steps.experiments.layers import pick_cases, run_analysis, share_of_job
 
     config, analysis = load_config(arguments.config), arguments.analysis
+    require_euler(config, "layers")
     fields = config["layers"]
     guidance = config["models"].get(arguments.model, {}).get("guidance", 1)
     if "uncond" in fields["branches"] and guidance <= 1:
@@ -44,6 +45,7 @@ def cmd_layers(arguments) -> None:
     names = pick_cases(index, analysis, fields[f"{analysis}_cases"])
     mine = share_of_job(names, arguments.job, fields["jobs"])
     everyone = load_cases(arguments.cases, names)
+    need_puzzles(everyone)
     cases = [case for case in everyone if case.name in set(mine)]
     seeds = seeds_of(config, arguments.model)[: fields["seeds"]]
     model = load_model(config, arguments.model)

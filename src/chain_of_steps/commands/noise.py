@@ -5,8 +5,14 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from chain_of_steps.commands.common import Stage, load_model, seeds_of
-from chain_of_steps.config import load_config
+from chain_of_steps.commands.common import (
+    Stage,
+    add_video_options,
+    load_model,
+    require_euler,
+    videos_of,
+)
+from chain_of_steps.config import load_config, seeds_of
 
 
 def add(stage: Stage) -> None:
@@ -25,6 +31,7 @@ def add(stage: Stage) -> None:
     perturb.add_argument(
         "--flow", type=Path, required=True, help="second table: comparisons with the clean runs"
     )
+    add_video_options(perturb)
     noise = stage(
         "noise",
         cmd_noise,
@@ -49,9 +56,11 @@ def cmd_perturb(arguments) -> None:
     from chain_of_steps.artifacts import check_manifest, read_table, write_manifest, write_table
     from chain_of_steps.cases import INDEX, load_cases
     from chain_of_steps.experiments.perturbation import perturb_shard, plan
+    from chain_of_steps.experiments.videos import NoiseVideos
     from chain_of_steps.trajectory import Trajectory
 
     config = load_config(arguments.config)
+    require_euler(config, "perturb")
     settings = config["perturbation"]
     check_manifest(arguments.trajectory)
     trajectory = Trajectory.load(arguments.trajectory)
@@ -63,15 +72,25 @@ def cmd_perturb(arguments) -> None:
     few = set(index.loc[number < settings["control_cases"], "case"])
     cases = load_cases(arguments.cases, list(dict.fromkeys(trajectory.runs["case"])))
     control_cases = [case for case in cases if case.name in few]
+    videos = videos_of(config, arguments, cases)
     model = load_model(config, arguments.model)
     started = time.monotonic()
     table, flow, nfe = perturb_shard(
-        model, trajectory, cases, control_cases, planned, seeds=seeds, layers=settings["layers"]
+        model,
+        trajectory,
+        cases,
+        control_cases,
+        planned,
+        seeds=seeds,
+        layers=settings["layers"],
+        keep=None if videos is None else NoiseVideos(model, cases, videos),
     )
     seconds = time.monotonic() - started
     parameters = {"model_digest": model.digest, "seeds": seeds, "layers": settings["layers"]}
     parameters |= {"batch": trajectory.made_by["batch"], "threads": config["execution"]["threads"]}
     parameters |= {"sweep": planned.sweep, "controls": planned.controls}
+    if videos is not None:
+        write_table(arguments.video_index, videos.index())
     for path, rows in ((arguments.flow, flow), (arguments.out, table)):
         write_table(path, rows)
         write_manifest(

@@ -5,12 +5,18 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from chain_of_steps.commands.common import Stage, load_model, seeds_of, shard_cases
-from chain_of_steps.config import load_config
+from chain_of_steps.commands.common import Stage, frames_of, load_model, shard_cases
+from chain_of_steps.config import load_config, seeds_of
 
 
 def add(stage: Stage) -> None:
-    stage("cases", cmd_cases, "Draw the evaluation cases of the study into folders.", "out")
+    stage(
+        "cases",
+        cmd_cases,
+        "Draw the evaluation cases of the study into folders, or take them from VBVR-Bench or a "
+        "folder.",
+        "out",
+    )
     stage(
         "sample",
         cmd_sample,
@@ -35,12 +41,16 @@ def add(stage: Stage) -> None:
 
 def cmd_cases(arguments) -> None:
     from chain_of_steps.artifacts import atomic_path
+    from chain_of_steps.bench.sources import take_cases
     from chain_of_steps.cases import make_cases
     from chain_of_steps.tasks.puzzle import SPLITS
 
     config = load_config(arguments.config)
     cases = config["cases"]
     with atomic_path(arguments.out) as folder:
+        if cases["source"] != "puzzles":
+            take_cases(folder, config)
+            return
         make_cases(folder, cases["tasks"], {split: cases[split] for split in SPLITS}, cases["seed"])
 
 
@@ -50,7 +60,10 @@ def cmd_sample(arguments) -> None:
 
     config = load_config(arguments.config)
     cases = shard_cases(config, arguments.cases, arguments.shard)
-    prompts = [case.prompt for case in cases]  # an empty one is refused before a model loads
+    # what is broken is refused before a model loads
+    for case in cases:
+        case.check()
+    n_frames = frames_of(config, cases)
     model = load_model(config, arguments.model)
     started = time.monotonic()
     trajectory = run_shard(
@@ -59,14 +72,15 @@ def cmd_sample(arguments) -> None:
         seeds_of(config, arguments.model),
         steps=config["sampler"]["steps"],
         shift=config["sampler"]["shift"],
-        n_frames=config["video"]["frames"],
+        n_frames=n_frames,
         batch=config["execution"]["batch"],
+        solver=config["sampler"]["solver"],
     )
     seconds = time.monotonic() - started
     trajectory.save(arguments.out)
     write_manifest(
         arguments.out,
-        parameters={**trajectory.made_by, "shard": arguments.shard, "cases": len(prompts)},
+        parameters={**trajectory.made_by, "shard": arguments.shard, "cases": len(cases)},
         nfe=trajectory.made_by["nfe"],
         seconds=seconds,
     )
@@ -76,7 +90,7 @@ def cmd_sample(arguments) -> None:
 
 def cmd_read(arguments) -> None:
     from chain_of_steps.artifacts import check_manifest, write_manifest, write_table
-    from chain_of_steps.cases import load_cases
+    from chain_of_steps.cases import load_cases, need_puzzles
     from chain_of_steps.experiments.readouts import read_trajectory
     from chain_of_steps.trajectory import Trajectory
 
@@ -84,6 +98,7 @@ def cmd_read(arguments) -> None:
     check_manifest(arguments.trajectory)
     trajectory = Trajectory.load(arguments.trajectory)
     cases = load_cases(arguments.cases, list(dict.fromkeys(trajectory.runs["case"])))
+    need_puzzles(cases)
     model = load_model(config, arguments.model)
     started = time.monotonic()
     write_table(arguments.out, read_trajectory(model, trajectory, cases))
@@ -102,6 +117,8 @@ def cmd_join(arguments) -> None:
 
     started = time.monotonic()
     tables = [read_table(path) for path in arguments.tables]
+    # an empty table has no types of its own, and would spoil those of the others
+    tables = [table for table in tables if len(table)] or tables[:1]
     write_table(arguments.out, pd.concat(tables, ignore_index=True))
     write_manifest(
         arguments.out,

@@ -19,11 +19,11 @@ from chain_of_steps.cases import Case
 from chain_of_steps.experiments.intervals import mean_or_rate_ci
 from chain_of_steps.experiments.readouts import read_latents
 from chain_of_steps.experiments.trajectories import batches, condition_runs, plan_runs
-from chain_of_steps.models.wan import WanModel
+from chain_of_steps.models.base import VideoModel
 from chain_of_steps.patching import Ledger
 from chain_of_steps.probes import Site, Write, hooked, skip
 from chain_of_steps.progress import progress
-from chain_of_steps.sampling import flow_sigmas, sample
+from chain_of_steps.sampling import sample
 from chain_of_steps.tasks.reader import Reader
 
 MODES = ("skip", "mean")
@@ -65,7 +65,7 @@ def replace_update(updates: dict[Site, Tensor], where: Callable[[Site], bool]) -
 
 
 def ablate(
-    model: WanModel,
+    model: VideoModel,
     cases: Sequence[Case],
     reference: Sequence[Case],
     seeds: Sequence[int],
@@ -80,7 +80,7 @@ def ablate(
     reference: the cases of the mean update. Columns: run columns, steps, mode, layer, band, score,
     correct, answer, clean_score, clean_correct, clean_answer.
     """
-    sigmas, ledger = flow_sigmas(steps, shift), Ledger(len(model.blocks[0]))
+    sigmas, ledger = model.sigmas(steps, shift), Ledger(len(model.blocks[0]))
     width, height = cases[0].image.size
     updates = MeanUpdate()
     others = plan_runs(model.name, reference, seeds)
@@ -127,7 +127,7 @@ def ablate(
     return pd.concat(tables, ignore_index=True), ledger
 
 
-def _readings(model: WanModel, puzzles: Sequence, looks: Tensor) -> dict[str, np.ndarray]:
+def _readings(model: VideoModel, puzzles: Sequence, looks: Tensor) -> dict[str, np.ndarray]:
     """score, correct, answer (S, R) of S looks (S, R, C, F, h, w)."""
     read = [read_latents(model, Reader(p), looks[:, row]) for row, p in enumerate(puzzles)]
     names = ("score", "correct", "answer")

@@ -12,9 +12,9 @@ from PIL import Image
 
 from chain_of_steps.artifacts import atomic_path, read_json, write_table
 from chain_of_steps.experiments.readouts import read_latents
-from chain_of_steps.models.wan import WanModel
+from chain_of_steps.models.base import VideoModel
 from chain_of_steps.progress import progress
-from chain_of_steps.sampling import flow_sigmas, sample
+from chain_of_steps.sampling import sample
 from chain_of_steps.stats import wilson
 from chain_of_steps.tasks import stream
 from chain_of_steps.tasks.puzzle import SPLITS, Puzzle
@@ -24,14 +24,14 @@ SEED = "card"  # a stream of its own: not the cases of any study
 
 
 def solve(
-    model: WanModel, puzzles: list[Puzzle], *, steps: int, shift: float, n_frames: int
+    model: VideoModel, puzzles: list[Puzzle], *, steps: int, shift: float, n_frames: int
 ) -> list[dict[str, Any]]:
     """One run for each puzzle; rows of task, split, correct, score, answered."""
     pictures = [Image.fromarray((first_frame(p) * 255).round().astype("uint8")) for p in puzzles]
     condition = model.condition(pictures, [p.prompt for p in puzzles], n_frames)
     width, height = pictures[0].size
     noise = model.noise_batch(list(range(len(puzzles))), n_frames, height, width)
-    latents = sample(model.velocity(condition), noise, flow_sigmas(steps, shift))
+    latents = sample(model.velocity(condition), noise, model.sigmas(steps, shift))
     rows = []
     for puzzle, latent in zip(puzzles, latents.split(1), strict=True):
         reading = read_latents(model, Reader(puzzle), latent)
@@ -68,7 +68,7 @@ def accuracy_table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
-def write_card(folder: Path, model: WanModel, config: dict[str, Any]) -> None:
+def write_card(folder: Path, model: VideoModel, config: dict[str, Any]) -> None:
     """Writes accuracy.csv and README.md into the model's folder.
 
     Raises UserError when the folder has no training.json.

@@ -17,11 +17,11 @@ from torch import Tensor
 
 from chain_of_steps.cases import Case
 from chain_of_steps.experiments.trajectories import batches, condition_runs, plan_runs
-from chain_of_steps.models.wan import WanModel
+from chain_of_steps.models.base import VideoModel
 from chain_of_steps.patching import Ledger
 from chain_of_steps.probes import Site, hooked
 from chain_of_steps.progress import progress
-from chain_of_steps.sampling import flow_sigmas, sample
+from chain_of_steps.sampling import sample
 from chain_of_steps.stats import group_mean_ci
 from chain_of_steps.tasks.puzzle import Puzzle
 from chain_of_steps.tasks.regions import REGIONS, tile_masks
@@ -95,7 +95,7 @@ def shown_steps(n_steps: int) -> list[int]:
 
 
 def measure_energy(
-    model: WanModel,
+    model: VideoModel,
     cases: Sequence[Case],
     seeds: Sequence[int],
     *,
@@ -113,7 +113,7 @@ def measure_energy(
     every token, token_channels: mean and variance over the tokens of every channel, and whether
     it is among the `top` massive ones; both for one run of each task, at the `shown_steps`.
     """
-    runs, sigmas = plan_runs(model.name, cases, seeds), flow_sigmas(steps, shift)
+    runs, sigmas = plan_runs(model.name, cases, seeds), model.sigmas(steps, shift)
     width, height = cases[0].image.size
     grid = model.token_grid(*model.latent_shape(n_frames, height, width)[1:])
     puzzles = {case.name: case.puzzle for case in cases}
@@ -220,8 +220,8 @@ def summarise_energy(energy: pd.DataFrame, *, n_boot: int, seed: int) -> pd.Data
     """Means with 95 % intervals clustered by case, long form.
 
     Columns: model, quantity, region, frames, steps (`first` or all), layer, n, mean, low, high.
-    Quantity `contrast_*` as `contrasts` has them; the others are those of token_energy over all
-    tokens.
+    Quantity `contrast_*` as `contrasts` has them; `rise_*` is its change since the first layer, in
+    the same case; the others are those of token_energy over all tokens.
     """
     energy = energy[energy["branch"] == "cond"]
     contrast = contrasts(energy)
@@ -238,6 +238,13 @@ def summarise_energy(energy: pd.DataFrame, *, n_boot: int, seed: int) -> pd.Data
     # The mean of a case first: frames and steps of a case are not independent.
     by = ["model", "quantity", "region", "frames", "steps", "layer"]
     cases = rows.groupby([*by, "case"], sort=True)["value"].mean().reset_index()
+    contrast = cases[cases["quantity"].str.startswith("contrast_")]
+    first, keys = contrast["layer"].min(), [*by[:-1], "case"]
+    base = contrast.loc[contrast["layer"] == first, [*keys, "value"]]
+    rise = contrast[contrast["layer"] > first].merge(base, on=keys, suffixes=("", "_first"))
+    rise["value"] -= rise.pop("value_first")
+    rise["quantity"] = rise["quantity"].str.replace("contrast_", "rise_")
+    cases = pd.concat([cases, rise], ignore_index=True)
     return group_mean_ci(cases, by, "value", "case", n_boot=n_boot, seed=seed)
 
 

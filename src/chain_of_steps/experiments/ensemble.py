@@ -11,7 +11,7 @@ for one case and includes every run that a method starts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,11 +23,11 @@ from chain_of_steps.errors import UserError
 from chain_of_steps.experiments.readouts import read_latents
 from chain_of_steps.experiments.trajectories import condition_runs, plan_runs
 from chain_of_steps.measures import NO_ANSWER
-from chain_of_steps.models.wan import Condition, WanModel
+from chain_of_steps.models.base import Condition, VideoModel
 from chain_of_steps.probes import average, group_mean, hooked
 from chain_of_steps.progress import progress
-from chain_of_steps.sampling import flow_sigmas, sample
-from chain_of_steps.stats import mean_ci, minimal_detectable_difference, paired_difference
+from chain_of_steps.sampling import sample
+from chain_of_steps.stats import mean_ci, minimal_detectable_difference, paired_difference, wilson
 from chain_of_steps.tasks.reader import Reader
 
 SINGLE = "single run"
@@ -50,6 +50,13 @@ class Variant:
     restore: bool = False
     start: bool = False
     finer: int = 1
+
+    def nfe(self, k: int, n_steps: int) -> int:
+        """Forward passes of one case without guidance, all K runs counted."""
+        if self.start or self.finer > 1:
+            return n_steps * self.finer
+        together = n_steps if self.goes_on == "all" else self.steps
+        return k * together + n_steps - together
 
 
 PAPER_BAND = (0.5, 0.75)
@@ -82,7 +89,7 @@ def band_layers(n_layers: int, band: tuple[float, float]) -> range:
 
 
 def run_variant(
-    model: WanModel,
+    model: VideoModel,
     condition: Condition,
     noise: Tensor,
     variant: Variant,
@@ -97,7 +104,7 @@ def run_variant(
     """
     cases = len(noise) // k
     one_each = condition.select(list(range(0, len(noise), k)))
-    sigmas = flow_sigmas(steps * variant.finer, shift)
+    sigmas = model.sigmas(steps * variant.finer, shift)
     if variant.start or variant.finer > 1:
         velocity = model.velocity(one_each)
         first = group_mean(noise, k, variant.restore) if variant.start else noise[::k]
@@ -119,7 +126,7 @@ def run_variant(
 
 
 def run_ensembles(
-    model: WanModel,
+    model: VideoModel,
     cases: Sequence[Case],
     seeds: Sequence[int],
     methods: Sequence[Variant],
@@ -128,10 +135,13 @@ def run_ensembles(
     shift: float,
     n_frames: int,
     batch: int,
+    keep: Callable[[Case, str, Tensor], None] | None = None,
 ) -> pd.DataFrame:
     """One row for each (case, method): answer, correct, score, nfe (of one case).
 
-    `batch` is the number of rows of a forward pass while all K seeds run.
+    `batch` is the number of rows of a forward pass while all K seeds run. `keep` gets each case,
+    the method's name and the latent that is its result. Cases without a reader have no answers;
+    methods that vote cannot run on them.
     """
     k, rows = len(seeds), []
     width, height = cases[0].image.size
@@ -153,24 +163,37 @@ def run_ensembles(
                 shift=shift,
             )
             for case, looks in zip(part, latents.split(len(latents) // len(part)), strict=True):
-                reading = read_latents(model, Reader(case.puzzle), looks)
-                chosen = vote(reading.answer)
+                outcome, chosen = _outcome(model, case, looks)
                 rows.append(
                     {
                         "model": model.name,
                         "case": case.name,
-                        "task": case.puzzle.task,
-                        "split": case.puzzle.split,
+                        "task": case.task,
+                        "split": case.split,
                         "method": variant.name,
-                        "answer": int(reading.answer[chosen]),
-                        "correct": float(reading.correct[chosen]),
-                        "score": float(reading.score[chosen]),
+                        **outcome,
                         "nfe": nfe,
                     }
                 )
+                if keep is not None:
+                    keep(case, variant.name, looks[chosen])
             bar.update(len(part))
     bar.close()
     return pd.DataFrame(rows)
+
+
+def _outcome(model: VideoModel, case: Case, looks: Tensor) -> tuple[dict[str, float], int]:
+    """answer, correct, score of the look that the vote picks, and its number."""
+    if not case.is_puzzle:
+        return {"answer": NO_ANSWER, "correct": np.nan, "score": np.nan}, 0
+    reading = read_latents(model, Reader(case.puzzle), looks)
+    chosen = vote(reading.answer)
+    outcome = {
+        "answer": int(reading.answer[chosen]),
+        "correct": float(reading.correct[chosen]),
+        "score": float(reading.score[chosen]),
+    }
+    return outcome, chosen
 
 
 def vote(answers: np.ndarray) -> int:
@@ -185,12 +208,15 @@ def vote(answers: np.ndarray) -> int:
     return int(np.flatnonzero(np.asarray(answers) == winner)[0])
 
 
-def rivals(readouts: pd.DataFrame, seeds: Sequence[int], early: Sequence[float]) -> pd.DataFrame:
+def rivals(
+    readouts: pd.DataFrame, seeds: Sequence[int], early: Sequence[float], passes: int = 1
+) -> pd.DataFrame:
     """Methods that only choose among the clean runs, in the columns of `run_ensembles`.
 
     readouts: the study's clean runs. early: shares of the steps at which K runs are compared and
-    all but one stopped. `best by chance` is the mean over the K runs; `oracle` knows the truth and
-    is the ceiling of every choice among K runs.
+    all but one stopped. passes: forward passes of one step, 2 with guidance. `best by chance` is
+    the mean over the K runs; `oracle` knows the truth and is the ceiling of every choice among
+    them.
     """
     k, n_steps = len(seeds), int(readouts["step"].max())
     stops = sorted({max(1, round(share * n_steps)) for share in early})
@@ -212,7 +238,7 @@ def rivals(readouts: pd.DataFrame, seeds: Sequence[int], early: Sequence[float])
                     "answer": int(answer),
                     "correct": float(outcome["correct"].mean()),
                     "score": float(outcome["score"].mean()),
-                    "nfe": nfe,
+                    "nfe": nfe * passes,
                 }
             )
 
@@ -243,7 +269,8 @@ def compare(
 
     Columns: `by`, method, quantity (score or correct), n, mean, low, high, nfe, difference,
     difference_low, difference_high, p, detectable: the smallest true difference that a two-sided
-    5 % test on these cases finds with probability 0.8.
+    5 % test on these cases finds with probability 0.8; changed, changed_high: cases whose value
+    differs from the single run's, and the upper end of the 95 % interval of their share (Wilson).
     """
     tables = []
     groups = outcomes.groupby(list(by), sort=False) if by else [((), outcomes)]
@@ -264,7 +291,8 @@ def compare(
 def _against_single(
     rows: pd.DataFrame, method: str, quantity: str, n_boot: int, seed: int
 ) -> dict[str, float]:
-    both = rows[rows["method"].isin([method, SINGLE])]
+    covered = rows.loc[rows["method"] == method, "case"]  # controls run on a part of the cases
+    both = rows[rows["method"].isin([method, SINGLE]) & rows["case"].isin(covered)]
     found = paired_difference(
         both,
         quantity,
@@ -279,11 +307,14 @@ def _against_single(
         seed=seed,
     )
     wide = both.pivot(index="case", columns="method", values=quantity)
-    spread = float((wide[method] - wide[SINGLE]).std())
+    change = wide[method] - wide[SINGLE]
+    changed = int((change.abs() > 1e-6).sum())
     return {
         "difference": found.mean,
         "difference_low": found.low,
         "difference_high": found.high,
         "p": found.p,
-        "detectable": minimal_detectable_difference(spread, found.n),
+        "detectable": minimal_detectable_difference(float(change.std()), found.n),
+        "changed": changed,
+        "changed_high": wilson(changed, len(change)).high,
     }

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from chain_of_steps.artifacts import write_json
 from chain_of_steps.errors import UserError
-from chain_of_steps.models.wan import WanModel
+from chain_of_steps.models.base import VideoModel
 from chain_of_steps.trajectory import Trajectory
 from chain_of_steps.video import write_png
 
@@ -78,7 +79,7 @@ def film_sheet(video: np.ndarray) -> np.ndarray:
 
 
 def write_examples(
-    folder: Path, model: WanModel, readouts: pd.DataFrame, trajectories: Path
+    folder: Path, model: VideoModel, readouts: pd.DataFrame, trajectories: Path
 ) -> None:
     """Writes one lossless film sheet (PNG, rows = steps, columns = frames) a run, and an index.
 
@@ -98,35 +99,41 @@ def write_examples(
         ranked = openness(readouts, panel.task)
         seeds = sorted(readouts.loc[readouts["case"] == case, "seed"].unique())[: panel.seeds]
         trajectory = _with_case(shards, case)
-        steps = shown_steps(trajectory.n_steps)
         for seed in map(int, seeds):
-            chosen = (trajectory.runs["case"] == case) & (trajectory.runs["seed"] == seed)
-            row = int(np.flatnonzero(chosen)[0])
-            looks = [
-                trajectory.x[row, k] if k == trajectory.n_steps else trajectory.clean[row, k]
-                for k in steps
-            ]
-            video = np.stack([model.decode(look[None])[0].numpy() for look in looks])
-            frames = list(range(0, video.shape[1], max(1, (video.shape[1] - 1) // 4)))
             file = f"{panel.figure}-{panel.panel}-{seed}.png"
-            write_png(folder / file, film_sheet(video[:, frames]))
-            reading = _reading(readouts, case, seed, steps)
-            entries.append(
-                {
-                    **vars(panel),
-                    "case": case,
-                    "openness": ranked[case],
-                    "median_openness": ranked.median(),
-                    "seed": seed,
-                    "file": file,
-                    "steps": steps,
-                    "sigmas": [trajectory.sigmas[k].item() for k in steps],
-                    "frames": frames,
-                    "n_candidates": reading["n_candidates"].tolist(),
-                    "correct": reading["correct"].tolist(),
-                }
-            )
+            drawn = draw_run(folder / file, model, trajectory, readouts, case, seed)
+            ranks = {"openness": ranked[case], "median_openness": ranked.median()}
+            entries.append({**vars(panel), "case": case, **ranks, **drawn})
     write_json(folder / "examples.json", entries)
+
+
+def draw_run(
+    path: Path,
+    model: VideoModel,
+    trajectory: Trajectory,
+    readouts: pd.DataFrame,
+    case: str,
+    seed: int,
+) -> dict[str, Any]:
+    """Writes the film sheet of one run; returns what the index says of it from `seed` on."""
+    chosen = (trajectory.runs["case"] == case) & (trajectory.runs["seed"] == seed)
+    row, steps = int(np.flatnonzero(chosen)[0]), shown_steps(trajectory.n_steps)
+    looks = [
+        trajectory.x[row, k] if k == trajectory.n_steps else trajectory.clean[row, k] for k in steps
+    ]
+    video = np.stack([model.decode(look[None])[0].numpy() for look in looks])
+    frames = list(range(0, video.shape[1], max(1, (video.shape[1] - 1) // 4)))
+    write_png(path, film_sheet(video[:, frames]))
+    reading = _reading(readouts, case, seed, steps)
+    return {
+        "seed": seed,
+        "file": path.name,
+        "steps": steps,
+        "sigmas": [trajectory.sigmas[k].item() for k in steps],
+        "frames": frames,
+        "n_candidates": reading["n_candidates"].tolist(),
+        "correct": reading["correct"].tolist(),
+    }
 
 
 def _reading(readouts: pd.DataFrame, case: str, seed: int, steps: Sequence[int]) -> pd.DataFrame:

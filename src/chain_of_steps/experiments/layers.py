@@ -13,7 +13,7 @@ from chain_of_steps.experiments.ablation import ablate, summarise_ablation
 from chain_of_steps.experiments.energy import measure_energy, summarise_energy
 from chain_of_steps.experiments.maze_patching import patch_mazes, summarise_patching
 from chain_of_steps.experiments.swap import summarise_swap, swap_identify
-from chain_of_steps.models.wan import WanModel
+from chain_of_steps.models.base import VideoModel
 from chain_of_steps.patching import Ledger
 
 TASK_OF = {"swap": "identify", "patching": "maze"}  # the others take all tasks of the study
@@ -48,7 +48,7 @@ def share_of_job(cases: Sequence[str], job: int, jobs: int) -> list[str]:
 
 def run_analysis(
     analysis: str,
-    model: WanModel,
+    model: VideoModel,
     cases: Sequence[Case],
     everyone: Sequence[Case],
     seeds: Sequence[int],

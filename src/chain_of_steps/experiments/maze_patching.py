@@ -26,10 +26,9 @@ from chain_of_steps.experiments.perturbation import noise_seeds
 from chain_of_steps.experiments.readouts import read_latents
 from chain_of_steps.experiments.trajectories import condition_runs, plan_runs
 from chain_of_steps.interventions import NoiseAtStep
-from chain_of_steps.models.wan import WanModel
+from chain_of_steps.models.base import VideoModel
 from chain_of_steps.patching import PARTS, Ledger, Patcher
 from chain_of_steps.progress import progress
-from chain_of_steps.sampling import flow_sigmas
 from chain_of_steps.tasks.reader import Reader
 
 LEAST_DROP = 0.2  # in score; below it the normalised effect would be noise over noise
@@ -44,7 +43,7 @@ def effects(patched: np.ndarray, clean: np.ndarray, perturbed: np.ndarray, direc
 
 
 def patch_mazes(
-    model: WanModel,
+    model: VideoModel,
     cases: Sequence[Case],
     seeds: Sequence[int],
     *,
@@ -74,7 +73,7 @@ def patch_mazes(
         model,
         condition_runs(model, runs, cases, n_frames).repeat(2),
         noise.repeat_interleave(2, dim=0),
-        flow_sigmas(steps, shift),
+        model.sigmas(steps, shift),
         **options,
         edits=[edit for own in edits for edit in (None, own)],
     )
@@ -124,7 +123,7 @@ def patch_mazes(
     return result, patcher.ledger
 
 
-def _scores(model: WanModel, readers: Sequence[Reader], looks: Tensor) -> np.ndarray:
+def _scores(model: VideoModel, readers: Sequence[Reader], looks: Tensor) -> np.ndarray:
     """Scores (S, R) of S looks (S, R, C, F, h, w)."""
     columns = [read_latents(model, r, looks[:, row]).score for row, r in enumerate(readers)]
     return np.stack(columns, axis=1)

@@ -46,7 +46,8 @@ from chain_of_steps.experiments.propagation import (
 from chain_of_steps.experiments.readouts import read_latents
 from chain_of_steps.experiments.trajectories import batches, condition_runs, run_shard
 from chain_of_steps.interventions import Noise, NoiseAtFrame, NoiseAtStep, NoiseAtTokens, by_row
-from chain_of_steps.models.wan import Condition, WanModel
+from chain_of_steps.measures import NO_ANSWER
+from chain_of_steps.models.base import Condition, VideoModel
 from chain_of_steps.progress import progress
 from chain_of_steps.sampling import Edit, StepState, sample
 from chain_of_steps.tasks.reader import Reader
@@ -62,6 +63,9 @@ COMPARISON = (
     *("part", "kind", "mode", "injected", "site", "step", "sigma"),
     *("dissimilarity", "relative_l2"),
 )
+
+Keep = Callable[[pd.DataFrame, Tensor], None]
+"""keep(rows, ends) of a batch: ends (conditions, B, C, F, h, w) in the order of the rows."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +184,7 @@ class Fork:
 
 
 def fork(
-    model: WanModel,
+    model: VideoModel,
     condition: Condition,
     trajectory: Trajectory,
     perturbation: Perturbation,
@@ -217,14 +221,16 @@ def noise_seeds(runs: pd.DataFrame) -> list[int]:
 
 
 def run_conditions(
-    model: WanModel,
+    model: VideoModel,
     trajectory: Trajectory,
     cases: Sequence[Case],
     perturbations: Sequence[Perturbation],
     layers: Sequence[int] = (),
+    keep: Keep | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, int]:
     """Every perturbation of every run, batch by batch, read by the tasks' readers.
 
+    Cases without a reader have no answers; `keep` gets the rows of a batch and their ends.
     Returns a row for each run and condition, a row for each comparison along the steps of kind
     "step" (see `perturb_shard`), and the NFE.
     """
@@ -251,12 +257,14 @@ def run_conditions(
                 flows.append(inside.assign(**labels, injected=k))
                 nfe += spent
         tables.append(_with_readings(model, cases, torch.stack(ends), conditions))
+        if keep is not None:
+            keep(tables[-1], torch.stack(ends))
     bar.close()
     return _joined(tables), _joined(flows), nfe
 
 
 def perturb_shard(
-    model: WanModel,
+    model: VideoModel,
     trajectory: Trajectory,
     cases: Sequence[Case],
     control_cases: Sequence[Case],
@@ -264,6 +272,7 @@ def perturb_shard(
     *,
     seeds: Sequence[int],
     layers: Sequence[int] = (),
+    keep: Keep | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, int]:
     """Everything Figure 3 and its controls need from one shard; control_cases are among `cases`.
 
@@ -281,14 +290,16 @@ def perturb_shard(
             f"write numbers from 0 to {blocks - 1}."
         )
     chosen = trajectory.select(np.flatnonzero(trajectory.runs["seed"].isin(seeds)))
-    table, flow, nfe = run_conditions(model, chosen, cases, planned.sweep, layers)
+    table, flow, nfe = run_conditions(model, chosen, cases, planned.sweep, layers, keep)
     tables = [table.assign(part="sweep")]
     flows = [flow.assign(part="sweep"), seed_floor(trajectory, seeds).assign(part="sweep")]
     if planned.controls and control_cases:
         made = {name: trajectory.made_by[name] for name in ("steps", "shift", "batch")}
         n_frames = trajectory.made_by["frames"]
         again = run_shard(model, control_cases, seeds, **made, n_frames=n_frames)
-        table, flow, spent = run_conditions(model, again, control_cases, planned.controls, layers)
+        table, flow, spent = run_conditions(
+            model, again, control_cases, planned.controls, layers, keep
+        )
         table.loc[table["kind"] == "clean", "nfe"] = again.made_by["nfe"] // len(again.runs)
         tables.append(table.assign(part="controls"))
         flows += [flow.assign(part="controls")]
@@ -314,14 +325,19 @@ def _condition_rows(trajectory: Trajectory, perturbation: Perturbation, done: Fo
 
 
 def _with_readings(
-    model: WanModel, cases: Sequence[Case], ends: Tensor, conditions: Sequence[pd.DataFrame]
+    model: VideoModel, cases: Sequence[Case], ends: Tensor, conditions: Sequence[pd.DataFrame]
 ) -> pd.DataFrame:
     """The rows of a batch's conditions with what the readers see in `ends` (conditions, B, ...)."""
+    if not all(case.is_puzzle for case in cases):
+        nothing = dict.fromkeys(("score", "correct", "clean_score", "clean_correct"), np.nan)
+        nothing |= dict.fromkeys(("answer_same_as_clean", "frame_is_read"), np.nan)
+        table = _joined(conditions).assign(answer=NO_ANSWER, **nothing)
+        return table.astype({"index": "Int64", "noise_seed": "Int64"})
     puzzles = {case.name: case.puzzle for case in cases}
     names = conditions[0]["case"]
     readers = [Reader(puzzles[name]) for name in names]
     readings = [read_latents(model, reader, ends[:, i]) for i, reader in enumerate(readers)]
-    span = model.pipe.vae.config.scale_factor_temporal  # pixel frames of a latent frame, but one
+    span = model.cell[0]  # pixel frames of a latent frame, but one
     read = [{-(-frame // span) for frame in reader.key_frames} for reader in readers]
     columns = {}
     for field in ("score", "correct", "answer"):
@@ -336,4 +352,5 @@ def _with_readings(
 
 
 def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    return pd.concat([table for table in tables if len(table)], ignore_index=True)
+    filled = [table for table in tables if len(table)]
+    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from chain_of_steps.cka import cka, relative_l2
 from chain_of_steps.interventions import by_row
-from chain_of_steps.models.wan import Condition, WanModel
+from chain_of_steps.models.base import Condition, VideoModel
 from chain_of_steps.probes import Site, hooked
 from chain_of_steps.sampling import Edit, StepState, sample
 from chain_of_steps.trajectory import Trajectory
@@ -68,7 +68,7 @@ def flow_rows(
 
 
 def layer_flow(
-    model: WanModel,
+    model: VideoModel,
     condition: Condition,
     trajectory: Trajectory,
     edits: Sequence[Edit],

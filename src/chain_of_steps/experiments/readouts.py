@@ -10,18 +10,20 @@ import torch
 from torch import Tensor
 
 from chain_of_steps.cases import Case
-from chain_of_steps.models.wan import WanModel
+from chain_of_steps.models.base import VideoModel
 from chain_of_steps.progress import progress
 from chain_of_steps.tasks.reader import Reader, Reading
 from chain_of_steps.trajectory import Trajectory
 
 
-def read_latents(model: WanModel, reader: Reader, latents: Tensor) -> Reading:
+def read_latents(model: VideoModel, reader: Reader, latents: Tensor) -> Reading:
     """Reads latents (S, C, F, h, w); only the key frames are decoded."""
     return reader.read(model.decode(latents, frames=reader.key_frames).numpy())
 
 
-def read_trajectory(model: WanModel, trajectory: Trajectory, cases: Sequence[Case]) -> pd.DataFrame:
+def read_trajectory(
+    model: VideoModel, trajectory: Trajectory, cases: Sequence[Case]
+) -> pd.DataFrame:
     """One row for each (run, step): the clean estimate of steps 0 .. N-1, then the result as N.
 
     Columns: those of the run table, step, sigma, answer, correct, score, n_candidates, solution

@@ -23,11 +23,10 @@ from torch import Tensor
 from chain_of_steps.cases import Case
 from chain_of_steps.experiments.intervals import mean_or_rate_ci
 from chain_of_steps.experiments.readouts import read_latents
-from chain_of_steps.models.wan import WanModel
+from chain_of_steps.models.base import VideoModel
 from chain_of_steps.patching import PARTS, Ledger, Patcher, cuts, mixed
 from chain_of_steps.probes import Site, hooked
 from chain_of_steps.progress import progress
-from chain_of_steps.sampling import flow_sigmas
 from chain_of_steps.tasks.identify import twin
 from chain_of_steps.tasks.reader import Reader, first_frame
 from chain_of_steps.video import to_uint8
@@ -51,7 +50,7 @@ class Pairs:
     @classmethod
     def sampled(
         cls,
-        model: WanModel,
+        model: VideoModel,
         cases: Sequence[Case],
         seeds: Sequence[int],
         *,
@@ -67,7 +66,7 @@ class Pairs:
         width, height = pictures[0].size
         noise = model.noise_batch(list(seeds) * len(sides), n_frames, height, width)
         patcher = Patcher.sampled(
-            model, condition.repeat(len(seeds)), noise, flow_sigmas(steps, shift), **options
+            model, condition.repeat(len(seeds)), noise, model.sigmas(steps, shift), **options
         )
         table = pd.DataFrame(
             {
@@ -221,7 +220,7 @@ def _rows(pairs: Pairs, where: dict[str, Any], layer: int, outcome: dict) -> pd.
 
 
 def swap_identify(
-    model: WanModel,
+    model: VideoModel,
     cases: Sequence[Case],
     seeds: Sequence[int],
     *,

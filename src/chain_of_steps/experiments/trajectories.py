@@ -9,9 +9,9 @@ import pandas as pd
 import torch
 
 from chain_of_steps.cases import Case
-from chain_of_steps.models.wan import Condition, WanModel
+from chain_of_steps.models.base import Condition, VideoModel
 from chain_of_steps.progress import progress
-from chain_of_steps.sampling import flow_sigmas, sample
+from chain_of_steps.sampling import sample, sample_by
 from chain_of_steps.trajectory import Recorder, Trajectory
 
 
@@ -22,8 +22,8 @@ def plan_runs(model: str, cases: Sequence[Case], seeds: Sequence[int]) -> pd.Dat
             {
                 "model": model,
                 "case": case.name,
-                "task": case.puzzle.task,
-                "split": case.puzzle.split,
+                "task": case.task,
+                "split": case.split,
                 "seed": seed,
             }
             for case in cases
@@ -44,7 +44,7 @@ def batches(runs: pd.DataFrame, batch: int) -> Iterator[np.ndarray]:
 
 
 def condition_runs(
-    model: WanModel, runs: pd.DataFrame, cases: Sequence[Case], n_frames: int
+    model: VideoModel, runs: pd.DataFrame, cases: Sequence[Case], n_frames: int
 ) -> Condition:
     """The condition of each run; every case is encoded once."""
     wanted = list(dict.fromkeys(runs["case"]))
@@ -55,7 +55,7 @@ def condition_runs(
 
 
 def run_shard(
-    model: WanModel,
+    model: VideoModel,
     cases: Sequence[Case],
     seeds: Sequence[int],
     *,
@@ -63,10 +63,12 @@ def run_shard(
     shift: float,
     n_frames: int,
     batch: int,
+    solver: str = "euler",
 ) -> Trajectory:
-    """Samples every case with every seed, `batch` runs at a time."""
+    """Samples every case with every seed, `batch` runs at a time; solver: euler or unipc."""
     runs = plan_runs(model.name, cases, seeds)
-    sigmas = flow_sigmas(steps, shift)
+    unipc = model.unipc(steps, shift) if solver == "unipc" else None
+    sigmas = model.sigmas(steps, shift) if unipc is None else unipc.sigmas
     width, height = cases[0].image.size
     shape = model.latent_shape(n_frames, height, width)
     x = torch.empty(len(runs), steps + 1, *shape)
@@ -78,7 +80,10 @@ def run_shard(
             velocity = model.velocity(condition_runs(model, part, cases, n_frames))
             noise = model.noise_batch(part["seed"].tolist(), n_frames, height, width)
             recorder = Recorder(bar)
-            last = sample(velocity, noise, sigmas, watch=recorder)
+            if unipc is None:
+                last = sample(velocity, noise, sigmas, watch=recorder)
+            else:
+                last = sample_by(model.unipc(steps, shift), velocity, noise, watch=recorder)
             x[rows], clean[rows] = recorder.stacked(last)
             nfe += velocity.nfe
             experts = recorder.experts
@@ -87,6 +92,7 @@ def run_shard(
         "model_digest": model.digest,
         "steps": steps,
         "shift": shift,
+        "solver": solver,
         "frames": n_frames,
         "batch": batch,
         "threads": torch.get_num_threads(),

@@ -1,0 +1,165 @@
+"""What the numbers say about the paper's claims on behaviours, either way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import pandas as pd
+
+from chain_of_steps.experiments.behaviours.correction import BY_STEP, EARLY
+from chain_of_steps.experiments.behaviours.memory import ERRORS
+from chain_of_steps.experiments.behaviours.summaries import ALL
+
+COLUMNS = (
+    *("model", "claim", "control", "n", "cases", "mean", "low", "high", "p"),
+    *("against", "verdict"),
+)
+Row = dict[str, object]
+
+
+def judge(rows: pd.DataFrame, claim: str, control: str, against: float = 0.0) -> Row | None:
+    """The one row of `rows` as a claim that its mean is above `against`; None without a row.
+
+    holds or reversed where the whole interval lies above or below, and p < 0.05 where there is a p
+    (that of the mean being 0, so only for `against` 0); else undecided.
+    """
+    if not len(rows):
+        return None
+    row = rows.iloc[0].to_dict()
+    p = row["p"] if against == 0 else float("nan")
+    sure = pd.isna(p) or p < 0.05
+    judged = "holds" if sure and row["low"] > against else "undecided"
+    judged = "reversed" if sure and row["high"] < against else judged
+    known = {name: row[name] for name in ("model", "n", "cases", "mean", "low", "high")}
+    more = {"claim": claim, "control": control, "p": p, "against": against, "verdict": judged}
+    return known | more
+
+
+def verdict_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """One row for each model, claim and control; `tables` are the summaries by name.
+
+    Columns: model, claim, control, n, cases, mean, low, high, p, against, verdict (see `judge`).
+
+        memory_beats_forgetting     final error of a forgetting control minus that of the same runs
+        memory_held_in_latent       position error without the object at all minus that with the
+                                    object until some step > 1/2 (1: held in the latent)
+        memory_survives_noise       share of the runs right without noise that stay right > 1/2
+        corrections_exceed_corruptions  gains minus losses a run
+        most_committed_early        share of runs that commit within EARLY of the steps > 1/2
+        wrong_becomes_right, open_becomes_right
+                                    share of those at EARLY of the steps that end right > 1/2
+        perception_before_action    lag of motion behind localisation, as such and beyond the null
+        holds_more_than_posterior   candidates shown beyond the posterior mean's
+        commits_after_ideal         commitment step minus the ideal denoiser's
+    """
+    rows = [
+        *_memory(tables["memory"], tables["memory_noise"]),
+        *_correction(tables["correction"], tables["correction_tests"]),
+        *_perception(tables["perception"]),
+        *_posterior(tables["posterior"]),
+    ]
+    return pd.DataFrame([row for row in rows if row is not None], columns=list(COLUMNS))
+
+
+def _memory(memory: pd.DataFrame, noise: pd.DataFrame) -> Iterator[Row | None]:
+    whole = memory[(memory["task"] == ALL) & (memory["split"] == ALL)]
+    control = whole[whole["part"] == "control"]
+    for condition in ("absent", "changed"):
+        for quantity in ERRORS:
+            rows = control[(control["condition"] == condition) & (control["quantity"] == quantity)]
+            yield judge(rows, "memory_beats_forgetting", f"{quantity}, {condition}")
+    held = whole[(whole["part"] == "held") & (whole["quantity"] == "position")]
+    for step, rows in held.groupby("step"):
+        yield judge(rows, "memory_held_in_latent", f"withheld from step {int(step)}", 0.5)
+    pooled = noise[(noise["task"] == "memory") & noise["index"].isna()].assign(p=float("nan"))
+    for kind, read, control in (
+        ("step", "", "at a step"),
+        ("frame", "False", "at a frame that is not read"),
+        ("frame", "True", "at a frame that is read"),
+    ):
+        known = pooled["read"].fillna("").astype(str) == read
+        rows = pooled[(pooled["kind"] == kind) & known]
+        yield judge(rows, "memory_survives_noise", control, 0.5)
+
+
+def _correction(correction: pd.DataFrame, tests: pd.DataFrame) -> Iterator[Row | None]:
+    tests = tests[tests["span"] == "run"].rename(columns={"net": "mean"})
+    chosen = tests["part"].eq("all") | tests["part"].isin(BY_STEP) & tests["step"].eq(0)
+    for number, row in tests[chosen].iterrows():
+        where = [_kind(row[name]) for name in ("split", "solutions") if row[name] != ALL]
+        control = ", ".join([row["change"], f"from step {int(row['step'])}", *where])
+        yield judge(tests.loc[[number]], "corrections_exceed_corruptions", control)
+    whole = correction[correction["part"].isin(["all", "solutions"])]
+    mark = round(EARLY * whole["step"].max())
+    for (_, kind), rows in whole.groupby(["model", "solutions"]):
+        early = rows[rows["quantity"] == "committed_early"]
+        yield judge(early.assign(p=float("nan")), "most_committed_early", _kind(kind), 0.5)
+        for state in ("wrong", "open"):
+            named = rows["quantity"] == f"final_right_if_{state}"
+            then = rows[named & (rows["step"] == mark)].assign(p=float("nan"))
+            control = f"{state} at step {mark}, {_kind(kind)}"
+            yield judge(then, f"{state}_becomes_right", control, 0.5)
+
+
+def _perception(perception: pd.DataFrame) -> Iterator[Row | None]:
+    whole = perception[perception["split"] == ALL]
+    for quantity in ("lag_mean", "lag_median"):
+        for condition, control in (("clean", "all runs"), ("difference", "beyond the null")):
+            rows = whole[(whole["quantity"] == quantity) & (whole["condition"] == condition)]
+            yield judge(rows, "perception_before_action", f"{quantity}, {control}")
+
+
+def _posterior(posterior: pd.DataFrame) -> Iterator[Row | None]:
+    rule = posterior[(posterior["prior"] == "rule") & posterior["step"].isna()]
+    names = {"own": "holds_more_than_posterior", "commitment_lag": "commits_after_ideal"}
+    for quantity, claim in names.items():
+        for (task, kind, split), rows in rule[rule["quantity"] == quantity].groupby(
+            ["task", "solutions", "split"]
+        ):
+            yield judge(rows, claim, f"{task}, {_kind(kind)}, {_kind(split)}")
+
+
+def _kind(label: str) -> str:
+    """A label of solutions or split in words."""
+    words = {"one": "one right answer", "several": "several right answers", ALL: "all cases"}
+    return words.get(label, label)
+
+
+def dispute(verdicts: pd.DataFrame, tests: pd.DataFrame, model: str) -> str:
+    """What one model's numbers say in the dispute over self-correction.
+
+    The paper holds that later steps correct; others that answers are fixed within few steps and
+    wrong ones are not rescued. verdicts, tests: see `verdict_table` and `correction_tests`.
+    """
+    judged = verdicts[verdicts["model"] == model].set_index(["claim", "control"])["verdict"]
+    rows = tests[(tests["model"] == model) & (tests["solutions"] == "one")]
+    rows = rows[(rows["span"] == "run") & (rows["step"] == 0)].set_index("change")
+    if not len(rows):
+        return "No puzzle has one right answer, so nothing is said on self-correction."
+    found, sides = [], {}
+    for change, gains, losses in (
+        ("strict", "corrections of a wrong answer", "corruptions"),
+        ("wide", "runs that become right", "runs that cease to be"),
+    ):
+        row = rows.loc[change]
+        claim = ("corrections_exceed_corruptions", f"{change}, from step 0, {_kind('one')}")
+        sides[change] = judged.get(claim, "undecided")
+        words = {"holds": "outnumber", "reversed": "are outnumbered by"}
+        found.append(
+            f"{gains} ({int(row['gained'])}) {words.get(sides[change], 'do not outnumber')}"
+            f" {losses} ({int(row['lost'])}; net a run {row['net']:.3f} [{row['low']:.3f},"
+            f" {row['high']:.3f}])"
+        )
+    early = judged.get(("most_committed_early", _kind(ALL)), "undecided")
+    if sides["strict"] == "holds":
+        side = "This sides with self-correction."
+    elif early == "holds" and sides["wide"] == "holds":
+        side = (
+            "Answers that can be read are fixed within the first steps; what later steps mend is"
+            " answers that could not yet be read."
+        )
+    elif early == "holds":
+        side = "This sides with those who find answers fixed within the first steps."
+    else:
+        side = "This decides for neither side."
+    return f"From step 0 to the end, on puzzles with one right answer, {'; '.join(found)}. {side}"

@@ -1,0 +1,130 @@
+"""LTX-Video image-to-video models (0.9.x) and small ones of the same architecture.
+
+The picture takes the place of latent frame 0, whose tokens have time 0. The transformer has one
+expert and is given tokens, not a grid. Our Euler loop gives the latents of diffusers'
+LTXImageToVideoPipeline: bit for bit without guidance; with it to rounding, since that pipeline
+puts both branches of guidance into one batch, and here they are two passes with their own sites.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NoReturn
+
+import numpy as np
+from torch import Tensor, nn
+
+from chain_of_steps.errors import UserError
+from chain_of_steps.models.base import Condition, GivenFrameVelocity, VideoModel, pixels
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+class LTXModel(VideoModel):
+    """Adapter over the parts of an LTXImageToVideoPipeline.
+
+    frame_rate: pictures per second that the model is told; the default is the pipeline's.
+    """
+
+    PIPELINE = "LTXImageToVideoPipeline"
+
+    def __init__(self, pipe, *, frame_rate: float = 25, **options):
+        super().__init__(pipe, **options)
+        self.frame_rate = frame_rate
+
+    @property
+    def blocks(self) -> tuple[nn.ModuleList, ...]:
+        return tuple(expert.transformer_blocks for expert in self.experts)
+
+    @property
+    def cell(self) -> tuple[int, int, int]:
+        vae = self.pipe.vae
+        return vae.temporal_compression_ratio, *[vae.spatial_compression_ratio] * 2
+
+    @property
+    def patch(self) -> tuple[int, int, int]:
+        return 1, 1, 1  # the pipeline knows no other: a token is a latent position
+
+    @property
+    def channels(self) -> int:
+        return self.pipe.vae.config.latent_channels
+
+    def sigmas(self, n_steps: int, shift: float) -> Tensor:
+        """The pipeline's schedule: evenly spaced, shifted, and stretched to its last noise level.
+
+        The pipeline chooses its shift by the number of tokens (`shift_of`); a study has one.
+        """
+        from diffusers import FlowMatchEulerDiscreteScheduler
+
+        config = self.pipe.scheduler.config
+        scheduler = FlowMatchEulerDiscreteScheduler.from_config(config, shift=shift)
+        mu = math.log(shift) if config.use_dynamic_shifting else None
+        scheduler.set_timesteps(sigmas=np.linspace(1.0, 1 / n_steps, n_steps), mu=mu)
+        return scheduler.sigmas
+
+    def unipc(self, n_steps: int, shift: float) -> NoReturn:
+        raise UserError("sampler.solver is unipc, but LTX pipelines use Euler: write euler.")
+
+    def shift_of(self, n_frames: int, height: int, width: int) -> float:
+        """The shift that the pipeline takes for a video of this size."""
+        from diffusers.pipelines.ltx.pipeline_ltx_image2video import calculate_shift
+
+        config = self.pipe.scheduler.config
+        if not config.use_dynamic_shifting:
+            return config.shift
+        tokens = math.prod(self.latent_shape(n_frames, height, width)[1:])
+        names = ("base_image_seq_len", "max_image_seq_len", "base_shift", "max_shift")
+        return math.exp(calculate_shift(tokens, *(config[name] for name in names)))
+
+    def velocity(self, condition: Condition) -> LTXVelocity:
+        return LTXVelocity(self, condition)
+
+    def _encode_text(self, prompt: str) -> tuple[Tensor, Tensor]:
+        embeds, mask, _, _ = self.pipe.encode_prompt(
+            [prompt],
+            do_classifier_free_guidance=False,
+            max_sequence_length=self.max_sequence_length,
+            device=self.device,
+        )
+        return embeds.cpu(), mask.cpu()
+
+    def _texts_of(self, prompts) -> tuple[Tensor, Tensor]:
+        embeds, mask = super()._texts_of(prompts)
+        return embeds, embeds.new_ones(embeds.shape[:2]) if mask is None else mask
+
+    def _encode_picture(self, image: Image.Image, n_frames: int) -> tuple[Tensor, None]:
+        return self.encode(pixels(image)[None, None]), None
+
+    def _normalised(self, z: Tensor) -> Tensor:
+        vae = self.pipe.vae
+        return self.pipe._normalize_latents(z, vae.latents_mean, vae.latents_std)
+
+    def _codec_latents(self, latents: Tensor) -> Tensor:
+        vae = self.pipe.vae
+        scale = vae.config.scaling_factor
+        return self.pipe._denormalize_latents(latents, vae.latents_mean, vae.latents_std, scale)
+
+    def _decode(self, z: Tensor) -> Tensor:
+        # A codec that also denoises is told, as by the pipeline's default, that nothing is left.
+        vae = self.pipe.vae
+        time = z.new_zeros(len(z)) if vae.config.timestep_conditioning else None
+        return vae.decode(z.to(vae.dtype), time, return_dict=False)[0]
+
+
+class LTXVelocity(GivenFrameVelocity):
+    def _predict(self, net, dtype, x, timestep, text, mask) -> Tensor:
+        frames, h, w = x.shape[2:]
+        time, *space = self.model.cell
+        tokens = net(
+            hidden_states=x.flatten(2).transpose(1, 2).to(dtype),
+            encoder_hidden_states=text.to(dtype),
+            timestep=self._token_times(x, timestep),
+            encoder_attention_mask=mask,
+            num_frames=frames,
+            height=h,
+            width=w,
+            rope_interpolation_scale=(time / self.model.frame_rate, *space),
+            return_dict=False,
+        )[0]
+        return tokens.transpose(1, 2).unflatten(2, (frames, h, w))

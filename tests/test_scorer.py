@@ -1,0 +1,285 @@
+"""The scorer of VBVR-Bench: the real package on stand-ins, and every way to have no score."""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import standin
+
+from chain_of_steps.bench import scorer as adapter
+from chain_of_steps.bench.scorer import Scorer, make_environment, pins
+from chain_of_steps.bench.scores import score_videos, summarise_scores, write_references
+from chain_of_steps.bench.tasks import bench_tasks
+from chain_of_steps.cases import load_cases
+from chain_of_steps.config import check_config
+from chain_of_steps.errors import UserError
+from chain_of_steps.experiments.videos import VideoFolder
+from chain_of_steps.video import read_mp4, write_mp4
+
+MAZE, PASS = standin.STAND_INS
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("bench")
+    standin.write_bench(root, 2)
+    return root
+
+
+def sample(data: Path, task: str = PASS, number: int = 0) -> Path:
+    return data / bench_tasks()[task].folder / f"{number:05d}"
+
+
+# What a process may do, with a process that does it
+
+
+@pytest.fixture
+def stand_in_process(tmp_path, monkeypatch):
+    """Makes a scorer whose process is a Python program: text that answers `job` with `found`."""
+
+    def make(body: str, timeout: float = 20, opencv: str = "4.10.0") -> Scorer:
+        program = tmp_path / "worker.py"
+        program.write_text(
+            "import json, os, sys, time\n"
+            f"versions = {{'opencv': {opencv!r}, 'lmms_eval': '0.7.3'}}\n"
+            "print(json.dumps({'versions': versions, 'tasks': {}}), flush=True)\n"
+            "for line in sys.stdin:\n"
+            "    job = json.loads(line)\n"
+            f"{textwrap.indent(body, '    ')}\n"
+            "    print(json.dumps(found), flush=True)\n"
+        )
+        monkeypatch.setattr(adapter, "WORKER", program)
+        monkeypatch.setattr(adapter, "_python", lambda folder: sys.executable)
+        (tmp_path / "ready.json").write_text(json.dumps(pins()))
+        return Scorer(tmp_path, timeout)
+
+    return make
+
+
+def video_named(name: str) -> dict:
+    return {"video": Path(name), "truth": Path("none"), "task": MAZE}
+
+
+def test_a_video_that_takes_too_long_has_no_score_and_the_next_one_has(stand_in_process):
+    body = "time.sleep(60 if 'slow' in job['video_path'] else 0)\n"
+    body += "found = {'score': 0.25, 'reason': None}"
+    with stand_in_process(body, timeout=1.5) as scorer:
+        slow = scorer.score(**video_named("slow.mp4"))
+        assert slow.value is None
+        assert slow.reason == "the scorer took more than 1.5 s"
+        assert scorer.score(**video_named("quick.mp4")).value == 0.25
+
+
+def test_a_process_that_dies_gives_no_score_and_the_next_video_has_one(stand_in_process):
+    body = "if 'deadly' in job['video_path']: os._exit(9)\nfound = {'score': 1.0, 'reason': None}"
+    with stand_in_process(body) as scorer:
+        assert scorer.score(**video_named("deadly.mp4")).reason == "the scorer's process ended"
+        assert scorer.score(**video_named("mild.mp4")).value == 1.0
+        process = scorer.process
+    assert process.poll() is not None  # no process is left
+
+
+def test_the_job_names_the_task_as_the_bench_does(stand_in_process):
+    body = "found = {'score': None, 'reason': job['task'] + ' ' + str(job['frames'])}"
+    with stand_in_process(body) as scorer:
+        for task in (MAZE, f"{MAZE}_data-generator"):
+            found = scorer.score(Path("a.mp4"), Path("none"), task, frames=17)
+            assert found.reason == f"{MAZE}_data-generator 17"
+
+
+def test_another_opencv_is_refused(stand_in_process):
+    with (
+        pytest.raises(UserError, match=r"opencv-python-headless 5.0.0 instead of 4.10.0.84"),
+        stand_in_process("found = {}", opencv="5.0.0"),
+    ):
+        pass
+
+
+def test_an_environment_that_is_missing_or_old_is_refused(tmp_path):
+    with pytest.raises(UserError, match="cos scorer --out"):
+        Scorer(tmp_path / "none", 10).__enter__()
+    (tmp_path / "ready.json").write_text(json.dumps(pins() | {"numpy": "1.0"}))
+    with pytest.raises(UserError, match="cos scorer --out"):
+        Scorer(tmp_path, 10).__enter__()
+
+
+def test_the_environment_pins_every_package():
+    assert set(pins()) == {"lmms-eval", "numpy", "opencv-python-headless"}
+    assert pins()["lmms-eval"] == "0.7.3"
+    assert pins()["opencv-python-headless"] == "4.10.0.84"
+
+
+# The real package
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory) -> Path:
+    """The scorer's environment, made from the package index; $COS_SCORER names one that is made."""
+    if "COS_SCORER" in os.environ:
+        return Path(os.environ["COS_SCORER"])
+    folder = tmp_path_factory.mktemp("environment") / "scorer"
+    try:
+        make_environment(folder)
+    except UserError as error:
+        if "No matching distribution" in str(error) or "onnection" in str(error):
+            pytest.skip(f"no package index at hand: {error}")
+        raise
+    return folder
+
+
+@pytest.fixture(scope="module")
+def scorer(environment):
+    with Scorer(environment, 60) as scorer:
+        yield scorer
+
+
+@pytest.mark.slow
+def test_our_list_of_tasks_is_the_scorers(scorer):
+    ours = {Path(task.folder).name: task.family for task in bench_tasks().values()}
+    assert scorer.tasks == ours
+
+
+@pytest.mark.slow
+def test_scores_are_the_packages_own_task_specific_ones(scorer, environment, data):
+    jobs = [(task, n) for task in standin.STAND_INS for n in (0, 1)]
+    ours = [
+        scorer.score(sample(data, t, 1 - n) / "ground_truth.mp4", sample(data, t, n), t).value
+        for t, n in jobs
+    ]
+    infos = []
+    for task, n in jobs:
+        truth = sample(data, task, n)
+        infos.append(
+            {
+                "task_name": f"{task}_data-generator",
+                "video_path": str(sample(data, task, 1 - n) / "ground_truth.mp4"),
+                "gt_path": str(truth),
+                "gt_video_path": str(truth / "ground_truth.mp4"),
+                "gt_first_frame": str(truth / "first_frame.png"),
+                "gt_final_frame": str(truth / "final_frame.png"),
+                "prompt": (truth / "prompt.txt").read_text().strip(),
+            }
+        )
+    program = (
+        "import json, pathlib, sys\n"
+        "import lmms_eval\n"
+        "sys.path.insert(0, str(pathlib.Path(lmms_eval.__path__[0]) / 'tasks/vbvr'))\n"
+        "from vbvr_bench.evaluators import get_evaluator\n"
+        "for info in json.loads(sys.argv[1]):\n"
+        "    found = get_evaluator(info['task_name'], 'cpu').evaluate(info)\n"
+        "    print('score', found['dimensions']['task_specific'])\n"
+    )
+    done = subprocess.run(
+        [environment / "bin/python", "-c", program, json.dumps(infos)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = [line for line in done.stdout.splitlines() if line.startswith("score")]
+    assert ours == [float(line.split()[1]) for line in lines]
+    assert all(0 <= value <= 1 for value in ours)
+
+
+@pytest.mark.slow
+def test_a_score_is_the_same_each_time(scorer, data):
+    given = (sample(data) / "ground_truth.mp4", sample(data), PASS)
+    assert scorer.score(*given) == scorer.score(*given)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda truth, video: video.unlink(), "video.mp4 is missing or no video"),
+        (lambda truth, video: video.write_bytes(b""), "video.mp4 is missing or no video"),
+        (lambda truth, video: video.write_bytes(video.read_bytes()[:900]), "no video"),
+        (lambda truth, video: (truth / "final_frame.png").unlink(), "final_frame.png is missing"),
+        (lambda truth, video: (truth / "first_frame.png").write_bytes(b"x"), "first_frame.png"),
+        (lambda truth, video: (truth / "ground_truth.mp4").unlink(), "ground_truth.mp4 is missing"),
+    ],
+)
+def test_what_the_package_would_score_in_silence_has_no_score(scorer, data, tmp_path, spoil, said):
+    truth, video = tmp_path / "truth", tmp_path / "video.mp4"
+    truth.mkdir()
+    for path in sample(data).iterdir():
+        (truth / path.name).write_bytes(path.read_bytes())
+    video.write_bytes((truth / "ground_truth.mp4").read_bytes())
+    assert scorer.score(video, truth, PASS, frames=17).value > 0.9
+    spoil(truth, video)
+    found = scorer.score(video, truth, PASS, frames=17)
+    assert found.value is None
+    assert said in found.reason
+
+
+@pytest.mark.slow
+def test_a_video_cut_short_or_of_an_unknown_task_has_no_score(scorer, data, tmp_path):
+    video = read_mp4(sample(data) / "ground_truth.mp4")
+    write_mp4(tmp_path / "a.mp4", video[:9])
+    found = scorer.score(tmp_path / "a.mp4", sample(data), PASS, frames=17)
+    assert found.reason.endswith("a.mp4 has 9 of 17 frames")
+    found = scorer.score(tmp_path / "a.mp4", sample(data), "O-999_none", frames=9)
+    assert found.reason == "the scorer has no task O-999_none_data-generator"
+
+
+@pytest.mark.slow
+def test_an_exception_in_a_scorer_is_no_zero(environment, data, tmp_path):
+    """The package turns an exception into score 0.0: here one of its evaluators raises."""
+    worker = adapter.WORKER.parent
+    program = (
+        "import sys\n"
+        f"sys.path.insert(0, {str(worker)!r})\n"
+        "import worker\n"
+        "class Evaluator:\n"
+        "    def __init__(self, **_): pass\n"
+        "    def evaluate(self, info, **_):\n"
+        "        return {'score': 0.0, 'dimensions': {}, 'error': 'boom'}\n"
+        f"job = {{'task': 'x', 'frames': None, 'prompt': '', 'video_path': {str(sample(data))!r}\n"
+        "       + '/ground_truth.mp4'}\n"
+        "for name, file in zip(worker.TRUTHS, ('first_frame.png', 'final_frame.png',\n"
+        "                                      'ground_truth.mp4')):\n"
+        f"    job[name] = {str(sample(data))!r} + '/' + file\n"
+        "print(worker.score(job, {'x': Evaluator}))\n"
+    )
+    done = subprocess.run(
+        [environment / "bin/python", "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "{'score': None, 'reason': 'the scorer failed: boom'}"
+
+
+@pytest.mark.slow
+def test_references_are_ordered_as_they_should_be(scorer, data, tmp_path):
+    """An object that passes behind another: still is worse than the truth, another case between."""
+    from chain_of_steps.bench.sources import take_cases
+
+    config = check_config(
+        {
+            "study": "s",
+            "experiments": ["bench"],
+            "models": {"m": {"path": "p"}},
+            "cases": {"source": "vbvr-bench", "path": str(data), "tasks": [PASS, MAZE]}
+            | {"in-domain": 2, "out-of-domain": 1},
+        }
+    )
+    index = take_cases(tmp_path / "cases", config)
+    cases = load_cases(tmp_path / "cases", index["case"].tolist())
+    videos = VideoFolder(tmp_path / "videos", 16)
+    write_references(cases, cases, videos)
+    (tmp_path / "videos" / videos.rows[-1]["file"]).unlink()
+    scores = score_videos(scorer, videos.index(), tmp_path / "videos", cases)
+    assert len(scores) == 4 * 3
+    table = summarise_scores(scores, index, n_boot=100, seed=0)
+    means = table[table["split"] == "in-domain"].groupby("label")["mean"].first()
+    assert means["truth"] == pytest.approx(means["jump"], abs=0.05)
+    assert means["truth"] > means["other"] > means["static"]
+    whole = table[table["part"] == "all"].set_index("label")
+    assert whole["missing"].to_dict() == {"truth": 0, "jump": 0, "other": 0, "static": 1}
+    assert whole.loc["static", "n"] == 2
+    lost = scores[scores["score"].isna()]
+    assert lost["reason"].item().endswith("is missing or no video")
+    assert isinstance(scores, pd.DataFrame) and np.isfinite(whole["mean"]).all()
