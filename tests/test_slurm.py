@@ -80,7 +80,7 @@ EVERY = pytest.param(helper.SMOKE, marks=pytest.mark.soak, id="all-experiments")
 @pytest.mark.parametrize("study", [pytest.param(helper.SHORT, id="decision"), EVERY])
 def test_whatever_dies_the_same_command_finishes_with_the_same_numbers(cluster, smoke, study):
     tree, variables = cluster
-    plan, command = planned(tree, study), (*command, *study)
+    plan, command = planned(tree, study), (*COMMAND, *QUICK, *study)
     assert plan["sample"] == 2
 
     def running() -> dict[int, list[str]]:
@@ -101,7 +101,7 @@ def test_whatever_dies_the_same_command_finishes_with_the_same_numbers(cluster, 
     def again() -> set[str]:
         return {row[2] for job, row in queue(variables, "--states=all").items() if job > other}
 
-    helper.wait_until(lambda: lost <= again(), seconds=120)
+    helper.wait_until(lambda: lost <= again(), seconds=300)
     states = queue(variables, "--states=all")
     assert [states[job][0] for job in (one, other)] == ["CANCELLED", "NODE_FAIL"]
 
