@@ -185,7 +185,7 @@ TABLE = [
     # checkpoints
     (remove("model"), SAMPLE, "No pipeline at ...model: give a directory with a model_index.json, or the name..."),
     (remove("model/model_index.json"), SAMPLE, "No pipeline at ...model: give a directory with a model_index.json..."),
-    (tear("model/model_index.json"), SAMPLE, "No pipeline at ...model: give a directory with a model_index.json..."),
+    (tear("model/model_index.json"), SAMPLE, "...model/model_index.json is not valid JSON: fetch the model again."),
     (remove("model/transformer"), SAMPLE, NOT_WHOLE),
     (remove(TRANSFORMER), SAMPLE, NOT_WHOLE),
     (tear(TRANSFORMER), SAMPLE, NOT_WHOLE),
@@ -220,7 +220,7 @@ TABLE = [
     (picture((160, 160)), SAMPLE, "images have sizes [(80, 80), (160, 160)]: bring them to one size first."),
     (remove(f"{FIRST}/prompt.txt"), SAMPLE, f"{FIRST}/prompt.txt is missing or empty: write the case's instruction into it."),
     (write(f"{FIRST}/prompt.txt", "\n"), SAMPLE, f"{FIRST}/prompt.txt is missing or empty: ..."),
-    (write(f"{FIRST}/prompt.txt", b"\xff\xfe\x00"), SAMPLE, f"{FIRST}/prompt.txt is not UTF-8 text: save it as such."),
+    (write(f"{FIRST}/prompt.txt", b"\xff\xfe\x00"), SAMPLE, f"{FIRST}/prompt.txt is not a readable text: write it as UTF-8."),
     (write(f"{FIRST}/prompt.txt", "find " * 1000), SAMPLE, "The prompt 'find find...'... has 1001 tokens, but the model pocket takes 24: shorten it..."),
     (remove(f"{FIRST}/meta.json"), SAMPLE, f"{FIRST}/meta.json does not exist: ..."),
     (write(f"{FIRST}/meta.json", "{"), SAMPLE, f"{FIRST}/meta.json is not valid JSON (line 1, column 2: ...): {AGAIN}"),
