@@ -19,7 +19,8 @@ TORCH := $(shell grep '^torch==' requirements.txt)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := figures
-.PHONY: figures figures-from-tables test test-fast soak lint format bench determinism clean
+.PHONY: figures figures-from-tables report docs test test-fast soak lint format bench determinism \
+    clean
 
 figures: $(READY)
 	$(BIN)/snakemake --cores all $(ARGS)
@@ -27,6 +28,14 @@ figures: $(READY)
 # Figures from the tables shipped in figures/tables, without running a model.
 figures-from-tables: $(READY)
 	$(BIN)/snakemake --cores all --forceall --config shipped=true $(ARGS)
+
+# One file to look through or to send, of a study that has run: unpack it, open report.html.
+report: $(READY)
+	$(BIN)/snakemake --cores all --report report.zip $(ARGS)
+
+# The page that is generated: docs/config-reference.md.
+docs: $(READY)
+	$(BIN)/python docs/config_reference.py
 
 test: $(READY)
 	$(BIN)/pytest $(ARGS)

@@ -2,6 +2,9 @@
 # Another study, laid over config.yaml:  snakemake --cores all --configfile config/smoke.yaml
 
 
+report: "workflow/report/study.rst"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/model.smk"
 include: "workflow/rules/cases.smk"
@@ -13,6 +16,7 @@ include: "workflow/rules/behaviours.smk"
 include: "workflow/rules/layers.smk"
 include: "workflow/rules/vbvr.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/explorer.smk"
 include: "workflow/rules/bench.smk"
 
 
@@ -30,4 +34,5 @@ rule all:
         rules.all_videos.input if "videos" in STUDY["experiments"] else [],
         FIGURES / "claims.csv" if NOTEBOOK_INPUTS else [],
         FIGURES / "manifest.json" if NOTEBOOK_INPUTS else [],
+        expand(RESULTS / "pages/{name}.html", name=PAGES),
     localrule: True

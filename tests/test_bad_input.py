@@ -21,7 +21,7 @@ import torch
 import yaml
 from PIL import Image
 from safetensors.torch import load_file, save_file
-from test_cli import cos, prepare, run_chain, tree
+from test_cli import EXPLORE, STRIP, cos, prepare, run_chain, tree
 
 from chain_of_steps.artifacts import write_manifest
 from chain_of_steps.video import write_mp4
@@ -34,6 +34,8 @@ CASES = ("cases", "--out", "new")
 JOIN = ("join", "--out", "new.parquet", "0.parquet", "1.parquet")
 TIMELINE = ("timeline", "--cases", "cases", "--readouts", "readouts.parquet", "--out", "new.csv")
 EXAMPLES = ("examples", *TIMELINE[1:-1], "new", "--trajectories", "trajectories")
+MAZE_STRIP = (*STRIP, "--out", "new", "--case", "in-domain/maze/00000")
+PAGE = ("explore-page", "--out", "page/index.html")
 FIRST = "cases/in-domain/maze/00000"
 LATENTS = "trajectories/0.safetensors"
 TRANSFORMER = "model/transformer/diffusion_pytorch_model.safetensors"
@@ -238,6 +240,15 @@ TABLE = [
     (tear("1.parquet"), JOIN, f"1.parquet is truncated (100 of ... bytes): {AGAIN}"),
     (remove("1.parquet"), JOIN, "1.parquet does not exist: ..."),
     (both(write("1.parquet", "words"), remove("1.parquet.manifest.json")), JOIN, f"1.parquet is not a readable table (...): {AGAIN}"),
+    # pictures of runs
+    (nothing, (*MAZE_STRIP[:-1], "maze/0"), "...'maze/0'...cases.csv..."),
+    (nothing, (*MAZE_STRIP, "--seed", "7"), "...seed is 7...0, 1..."),
+    (nothing, (*MAZE_STRIP, "--steps", "4"), "...steps has 4...0 to 3..."),
+    (nothing, (*MAZE_STRIP, "--noise", "layer-1"), "...'layer-1'...step-<number>..."),
+    (nothing, (*MAZE_STRIP, "--noise", "step-3"), "...step is 3..."),
+    (nothing, (*PAGE, "none/0"), "...none/0...beside the page..."),
+    (nothing, (*PAGE, "page/0"), "...page/0/runs.json..."),
+    (nothing, (*EXPLORE, "--readouts", "no.parquet", "--out", "page/0"), "...no.parquet..."),
     (flip_a_bit("readouts.parquet"), TIMELINE, f"readouts.parquet was altered after its manifest was written: {AGAIN}"),
     (flip_a_bit("readouts.parquet"), EXAMPLES, f"readouts.parquet was altered after its manifest was written: {AGAIN}"),
     (remove("trajectories"), EXAMPLES, "trajectories holds no trajectory: write a folder of `cos sample`."),

@@ -336,6 +336,18 @@ def test_trajectories_have_the_length_of_their_case(inside):
     assert frames == [5, 7]  # latent frames of 17 and 25
 
 
+def test_a_prompt_that_is_too_long_for_the_model_stops_before_it_loads(
+    inside, data, tmp_path, capsys
+):
+    cases = shutil.copytree(inside / "cases", tmp_path / "cases")
+    (cases / f"out-of-domain/{MAZE}/00000/prompt.txt").write_text("go " * 30)
+    out = ("--shard", 0, "--out", tmp_path / "x.safetensors")
+    assert cos("sample", "--model", "pocket", "--cases", cases, *out) == 1
+    said = capsys.readouterr().err
+    assert f"out-of-domain/{MAZE}/00000: the prompt has 31 tokens" in said
+    assert "Loading" not in said
+
+
 def test_cases_of_one_job_must_be_alike(inside, data, capsys, tmp_path):
     (tmp_path / "two.yaml").write_text(yaml.safe_dump(config_of(data, execution={"shard": 2})))
     command = ["sample", "--config", tmp_path / "two.yaml", "--model", "pocket", "--cases", "cases"]

@@ -1,6 +1,7 @@
 """The command line: quick help, one sentence for every mistake, and the chain of a tiny study."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from safetensors import safe_open
 
 from chain_of_steps import cli, training
 from chain_of_steps.tasks import maze, odd
+from chain_of_steps.video import read_mp4
 
 STEPS, SEEDS, SHARDS = 3, (0, 1), (0, 1)
 HEAVY = ("torch", "diffusers", "transformers", "pandas", "numpy", "scipy", "matplotlib")
@@ -72,6 +74,16 @@ def inside(study, monkeypatch) -> Path:
     """The same, as working directory."""
     monkeypatch.chdir(study)
     return study
+
+
+@pytest.fixture
+def copied(study, tmp_path, monkeypatch) -> Path:
+    """A copy of the first run beside its model and config.yaml, as working directory."""
+    shutil.copytree(study / "one", tmp_path, dirs_exist_ok=True)
+    shutil.copytree(study / "model", tmp_path / "model")
+    shutil.copy(study / "config.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 def run_chain(out: Path) -> None:
@@ -248,3 +260,53 @@ def test_a_model_is_trained_and_measured(tmp_path, monkeypatch, puzzle_codec):
     card = Path("model/README.md").read_text()
     assert "| maze | in-domain | 3 |" in card
     assert "Wilson" in card
+
+
+EXPLORE = ("explore", "--model", "pocket", "--cases", "cases")
+EXPLORE += ("--trajectory", "trajectories/0.safetensors")
+STRIP = ("strip", "--model", "pocket", "--cases", "cases", "--trajectories", "trajectories")
+
+
+def test_the_explorer_shows_the_runs_of_the_study(copied, capsys):
+    change = {"explorer": {"cases": 1, "seeds": 1, "noise_at_steps": [0.5], "noise_at_frames": []}}
+    Path("over.yaml").write_text(yaml.safe_dump(change))
+    given = ("--config", "config.yaml", "over.yaml")
+    explore = (*EXPLORE, *given, "--readouts", "0.parquet")
+    assert cos(*explore, "--out", "page/pocket/0") == 0
+    # the first case of each task and split in shard 0, which ends before odd out of domain
+    assert "3 clean runs, 6 NFE for runs under noise" in capsys.readouterr().out
+    assert cos("explore-page", *given, "--out", "page/index.html", "page/pocket/0") == 0
+    text = Path("page/runs.js").read_text()
+    index = json.loads(text[text.index("(") + 1 : text.rindex(")")])
+    assert [case["case"] for case in index["cases"]] == [
+        "in-domain/maze/00000",
+        "out-of-domain/maze/00000",
+        "in-domain/odd/00000",
+    ]
+    for case in index["cases"]:
+        assert [run["with"] for run in case["runs"]] == ["clean", "step-1"]
+    assert len(list(Path("page/pocket/0").glob("*.webp"))) == 3 * 3
+
+
+@pytest.mark.parametrize(
+    ("options", "frames"),
+    [(("--steps", 0, 2, 3, "--noise", "frame-1"), 17), (("--kind", "grid", "--seed", 1), 4)],
+)
+def test_a_run_becomes_pictures_and_videos(copied, capsys, options, frames):
+    assert cos(*STRIP, "--case", "in-domain/odd/00000", *options, "--out", "new/run.1") == 0
+    spent = STEPS if "--noise" in options else 0
+    assert capsys.readouterr().out.strip() == f"{spent} NFE"
+    files = {path.name: path for path in Path("new").iterdir()}
+    assert files.keys() == {f"run.1.{kind}" for kind in ("png", "pdf", "gif", "mp4")}
+    assert files["run.1.pdf"].read_bytes().startswith(b"%PDF")
+    with Image.open(files["run.1.png"]) as still, Image.open(files["run.1.gif"]) as moving:
+        assert still.width > moving.width > 400
+        assert still.height / still.width == pytest.approx(moving.height / moving.width, rel=0.01)
+        moving.seek(moving.n_frames - 1)
+        last = np.asarray(moving.convert("RGB").resize((100, 50)), dtype=float)
+        same = np.asarray(still.convert("RGB").resize((100, 50)), dtype=float)
+        assert abs(last - same).mean() < 6
+    video = read_mp4(files["run.1.mp4"])
+    assert len(video) == frames + 4  # the last one is held
+    assert abs(video[0].astype(float) - video[-1]).mean() > 1
+    assert np.array_equal(video[-1], video[-2]) or abs(video[-1] - video[-2]).mean() < 1

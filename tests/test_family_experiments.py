@@ -7,6 +7,7 @@ import torch
 
 from chain_of_steps.cases import load_cases, make_cases
 from chain_of_steps.config import check_config
+from chain_of_steps.errors import UserError
 from chain_of_steps.experiments.ensemble import run_ensembles, variants
 from chain_of_steps.experiments.layers import run_analysis
 from chain_of_steps.experiments.perturbation import perturb_shard, plan
@@ -101,6 +102,19 @@ def test_noise_at_steps_and_frames(model, cases, config):
     assert sweep.loc[sweep["kind"] != "clean", "injected_l2"].gt(0).all()
     inside = flow[flow["site"].str.contains("layer")]
     assert inside["relative_l2"].gt(0).any()
+
+
+def test_stock_outputs_by_unipc(model, cases):
+    options = {**SAMPLER, "n_frames": FRAMES, "solver": "unipc"}
+    if isinstance(model, LTXModel):
+        with pytest.raises(UserError, match="LTX pipelines use Euler"):
+            run_shard(model, cases, SEEDS[:1], batch=2, **options)
+        return
+    runs = run_shard(model, cases, SEEDS[:1], batch=2, **options)
+    assert torch.equal(runs.sigmas, model.unipc(STEPS, 3.0).sigmas)
+    # every batch starts with a solver that remembers nothing
+    alone = run_shard(model, cases, SEEDS[:1], batch=1, **options)
+    assert torch.allclose(runs.x, alone.x, atol=1e-4)
 
 
 @pytest.mark.parametrize("analysis", ["energy", "swap", "patching", "ablation"])

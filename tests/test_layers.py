@@ -40,7 +40,7 @@ def small(tmp_path_factory):
         tiny.pipeline(
             codec=tiny.LinearCodec(), transformer=tiny.transformer(1, z_dim=6), **tiny.text_parts()
         ),
-        max_sequence_length=8,
+        max_sequence_length=24,
         name="small",
     )
     root = tmp_path_factory.mktemp("cases")

@@ -243,9 +243,11 @@ def test_a_repository_or_revision_that_is_not_there_is_one_sentence(monkeypatch)
     def wrong_revision(*args, **options):
         raise RevisionNotFoundError.__new__(RevisionNotFoundError)
 
-    monkeypatch.setattr(DiffusionPipeline, "download", wrong_revision)
+    monkeypatch.setattr("huggingface_hub.model_info", wrong_revision)
     with pytest.raises(UserError, match=r"owner/model has no revision 'abc': write the commit"):
         fetch("owner/model", "abc")
+
+    monkeypatch.undo()
 
     def offline(*args, **options):
         raise OSError("cannot reach the Hub")

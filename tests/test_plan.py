@@ -1,6 +1,7 @@
 """The plan of a study: its NFE are those that the stages count when they run."""
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
@@ -9,7 +10,7 @@ import tiny
 
 from chain_of_steps import cli
 from chain_of_steps.cases import load_cases, make_cases
-from chain_of_steps.config import check_config
+from chain_of_steps.config import check_config, load_config
 from chain_of_steps.experiments import plan
 from chain_of_steps.experiments.ensemble import run_ensembles, variants
 from chain_of_steps.experiments.layers import ANALYSES, pick_cases, run_analysis, share_of_job
@@ -19,6 +20,7 @@ from chain_of_steps.experiments.trajectories import run_shard
 from chain_of_steps.models.wan import WanModel
 from chain_of_steps.tasks import TASKS
 
+ROOT = Path(__file__).resolve().parents[1]
 TASK_NAMES = ["identify", "maze"]
 
 
@@ -65,7 +67,7 @@ def cases_of(small):
 
 
 def model_of(small, guidance):
-    return WanModel(small.pipe, guidance=guidance, max_sequence_length=8, name="small")
+    return WanModel(small.pipe, guidance=guidance, max_sequence_length=32, name="small")
 
 
 def planned(config):
@@ -207,3 +209,11 @@ def test_an_experiment_that_is_not_counted_is_named(small):
     config = settings(small)
     config["experiments"] = ["decision", "telepathy"]
     assert "not counted: telepathy" in "\n".join(plan.report(config, small.root))
+
+
+@pytest.mark.parametrize("name", ["vbvr-wan2.2", "wan2.1", "ltx", "ti2v-5b"])
+def test_no_shipped_bench_study_inherits_the_small_pictures_of_the_pocket_model(name, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    config = load_config([Path("config.yaml"), Path(f"config/{name}.yaml")])
+    shapes = {group.shape for group in plan.groups(config)[0]}
+    assert all(shape.width * shape.height >= 256**2 and shape.frames > 17 for shape in shapes)

@@ -19,6 +19,7 @@ from chain_of_steps.commands import (
     behaviours,
     bench,
     ensemble,
+    explorer,
     figures,
     layers,
     noise,
@@ -32,7 +33,7 @@ from chain_of_steps.errors import UserError
 _CANNOT_WRITE = (*CANNOT_WRITE, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 
 # Stages import torch and diffusers, which takes seconds: each command imports its own.
-_TOPICS = (own, trajectories, noise, behaviours, layers, ensemble, bench, figures, pocket)
+_TOPICS = (own, trajectories, noise, behaviours, layers, ensemble, bench, figures, explorer, pocket)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

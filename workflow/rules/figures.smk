@@ -44,6 +44,15 @@ KEPT = {
 FIGURE_INPUTS = chosen(FIGURE_GROUPS)
 TABLE_INPUTS = chosen(TABLE_GROUPS)
 NOTEBOOK_INPUTS = FIGURE_INPUTS | TABLE_INPUTS
+# figure or table -> experiment, which is its category in the report
+CATEGORY = {
+    name: experiment
+    for groups in (FIGURE_GROUPS, TABLE_GROUPS)
+    for experiment, group in groups.items()
+    for name in group
+}
+CATEGORY["claims"] = "claims"
+PAGES = [*TABLE_INPUTS, *(["claims"] if NOTEBOOK_INPUTS else [])]
 PUBLISHED = sorted(
     {name for experiment in STUDY["experiments"] for name in KEPT.get(experiment, [])}
     | {name for names in NOTEBOOK_INPUTS.values() for name in names}
@@ -110,7 +119,12 @@ rule figure:
         notebook="workflow/notebooks/{figure}.py",
         tables=lambda wildcards: [TABLES / name for name in FIGURE_INPUTS[wildcards.figure]],
     output:
-        png=FIGURES / "{figure}.png",
+        png=report(
+            FIGURES / "{figure}.png",
+            caption="../report/figure.rst",
+            category=lambda wildcards: CATEGORY[wildcards.figure],
+            labels={"figure": "{figure}"},
+        ),
         pdf=FIGURES / "{figure}.pdf",
         caption=FIGURES / "{figure}.md",
         facts=FIGURES / "{figure}.json",
@@ -188,3 +202,23 @@ rule manifest:
     shell:
         "cos manifest --config {params.config} --out {output} --notebooks workflow/notebooks"
         " --claims {input.claims} {input.facts} 2> {log}"
+
+
+# Markdown is no page for a browser: what is not a picture becomes one for the report.
+rule page:
+    input:
+        head="workflow/report/head.html",
+        text=FIGURES / "{page}.md",
+    output:
+        report(
+            RESULTS / "pages/{page}.html",
+            caption="../report/page.rst",
+            category=lambda wildcards: CATEGORY[wildcards.page],
+            labels={"figure": "{page}"},
+        ),
+    log:
+        f"logs/{STUDY['study']}/page_{{page}}.log",
+    wildcard_constraints:
+        page="|".join(["-", *PAGES]),
+    shell:
+        "(cat {input.head} && python -m mistune -p table -f {input.text}) > {output} 2> {log}"

@@ -78,6 +78,21 @@ def frames_of(config: dict, cases) -> int:
     return cases[0].frames or config["video"]["frames"]
 
 
+def check_prompts(config: dict, model: str, cases) -> None:
+    """Raises UserError where a prompt that is no puzzle's is longer than the model takes."""
+    from chain_of_steps.bench.sources import Prompts
+
+    brought = [case for case in cases if not case.is_puzzle]
+    if not brought or model not in config["models"]:
+        return
+    prompts = Prompts.of(config["models"][model])
+    for case in brought:
+        try:
+            prompts.check(case.prompt)
+        except UserError as error:
+            raise UserError(f"{case.name}: {error}") from None
+
+
 def add_video_options(command: ArgumentParser) -> None:
     """For the stages that can also write their results as videos."""
     command.add_argument("--videos", type=Path, help="folder to write the results to as videos")

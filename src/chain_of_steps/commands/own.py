@@ -45,8 +45,7 @@ def cmd_plan(arguments) -> None:
 
     config = load_config(arguments.config)
     results = arguments.results or Path("results") / config["study"]
-    for line in report(config, results):
-        print(line)
+    print("\n".join(report(config, results)))
 
 
 def _named(config: dict, name: str | None) -> str:

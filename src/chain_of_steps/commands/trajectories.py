@@ -5,7 +5,13 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from chain_of_steps.commands.common import Stage, frames_of, load_model, shard_cases
+from chain_of_steps.commands.common import (
+    Stage,
+    check_prompts,
+    frames_of,
+    load_model,
+    shard_cases,
+)
 from chain_of_steps.config import load_config, seeds_of
 
 
@@ -63,6 +69,7 @@ def cmd_sample(arguments) -> None:
     # what is broken is refused before a model loads
     for case in cases:
         case.check()
+    check_prompts(config, arguments.model, cases)
     n_frames = frames_of(config, cases)
     model = load_model(config, arguments.model)
     started = time.monotonic()

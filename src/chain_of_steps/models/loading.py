@@ -38,26 +38,34 @@ def fetch(path_or_id: str | Path, revision: str | None = None) -> Path:
     """
     directory = Path(path_or_id)
     if not directory.is_dir():
-        from diffusers import DiffusionPipeline
-        from huggingface_hub.errors import RevisionNotFoundError
-
-        try:
-            directory = Path(
-                DiffusionPipeline.download(str(path_or_id), revision=revision, use_safetensors=True)
-            )
-        except RevisionNotFoundError:
-            raise UserError(
-                f"{path_or_id} has no revision {revision!r}: write the commit, tag or branch of "
-                "that repository in the model's field revision."
-            ) from None
-        except (OSError, ValueError):
-            pass  # the sentence below says it
+        directory = _downloaded(str(path_or_id), revision)
     if not (directory / "model_index.json").is_file():
         raise UserError(
             f"No pipeline at {path_or_id}: give a directory with a model_index.json, or the name "
             "(and revision) of a diffusers pipeline on the Hub that can be reached."
         )
     return directory
+
+
+def _downloaded(repository: str, revision: str | None) -> Path:
+    """Where the Hub repository lies in the cache; a path that does not exist if it is not there."""
+    from diffusers import DiffusionPipeline
+    from huggingface_hub import model_info
+    from huggingface_hub.errors import RevisionNotFoundError
+
+    try:
+        model_info(repository, revision=revision)
+    except RevisionNotFoundError:
+        raise UserError(
+            f"{repository} has no revision {revision!r}: write the commit, tag or branch of that "
+            "repository in the model's field revision."
+        ) from None
+    except Exception:  # offline, in one of many ways: the cache may still have it
+        pass
+    try:
+        return Path(DiffusionPipeline.download(repository, revision=revision, use_safetensors=True))
+    except (OSError, ValueError):
+        return Path(repository)
 
 
 def pipeline_index(directory: Path) -> dict:

@@ -1,0 +1,248 @@
+"""README and docs: what they show works as written, their links lead somewhere, none is stale."""
+
+import re
+import runpy
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from pages import Block, apply_changes, blocks, commands, copy_repository, run, shown_commands
+
+from chain_of_steps import cli
+from chain_of_steps.cases import write_case
+from chain_of_steps.config import load_config
+from chain_of_steps.models.base import VideoModel, VideoVelocity
+from chain_of_steps.tasks import stream
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+# Programs of the machine that a page may use without more ado.
+ELSEWHERE = {"cp", "cd", "git", "conda", "pip", "apt-get", "sbatch", "squeue", "scancel", "hf"}
+
+
+def test_the_configuration_reference_is_that_of_the_schema():
+    page = runpy.run_path(str(ROOT / "docs/config_reference.py"))["page"]()
+    assert (ROOT / "docs/config-reference.md").read_text(encoding="utf-8") == page, (
+        "run `make docs`"
+    )
+
+
+@every_page
+def test_links_lead_to_files_and_headings(page):
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        name, _, heading = target.partition("#")
+        if "://" in name:
+            continue
+        path = page if not name else (page.parent / name).resolve()
+        assert path.is_relative_to(ROOT), target
+        # figures/ is made by the study; test_shipped.py looks whether it is whole
+        assert path.exists() or (ROOT / "figures") in path.parents, target
+        if heading:
+            titles = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+            slugs = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+            assert heading in slugs, target
+
+
+def test_the_page_on_models_names_what_a_family_fills_in():
+    text = (ROOT / "docs/add-a-model.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.*?`) \|", text, re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert (
+        named == {"PIPELINE"} | VideoModel.__abstractmethods__ | VideoVelocity.__abstractmethods__
+    )
+
+
+# Commands
+
+
+@every_page
+def test_every_command_can_be_given_as_written(page):
+    written = {block.file for block in blocks(page)}
+    for command in shown_commands(page):
+        check_command(command, written)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "make figure",
+        "make bench SPEED=fast",
+        "cos sampel --help",
+        "cos join --out a.csv --fast b.csv",
+        "snakemake --cors all",
+        "snakemake --cores all train_packet",
+        "snakemake --cores all --configfile config/smok.yaml",
+        "snakemake --cores all --configfile config/smoke.yaml train_pocket",  # taken for a file
+        "snakemake --cores all --config shiped=true",
+        "pytest tests/test_nothing.py",
+        "conda env create -f environmen.yml",
+        "frobnicate --all",
+    ],
+)
+def test_a_wrong_command_is_found(wrong):
+    (command,) = commands(wrong)
+    with pytest.raises(AssertionError):
+        check_command(command, set())
+
+
+def check_command(words: list[str], written: set[str]) -> None:
+    """Whether the program, its subcommand, options, targets and files are there.
+
+    written: files that the page tells to write.
+    """
+    text = " ".join(words)
+    program, *arguments = words
+    check = {"make": check_make, "cos": check_cos, "snakemake": check_snakemake}.get(program)
+    if check:
+        check(arguments, text)
+    else:
+        assert program in ELSEWHERE | {"pytest", "python"}, f"{text}: what is {program}?"
+    for word in arguments:
+        if re.search(r"\.(ya?ml|py|toml|txt)$", word):
+            assert word in written or (ROOT / word).exists(), f"{text}: there is no {word}"
+
+
+def check_make(arguments: list[str], text: str) -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for word in arguments:
+        name, is_variable, _ = word.partition("=")
+        pattern = rf"^{name} \?=" if is_variable else rf"^{name}:"
+        assert re.search(pattern, makefile, re.MULTILINE), f"{text}: make knows no {name}"
+
+
+def check_cos(arguments: list[str], text: str) -> None:
+    parser = cli.build_parser()
+    if len(arguments) == 1 and not arguments[0].startswith("-"):
+        arguments = [*arguments, "--help"]  # a stage is only mentioned
+    try:
+        parser.parse_args(arguments)
+    except SystemExit as end:
+        assert end.code == 0, text
+
+
+def check_snakemake(arguments: list[str], text: str) -> None:
+    from snakemake.cli import get_argument_parser
+
+    try:
+        given = get_argument_parser().parse_args(arguments)
+    except SystemExit as end:
+        assert end.code == 0, text
+        return
+    smk = [ROOT / "Snakefile", *(ROOT / "workflow/rules").glob("*.smk")]
+    rules = set(re.findall(r"^\s*(?:rule|checkpoint) (\w+):", "\n".join(map(_read, smk)), re.M))
+    for target in given.targets:
+        assert target in rules or Path(target).suffix, f"{text}: no rule {target}"
+    for path in map(Path, given.configfile or []):
+        assert path.suffix == ".yaml", f"{text}: {path} is taken for a configuration"
+    known = {*cli_fields(), "shipped"}
+    for setting in given.config or []:
+        assert setting.partition("=")[0] in known, f"{text}: unknown field {setting}"
+    if given.workflow_profile not in (None, "none"):
+        assert (ROOT / given.workflow_profile).is_dir(), f"{text}: no profile"
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def cli_fields() -> list[str]:
+    from chain_of_steps.config import schema
+
+    return list(schema()["properties"])
+
+
+# The how-to pages, done
+
+
+def do(block: Block, tree: Path) -> None:
+    """What the page tells to do, in a copy of the repository."""
+    if block.file:
+        (tree / block.file).write_text(block.content, encoding="utf-8")
+    elif block.language == "diff":
+        apply_changes(block.text, tree)
+    elif block.language == "python":
+        succeeds(run(tree, "python", "-c", block.text))
+    elif block.language == "bash":
+        for command in commands(block.text):
+            succeeds(run(tree, *command))
+
+
+def succeeds(done: subprocess.CompletedProcess) -> None:
+    assert done.returncode == 0, (done.args, (done.stdout + done.stderr)[-3000:])
+
+
+@pytest.fixture
+def tree(tmp_path) -> Path:
+    return copy_repository(tmp_path / "tree")
+
+
+@pytest.mark.slow
+def test_a_task_is_added_as_the_page_says(tree):
+    for block in blocks(ROOT / "docs/add-a-task.md"):
+        do(block, tree)
+    cases = sorted(path.parent.name for path in (tree / "results").rglob("prompt.txt"))
+    assert len(cases) == 3
+    assert all(_read(path) == "Mark the highest object.\n" for path in tree.rglob("prompt.txt"))
+
+
+@pytest.mark.slow
+def test_an_intervention_is_added_as_the_page_says(tree):
+    page = blocks(ROOT / "docs/add-an-intervention.md")
+    for block in page:  # one process for both programs, as loading takes the time
+        if block.language == "diff":
+            do(block, tree)
+    programs = [block.text for block in page if block.language == "python"]
+    assert len(programs) == 2
+    do(Block("python", "\n".join(programs)), tree)
+
+
+@pytest.mark.slow
+def test_a_model_is_added_as_the_page_says(tree, monkeypatch):
+    monkeypatch.chdir(tree)
+    for block in blocks(ROOT / "docs/add-a-model.md"):
+        if block.language == "python":
+            exec(compile(block.text, "add-a-model.md", "exec"), {})
+        elif block.language == "bash":  # in this process, as loading takes the time
+            for program, *arguments in commands(block.text):
+                if program == "cos":
+                    assert cli.main(arguments) == 0
+                else:
+                    succeeds(run(tree, program, *arguments))
+        else:
+            do(block, tree)
+    assert (tree / "results/mine/0.safetensors.manifest.json").is_file()
+    assert (tree / "results/mine/0.parquet").is_file()
+
+
+@pytest.mark.slow
+def test_own_images_run_as_the_page_says(tree, monkeypatch):
+    monkeypatch.chdir(tree)
+    puzzle = next(stream("maze", "in-domain", "evaluation", 0))
+    write_case(tree / "case", puzzle)
+    Path("my-pictures").mkdir()
+    shutil.copy("case/first_frame.png", "my-pictures/maze.png")
+    shutil.copy("case/prompt.txt", "my-pictures/maze.txt")
+    for block in blocks(ROOT / "docs/your-images.md"):
+        if block.language == "yaml":
+            do(block, tree)
+            load_config([Path("config.yaml"), Path(block.file)])
+        for program, *arguments in commands(block.text) if block.language == "bash" else ():
+            if program == "cos":
+                assert cli.main(arguments) == 0
+            else:
+                assert program in ("hf", "snakemake")  # the network; hours of a study
+    assert (tree / "results/my-run/video.mp4").is_file()
+
+
+@pytest.mark.slow
+def test_a_figure_is_added_as_the_page_says(smoke, tmp_path):
+    tree = shutil.copytree(smoke.tree, tmp_path / "tree", symlinks=True)
+    for block in blocks(ROOT / "docs/add-a-figure.md"):
+        do(block, tree)
+    figure = tree / "results/smoke/figures/s9_commitment.png"
+    assert figure.is_file()
+    assert figure.with_suffix(".pdf").stat().st_size > 1000
+    assert "its own results" in _read(figure.with_suffix(".md")).replace("\n", " ")

@@ -1,0 +1,68 @@
+"""`snakemake --report` of the smoke study, opened in a browser."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from browser import open_page
+from smoke import SMOKE, snakemake
+
+from chain_of_steps.artifacts import read_table
+
+
+@pytest.fixture(scope="module")
+def report(smoke, tmp_path_factory) -> Path:
+    """The unpacked page of the report."""
+    folder = tmp_path_factory.mktemp("report")
+    snakemake(smoke.tree, "--cores", "2", *SMOKE, "--report", str(folder / "report.zip"))
+    with zipfile.ZipFile(folder / "report.zip") as file:
+        file.extractall(folder)
+    (page,) = folder.rglob("report.html")
+    return page
+
+
+def words(text: str) -> str:
+    return " ".join(text.split())
+
+
+@pytest.mark.slow
+def test_every_category_opens_and_every_figure_is_shown_with_its_caption(smoke, report):
+    figures = smoke.tree / "results/smoke/figures"
+    made = {*json.loads((figures / "manifest.json").read_text())["figures"], "claims"}
+    seen = set()
+    with open_page(report.as_uri()) as (page, faults):
+        page.get_by_role("heading", name="Study smoke").wait_for()
+        menu = [words(text) for text in page.locator("nav li a").all_inner_texts()]
+        for category in menu[menu.index("About") + 1 :]:
+            page.locator("nav ol a").first.click()  # home
+            page.get_by_role("link", name=category, exact=True).click()
+            page.locator("tbody tr").first.wait_for()
+            names = [words(text) for text in page.locator("tbody tr").all_inner_texts()]
+            seen.update(names)
+            for name in made & set(names):
+                row = page.locator("tbody tr", has=page.get_by_text(name, exact=True))
+                row.locator("a").first.click()
+                drawn = (figures / f"{name}.png").exists()
+                if drawn:
+                    wait_for_pixels(page, name)
+                else:
+                    cells = page.frame_locator(f"iframe[src$='{name}.html']").locator("tr")
+                    cells.first.wait_for()
+                    assert cells.count() == 1 + len(read_table(figures / f"{name}.csv"))
+                row.locator("a").last.click()
+                caption = words(page.locator("nav .prose").inner_text())
+                assert f"results/smoke/figures/{name}." in caption
+                if drawn:
+                    assert words((figures / f"{name}.md").read_text()) in caption
+                page.locator("nav ol").get_by_text(category, exact=True).click()
+    assert made <= seen
+    assert faults == []
+
+
+def wait_for_pixels(page, name: str) -> None:
+    picture = page.locator(f"img[src$='{name}.png']")
+    picture.wait_for()
+    page.wait_for_function(
+        "image => image.naturalWidth > 100", arg=picture.element_handle(), timeout=10_000
+    )
