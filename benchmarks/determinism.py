@@ -100,7 +100,9 @@ def run(variant: Variant, config: Path, root: Path, out: Path) -> tuple[Trajecto
 
 def cos(*arguments: str, variables: Mapping[str, str] | None = None) -> None:
     command = [sys.executable, "-m", "chain_of_steps.cli", *arguments]
-    subprocess.run(command, env={**os.environ, **(variables or {})}, check=True)
+    # waiting threads sleep: two on a busy machine would else take minutes a step
+    environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", **(variables or {})}
+    subprocess.run(command, env=environment, check=True)
 
 
 def compare(what: str, reference: tuple, other: tuple) -> dict[str, object]:

@@ -98,24 +98,24 @@ def test_a_folder_that_cannot_be_written_is_named():
         guard.hold(helper.Path("/proc/nowhere/.run.lock"))
 
 
-def check(tree, moments, seed, expected):
-    killed = helper.interrupt(helper.copy_tree(tree), moments, seed)
+def check(tree, study, arguments, moments, seed):
+    killed = helper.interrupt(helper.copy_tree(tree), arguments, moments, seed)
     print(f"seed {seed}, killed at:", *killed, sep="\n  ")
     assert len(killed) == moments
     # the documented command, as it is
-    helper.snakemake(tree, "--cores", "2", *helper.SMOKE)
+    helper.snakemake(tree, "--cores", "2", *arguments)
     helper.assert_clean(tree)
-    helper.assert_same_numbers(tree, expected)
-    assert "Nothing to be done" in helper.snakemake(tree, "--cores", "2", *helper.SMOKE)
+    helper.assert_same_numbers(tree, study, arguments)
+    assert "Nothing to be done" in helper.snakemake(tree, "--cores", "2", *arguments)
 
 
 @pytest.mark.slow
 def test_three_kills_and_the_same_numbers(tmp_path, smoke):
-    check(tmp_path / "mein Träger", 3, 0, smoke.numbers)
+    check(tmp_path / "mein Träger", smoke, helper.SHORT, 3, 0)
 
 
 @pytest.mark.slow
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(1, 6))
 def test_twenty_kills_and_the_same_numbers(tmp_path, smoke, seed):
-    check(tmp_path / "tree", 4, seed, smoke.numbers)
+    check(tmp_path / "tree", smoke, helper.SMOKE, 4, seed)

@@ -11,10 +11,9 @@ import smoke as helper
 import yaml
 
 PROFILE = helper.ROOT / "workflow/profiles/slurm/config.yaml"
-COMMAND = ("--workflow-profile", "workflow/profiles/slurm", *helper.SMOKE)
+COMMAND = ("--workflow-profile", "workflow/profiles/slurm")
 # seconds that suit jobs of seconds; all else is the profile's
 QUICK = ("--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "10")
-MODEL_JOBS = {"sample": 2, "read": 2, "perturb": 2, "ensemble": 2, "examples": 1}
 
 
 def test_every_rule_is_local_or_has_its_resources_in_the_profile():
@@ -30,18 +29,25 @@ def test_every_rule_is_local_or_has_its_resources_in_the_profile():
     layers = {name for name in profile if name.startswith("layers_")}
     assert submitted == {*(profile.keys() - layers), "layers_"}
     assert len(layers) == 4  # one rule for each analysis
-    for name in submitted:
-        assert "--model" in rules[name] or name in ("examples", "train_pocket"), name
-    assert all(fields["gpu"] == 1 for fields in profile.values())
+    for name in submitted - {"examples", "behaviour_examples", "train_pocket", "score"}:
+        assert "--model" in rules[name], name
+    assert all(fields["gpu"] == int(name != "score") for name, fields in profile.items())
+
+
+def planned(tree, study=helper.SMOKE) -> dict[str, int]:
+    """Rule -> number of its jobs, of the rules that the profile submits."""
+    output = helper.snakemake(tree, "--dry-run", *COMMAND, *study)
+    rules = yaml.safe_load(PROFILE.read_text())["set-resources"]
+    counts = re.findall(r"^(\w+) +(\d+)$", output, flags=re.M)
+    return {rule: int(count) for rule, count in counts if rule in rules}
 
 
 def test_the_profile_stands_alone_where_there_is_no_cluster(tmp_path):
-    output = helper.snakemake(helper.copy_tree(tmp_path / "tree"), "--dry-run", *COMMAND)
-    assert "gpu=1" in output
-    assert re.search(r"^sample +2$", output, flags=re.M)
+    plan = planned(helper.copy_tree(tmp_path / "tree"))
+    assert plan["sample"] == plan["read"] == 2
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def cluster(tmp_path_factory):
     """A tree and the environment of a SLURM that is up."""
     missing = slurm.install()
@@ -67,15 +73,21 @@ def queue(variables: dict[str, str], *options: str) -> dict[int, list[str]]:
     return {int(row[0]): row[1:] for row in rows}
 
 
+EVERY = pytest.param(helper.SMOKE, marks=pytest.mark.soak, id="all-experiments")
+
+
 @pytest.mark.slow
-def test_whatever_dies_the_same_command_finishes_with_the_same_numbers(cluster, smoke):
+@pytest.mark.parametrize("study", [pytest.param(helper.SHORT, id="decision"), EVERY])
+def test_whatever_dies_the_same_command_finishes_with_the_same_numbers(cluster, smoke, study):
     tree, variables = cluster
+    plan, command = planned(tree, study), (*COMMAND, *QUICK, *study)
+    assert plan["sample"] == 2
 
     def running() -> dict[int, list[str]]:
         return queue(variables, "--states=RUNNING")
 
     log = tree / "first.log"
-    first = helper.start(tree, log, *COMMAND, *QUICK, **variables)
+    first = helper.start(tree, log, *command, **variables)
     helper.wait_until(lambda: helper.started(tree, "--model") == slurm.NODES, seconds=300)
     one, other = sorted(running())
 
@@ -89,7 +101,7 @@ def test_whatever_dies_the_same_command_finishes_with_the_same_numbers(cluster, 
     def again() -> set[str]:
         return {row[2] for job, row in queue(variables, "--states=all").items() if job > other}
 
-    helper.wait_until(lambda: lost <= again(), seconds=120)
+    helper.wait_until(lambda: lost <= again(), seconds=300)
     states = queue(variables, "--states=all")
     assert [states[job][0] for job in (one, other)] == ["CANCELLED", "NODE_FAIL"]
 
@@ -99,7 +111,7 @@ def test_whatever_dies_the_same_command_finishes_with_the_same_numbers(cluster, 
     alive = set(queue(variables))
     assert alive
     submitted = set(queue(variables, "--states=all"))
-    output = helper.snakemake(tree, *COMMAND, *QUICK, status=1, **variables)
+    output = helper.snakemake(tree, *command, status=1, **variables)
     told = re.search(
         r"(\d+) of its SLURM jobs .*wait until they are done.*`scancel ([\d ]+)`", output
     )
@@ -113,18 +125,19 @@ def test_whatever_dies_the_same_command_finishes_with_the_same_numbers(cluster, 
         row[2] for row in queue(variables, "--states=all").values() if row[0] == "COMPLETED"
     }
     assert finished
-    output = helper.snakemake(tree, *COMMAND, *QUICK, **variables)
+    output = helper.snakemake(tree, *command, **variables)
     assert "Nothing to be done" not in output
     jobs = queue(variables, "--states=all")
     afterwards = [row[2] for job, row in jobs.items() if job not in submitted]
     assert not finished & set(afterwards)
     helper.assert_clean(tree)
-    helper.assert_same_numbers(tree, smoke.numbers)
-    assert "Nothing to be done" in helper.snakemake(tree, *COMMAND, **variables)
+    helper.assert_same_numbers(tree, smoke, study)
+    assert "Nothing to be done" in helper.snakemake(tree, *command, **variables)
 
     # one GPU job for each shard of cases, and no other jobs
     done = [row for row in jobs.values() if row[0] == "COMPLETED"]
-    assert len({row[2] for row in done}) == len(done) == sum(MODEL_JOBS.values())
-    for rule, count in MODEL_JOBS.items():
-        assert sum(row[2].startswith(f"rule_{rule}") for row in done) == count
+    assert len({row[2] for row in done}) == len(done) == sum(plan.values())
+    for rule, count in plan.items():
+        named = [row for row in done if re.match(rf"rule_{rule}(_wildcards_|$)", row[2])]
+        assert len(named) == count
     assert all(row[3].endswith("gpu:1") for row in jobs.values())

@@ -44,6 +44,7 @@ rule behaviour_runs:
         f"logs/{STUDY['study']}/{{table}}_runs.log",
     wildcard_constraints:
         table="|".join(BEHAVIOURS),
+    localrule: True
     params:
         config=SETTINGS,
     shell:
@@ -59,6 +60,7 @@ rule behaviour_summary:
         expand(RESULTS / "tables/{table}.csv", table=BEHAVIOUR_SUMMARIES),
     log:
         f"logs/{STUDY['study']}/behaviour_summary.log",
+    localrule: True
     params:
         settings=settings("statistics"),
         code=package_fingerprint("experiments.behaviours"),

@@ -38,6 +38,7 @@ rule explorer:
         parts=[EXPLORER / name for name in PARTS],
     log:
         f"logs/{STUDY['study']}/explorer.log",
+    localrule: True
     params:
         code=package_fingerprint("explorer", "experiments.explorer", "plots"),
         config=SETTINGS,

@@ -175,6 +175,7 @@ rule claims:
         facts=FIGURES / "claims.json",
     log:
         f"logs/{STUDY['study']}/claims.log",
+    localrule: True
     params:
         settings=settings("models", "experiments", "sampler"),
         code=package_fingerprint("experiments.claims"),

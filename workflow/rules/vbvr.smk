@@ -86,6 +86,7 @@ rule reference_videos:
         RESULTS / "videos/none/reference-{shard}.csv",
     log:
         f"logs/{STUDY['study']}/reference_videos_{{shard}}.log",
+    localrule: True
     params:
         settings=settings("video", "execution"),
         code=package_fingerprint("bench.scores"),
@@ -103,6 +104,7 @@ rule scorer:
         directory("results/scorer"),
     log:
         "logs/scorer.log",
+    localrule: True
     params:
         pins=digest_json(pins()),
         config=SETTINGS,
@@ -139,6 +141,7 @@ rule all_videos:
             for model in models
             for shard in SHARDS
         ],
+    localrule: True
 
 
 rule bench_scores:
@@ -153,6 +156,7 @@ rule bench_scores:
         RESULTS / "tables/bench_scores.csv",
     log:
         f"logs/{STUDY['study']}/bench_scores.log",
+    localrule: True
     params:
         config=SETTINGS,
     shell:
@@ -166,6 +170,7 @@ rule bench_summary:
         RESULTS / "tables/bench.csv",
     log:
         f"logs/{STUDY['study']}/bench_summary.log",
+    localrule: True
     params:
         settings=settings("statistics"),
         code=package_fingerprint("bench.scores"),
