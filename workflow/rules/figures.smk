@@ -220,5 +220,6 @@ rule page:
         f"logs/{STUDY['study']}/page_{{page}}.log",
     wildcard_constraints:
         page="|".join(["-", *PAGES]),
+    localrule: True
     shell:
         "(cat {input.head} && python -m mistune -p table -f {input.text}) > {output} 2> {log}"
