@@ -21,7 +21,8 @@ from chain_of_steps.config import check_config
 from chain_of_steps.errors import UserError
 from chain_of_steps.gpus import free_gpu
 from chain_of_steps.models import loading
-from chain_of_steps.models.loading import adapter_for, fetch, weight_bytes
+from chain_of_steps.models.adapters import adapter_for
+from chain_of_steps.models.loading import fetch, weight_bytes
 from chain_of_steps.models.ltx import LTXModel
 from chain_of_steps.models.memory import GB, Placement, check_offload, choose_offload
 from chain_of_steps.models.wan import WanGivenFrameModel, WanModel

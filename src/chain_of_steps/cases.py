@@ -20,7 +20,6 @@ import pandas as pd
 from PIL import Image
 
 from chain_of_steps.artifacts import inside, read_json, write_json, write_table
-from chain_of_steps.bench.sources import prompt_text
 from chain_of_steps.errors import UserError
 from chain_of_steps.tasks import TASKS, stream
 from chain_of_steps.tasks.puzzle import SPLITS, Puzzle
@@ -115,6 +114,24 @@ class Case:
         self.prompt  # noqa: B018
         if self.is_puzzle:
             self.puzzle  # noqa: B018
+
+
+def prompt_text(path: Path | str) -> str:
+    """The text of a prompt file, or the text itself.
+
+    Raises UserError when there is none, or it is empty or no text.
+    """
+    if isinstance(path, str):
+        if not path.strip():
+            raise UserError("the prompt is empty: write what shall happen.")
+        return path.strip()
+    try:
+        text = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+    except (UnicodeDecodeError, OSError):
+        raise UserError(f"{path} is not a readable text: write it as UTF-8.") from None
+    if not text:
+        raise UserError(f"{path} is missing or empty: write the case's instruction into it.")
+    return text
 
 
 def write_case(folder: Path, puzzle: Puzzle, fps: int = 16) -> None:

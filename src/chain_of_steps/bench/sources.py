@@ -237,6 +237,7 @@ def check_sample(
     sample: Sample, video: Mapping[str, Any], prompts: Prompts | None = None
 ) -> Checked:
     """Reads all of a sample; video: the configuration field. No model is needed."""
+    from chain_of_steps.cases import prompt_text
     from chain_of_steps.video import read_image, video_facts
 
     size = truth = shape = problem = None
@@ -265,24 +266,6 @@ def check_sample(
     return Checked(sample, size, shape, truth, problem, unknown)
 
 
-def prompt_text(path: Path | str) -> str:
-    """The text of a prompt file, or the text itself.
-
-    Raises UserError when there is none, or it is empty or no text.
-    """
-    if isinstance(path, str):
-        if not path.strip():
-            raise UserError("the prompt is empty: write what shall happen.")
-        return path.strip()
-    try:
-        text = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
-    except (UnicodeDecodeError, OSError):
-        raise UserError(f"{path} is not a readable text: write it as UTF-8.") from None
-    if not text:
-        raise UserError(f"{path} is missing or empty: write the case's instruction into it.")
-    return text
-
-
 def refuse_problems(checked: Sequence[Checked], place: str) -> None:
     """Raises UserError with the first problem, and how many there are."""
     bad = [one for one in checked if one.problem]
@@ -294,7 +277,7 @@ def refuse_problems(checked: Sequence[Checked], place: str) -> None:
 def write_case_of(checked: Checked, folder: Path, source: str) -> None:
     """Writes a sample as a case folder. Pictures keep their size, and RGB ones their pixels."""
     from chain_of_steps.artifacts import write_json
-    from chain_of_steps.cases import FACTS
+    from chain_of_steps.cases import FACTS, prompt_text
     from chain_of_steps.video import read_image, write_png
 
     sample = checked.sample

@@ -37,7 +37,8 @@ def load_model(config: dict, name: str):
     import torch
 
     from chain_of_steps.gpus import device_of
-    from chain_of_steps.models.loading import adapter_for, fetch
+    from chain_of_steps.models.adapters import adapter_for
+    from chain_of_steps.models.loading import fetch
 
     execution, settings = config["execution"], config["models"][name]
     torch.set_num_threads(execution["threads"])

@@ -78,30 +78,6 @@ def pipeline_index(directory: Path) -> dict:
         ) from None
 
 
-def adapter_for(directory: Path) -> type:
-    """The adapter that a pipeline's class asks for. Raises UserError if there is none."""
-    from chain_of_steps.models.ltx import LTXModel
-    from chain_of_steps.models.wan import WanGivenFrameModel, WanModel
-
-    index = pipeline_index(directory)
-    name = index.get("_class_name")
-    if name in ("WanImageToVideoPipeline", "WanPipeline") and index.get("expand_timesteps"):
-        return WanGivenFrameModel  # the repository of TI2V-5B names WanPipeline
-    if name == "WanImageToVideoPipeline":
-        return WanModel
-    if name in ("LTXImageToVideoPipeline", "LTXConditionPipeline", "LTXPipeline"):
-        return LTXModel
-    if str(name).startswith("LTX2"):
-        raise UserError(
-            f"{directory} is a {name}, which denoises sound together with the video, and runs here "
-            "have one latent: write an LTX-Video 0.9 or a Wan model."
-        )
-    raise UserError(
-        f"{directory} is a {name}, which makes no video from a picture here: write a Wan "
-        "image-to-video, Wan TI2V or LTX-Video model."
-    )
-
-
 def load_pipeline(directory: Path, class_name: str, dtype: torch.dtype) -> DiffusionPipeline:
     """The pipeline on the CPU, its codec in float32. Raises UserError if it is not whole."""
     import diffusers

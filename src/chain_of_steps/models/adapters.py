@@ -1,0 +1,32 @@
+"""Which adapter a pipeline needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from chain_of_steps.errors import UserError
+from chain_of_steps.models.base import VideoModel
+from chain_of_steps.models.loading import pipeline_index
+from chain_of_steps.models.ltx import LTXModel
+from chain_of_steps.models.wan import WanGivenFrameModel, WanModel
+
+
+def adapter_for(directory: Path) -> type[VideoModel]:
+    """The adapter that a pipeline's class asks for. Raises UserError if there is none."""
+    index = pipeline_index(directory)
+    name = index.get("_class_name")
+    if name in ("WanImageToVideoPipeline", "WanPipeline") and index.get("expand_timesteps"):
+        return WanGivenFrameModel  # the repository of TI2V-5B names WanPipeline
+    if name == "WanImageToVideoPipeline":
+        return WanModel
+    if name in ("LTXImageToVideoPipeline", "LTXConditionPipeline", "LTXPipeline"):
+        return LTXModel
+    if str(name).startswith("LTX2"):
+        raise UserError(
+            f"{directory} is a {name}, which denoises sound together with the video, and runs here "
+            "have one latent: write an LTX-Video 0.9 or a Wan model."
+        )
+    raise UserError(
+        f"{directory} is a {name}, which makes no video from a picture here: write a Wan "
+        "image-to-video, Wan TI2V or LTX-Video model."
+    )
