@@ -71,8 +71,13 @@ def test_the_plan_is_what_the_study_counted(study, monkeypatch):
     counted = {
         "sample": manifests("trajectories", "*.safetensors.manifest.json"),
         "perturb": manifests("perturbation", "?.parquet.manifest.json"),
-        "ensemble": int(read_table(results / "tables/ensemble.parquet")["nfe"].sum()),
+        "ensemble": int(read_table(results / "tables/ensemble.csv")["nfe"].sum()),
     }
+    tables = {"energy": "token_energy", "swap": "layer_swap"}
+    tables |= {"patching": "layer_patching", "ablation": "layer_ablation"}
+    for analysis, table in tables.items():
+        manifest = results / "layers/pocket/0" / f"{table}.parquet.manifest.json"
+        counted[f"layers {analysis}"] = json.loads(manifest.read_text())["nfe"]
     assert {name: line.nfe for name, line in lines.items()} == counted
 
 
@@ -113,7 +118,7 @@ def test_an_edited_claim_is_judged_again_and_nothing_else(study):
     expected.write_text(text.replace("table: noise.csv", "tabel: noise.csv", 1))
     output = snakemake(study, "--dry-run", *SMOKE, status=1)
     expected.write_text(text)
-    assert set(again) == {"claims", "manifest", "all", "total"}
+    assert set(again) == {"claims", "page", "manifest", "all", "total"}
     assert "claim noise-at-step-destroys: unknown field tabel: did you mean table?" in output
 
 
