@@ -225,10 +225,11 @@ def remembering(build_pocket, tmp_path):
     puzzles.append(puzzle_of("move"))
     cases = []
     for number, puzzle in enumerate(puzzles):
-        folder = tmp_path / f"{puzzle.task}{number}"
-        folder.mkdir()
+        name = f"in-domain/{puzzle.task}/{number:05d}"
+        folder = tmp_path / name
+        folder.mkdir(parents=True)
         write_case(folder, puzzle)
-        cases.append(Case(folder.name, folder))
+        cases.append(Case(name, folder))
     prompts = [puzzle.prompt for puzzle in puzzles]
     prompts += [memory.changed_puzzle(p).prompt for p in puzzles if p.task in memory.REMEMBERED]
     model = WanModel(build_pocket(prompts), name="tiny", max_sequence_length=24)
