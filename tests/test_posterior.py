@@ -169,8 +169,10 @@ def test_a_model_that_never_commits_holds_its_candidates_open(bench):
     rows = compared(bench, lambda x, sigma, z: z.mean(0, keepdim=True))
     runs = posterior.run_summary(rows)
     grid = rows[(rows["task"] == "grid")]
-    assert grid["candidates_model"].nunique() == 1
-    assert grid["candidates_model"].iloc[0] > 1.5
+    # the place in a batch may change the last bits of a decoded frame
+    held = grid["candidates_model"].iloc[0]
+    assert held > 1.5
+    assert grid["candidates_model"].to_numpy() == pytest.approx(held, rel=1e-6)
     assert runs["commitment_model"].isna().all()
     assert runs["commitment_lag"].isna().all()
     assert (runs["own"] > 0).all()
