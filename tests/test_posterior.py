@@ -169,7 +169,7 @@ def test_a_model_that_never_commits_holds_its_candidates_open(bench):
     rows = compared(bench, lambda x, sigma, z: z.mean(0, keepdim=True))
     runs = posterior.run_summary(rows)
     grid = rows[(rows["task"] == "grid")]
-    # the place in a batch may change the last bits of a decoded frame
+    # equal but for the last bits, which the place in a batch may change
     held = grid["candidates_model"].iloc[0]
     assert held > 1.5
     assert grid["candidates_model"].to_numpy() == pytest.approx(held, rel=1e-6)
