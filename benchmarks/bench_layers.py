@@ -18,7 +18,7 @@ MODEL = Path("models/pocket")
 
 
 def layers_overhead(
-    model: Path = MODEL, *, batch: int = 16, steps: int = 2, rounds: int = 25, threads: int = 1
+    model: Path = MODEL, *, batch: int = 16, steps: int = 2, rounds: int = 75, threads: int = 1
 ) -> float:
     """Time of a run with hooks and all reductions on every layer, over that of the plain run.
 

@@ -49,12 +49,9 @@ class TokenSums:
         x = after.float()
         squares = x.square()
         power, total = squares.sum(1), x.sum(1)
-        massive = power.topk(min(self.top, power.shape[1])).indices
-        weights = torch.ones(*power.shape, 2, device=x.device)
-        weights[..., 1] = 0
-        weights[..., 1].scatter_(1, massive, 1.0)
-        sums = torch.cat([squares @ weights, x.sum(-1, keepdim=True)], dim=-1)
-        self.tokens[site] = sums
+        largest = power.topk(min(self.top, power.shape[1])).indices
+        massive = squares.gather(2, largest[:, None].expand(-1, x.shape[1], -1)).sum(-1)
+        self.tokens[site] = torch.stack([squares.sum(-1), massive, x.sum(-1)], dim=-1)
         self.channels[site] = torch.stack([power, total])
 
     def quantities(self, site: Site) -> Tensor:
