@@ -33,9 +33,10 @@ figures-from-tables: $(READY)
 report: $(READY)
 	$(BIN)/snakemake --cores all --report report.zip $(ARGS)
 
-# The page that is generated: docs/config-reference.md.
+# What is generated: docs/config-reference.md, and the table of claims in README.md.
 docs: $(READY)
 	$(BIN)/python docs/config_reference.py
+	$(BIN)/python docs/readme_claims.py
 
 test: $(READY)
 	$(BIN)/pytest $(ARGS)

@@ -34,5 +34,6 @@ rule all:
         rules.all_videos.input if "videos" in STUDY["experiments"] else [],
         FIGURES / "claims.csv" if NOTEBOOK_INPUTS else [],
         FIGURES / "manifest.json" if NOTEBOOK_INPUTS else [],
+        FIGURES / "cost.md" if NOTEBOOK_INPUTS and not SHIPPED else [],
         expand(RESULTS / "pages/{name}.html", name=PAGES),
     localrule: True

@@ -177,6 +177,50 @@ def test_measures_of_readouts():
     assert one(table, "Multi-Path")["n"] == 2
 
 
+def test_memory_and_perception_are_measured_where_they_can_be():
+    run = {"model": "pocket", "split": "in-domain", "seed": 0}
+    names = ["kept", "lost", "other", "first", "together", "still"]
+    readouts = pd.DataFrame(
+        [
+            {**run, "case": name, "step": k, "answer": 0, "correct": True, "n_candidates": 1.0}
+            for name in names
+            for k in range(3)
+        ]
+    )
+    drawn = {"kept": (0.2, 0), "lost": (0.9, 0), "other": (0.1, 1)}  # position, identity
+    memory = pd.DataFrame(
+        [
+            {**run, "case": name, "task": "reappear", "condition": condition, "step": k}
+            | {"position": position, "identity": identity if condition == "clean" else 1}
+            for name, (position, identity) in drawn.items()
+            for condition in ("clean", "absent")
+            for k in range(3)
+        ]
+    )
+    evidence = {  # localised, motion; by step
+        "first": ([1, 1, 1], [0, 0.2, 1]),
+        "together": ([0, 1, 1], [0, 1, 1]),
+        "still": ([1, 1, 1], [0, 0, 0.1]),
+    }
+    perception = pd.DataFrame(
+        [
+            {**run, "case": name, "task": "move", "condition": "clean", "step": k}
+            | {"localised": localised[k], "motion": motion[k]}
+            for name, (localised, motion) in evidence.items()
+            for k in range(3)
+        ]
+    )
+    found = measured(readouts, memory, perception).set_index("case")
+    assert found["Memory"].dropna().to_dict() == {"kept": True, "lost": False, "other": False}
+    before = found["Perception Before Action"].dropna().to_dict()
+    assert before == {"first": True, "together": False}
+    rows = [label("ann", name, "Memory") for name in names]
+    table = agreement(table_of(*rows), measured(readouts, memory, perception), n_boot=100, seed=0)
+    assert one(table, "Memory")["n"] == 3 and one(table, "Memory")["observed"] == 1 / 3
+    assert one(table, "Perception Before Action")["n"] == 2
+    assert one(table, "Multi-Path")["n"] == 6
+
+
 # Files
 
 

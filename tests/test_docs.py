@@ -29,6 +29,14 @@ def test_the_configuration_reference_is_that_of_the_schema():
     )
 
 
+def test_the_claims_in_the_readme_are_those_of_the_figures():
+    made = runpy.run_path(str(ROOT / "docs/readme_claims.py"))
+    shown = made["BLOCK"].search((ROOT / "README.md").read_text(encoding="utf-8"))[0]
+    # digits may differ in a study run again on another processor
+    words = [re.sub(r"-?\d[\d.]*", "#", text) for text in (shown, made["block"]())]
+    assert words[0] == words[1], "run `make docs`"
+
+
 @every_page
 def test_links_lead_to_files_and_headings(page):
     text = page.read_text(encoding="utf-8")

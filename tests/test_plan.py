@@ -9,6 +9,7 @@ import pytest
 import tiny
 
 from chain_of_steps import cli
+from chain_of_steps.artifacts import write_tables
 from chain_of_steps.cases import load_cases, make_cases
 from chain_of_steps.config import check_config, load_config
 from chain_of_steps.experiments import plan
@@ -165,7 +166,7 @@ BENCH = {
 def printed(capsys, tmp_path, monkeypatch, **fields) -> str:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "c.json").write_text(json.dumps(BENCH | fields))
-    assert cli.main(["plan", "--config", "c.json"]) == 0
+    assert cli.main(["plan", "--configfile", "c.json"]) == 0
     return capsys.readouterr().out
 
 
@@ -203,6 +204,25 @@ def test_hours_are_from_the_manifests_of_the_study(capsys, tmp_path, monkeypatch
     assert "4.5 s per NFE, measured in 2 jobs of this study" in out
     assert "CPU hours" in out
     assert "5.00" in out
+
+
+def test_afterwards_every_job_is_counted_once_whatever_it_wrote(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("c.json").write_text(json.dumps(BENCH))
+    given = ["cost", "--config", "c.json", "--out", "cost.md"]
+    assert cli.main(given) == 1  # nothing has run yet
+    table, results = pd.DataFrame({"a": [1]}), Path("results/bench")
+    for shard in range(2):
+        files = {results / f"layers/big/{shard}/{name}.parquet": table for name in ("map", "swap")}
+        write_tables(files, parameters={}, nfe=600, seconds=90.0)
+    (results / "cases").mkdir()
+    (results / "cases/video.bin").write_bytes(bytes(2_500_000))
+    assert cli.main(given) == 0
+    rows = [line.strip("| ").split(" | ") for line in Path("cost.md").read_text().splitlines()]
+    disk = sum(path.stat().st_size for path in (results / "layers").rglob("*") if path.is_file())
+    assert ["cases", "0", "0", "0.0", "2.5"] in rows
+    assert ["layers", "2", "1,200", "3.0", f"{disk / 1e6:.1f}"] in rows
+    assert ["all", "2", "1,200", "3.0", f"{(disk + 2_500_000) / 1e6:.1f}"] in rows
 
 
 def test_an_experiment_that_is_not_counted_is_named(small):

@@ -79,6 +79,8 @@ def test_the_plan_is_what_the_study_counted(study, monkeypatch):
         manifest = results / "layers/pocket/0" / f"{table}.parquet.manifest.json"
         counted[f"layers {analysis}"] = json.loads(manifest.read_text())["nfe"]
     assert {name: line.nfe for name, line in lines.items()} == counted
+    page = (results / "figures/cost.md").read_text()
+    assert f"| trajectories | {lines['sample'].jobs} | {lines['sample'].nfe:,} |" in page
 
 
 def test_a_bench_study_is_planned_without_data_and_weights(study):

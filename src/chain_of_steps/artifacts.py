@@ -325,6 +325,21 @@ def write_manifest(
     return manifest
 
 
+def write_tables(
+    tables: Mapping[Path, "pd.DataFrame"],
+    *,
+    inputs: Mapping[str, str] | Iterable[str | Path] = (),
+    parameters: Mapping[str, Any],
+    nfe: int,
+    seconds: float,
+) -> None:
+    """Write all tables of one job with manifests; what it cost stands in that of the first one."""
+    for path, table in tables.items():
+        write_table(path, table)
+        write_manifest(path, inputs=inputs, parameters=parameters, nfe=nfe, seconds=seconds)
+        nfe, seconds = 0, 0.0
+
+
 def check_manifest(path: str | Path) -> dict:
     """The manifest of the artifact at `path`, if the artifact is still what was written.
 

@@ -73,6 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
         command.set_defaults(run=run)
         command.add_argument(
             "--config",
+            "--configfile",  # as snakemake calls it
             type=Path,
             nargs="+",
             default=[Path("config.yaml")],

@@ -204,6 +204,22 @@ rule manifest:
         " --claims {input.claims} {input.facts} 2> {log}"
 
 
+# How long and how much disk, of the machine that made the tables.
+rule cost:
+    input:
+        [TABLES / name for name in PUBLISHED],
+    output:
+        FIGURES / "cost.md",
+    log:
+        f"logs/{STUDY['study']}/cost.log",
+    localrule: True
+    params:
+        config=SETTINGS,
+        code=package_fingerprint("experiments.cost"),
+    shell:
+        "cos cost --config {params.config} --out {output} 2> {log}"
+
+
 # Markdown is no page for a browser: what is not a picture becomes one for the report.
 rule page:
     input:

@@ -25,6 +25,7 @@ rule perturb:
         flow=RESULTS / "perturbation/{model}/{shard}.flow.parquet",
     log:
         f"logs/{STUDY['study']}/perturb_{{model}}_{{shard}}.log",
+    priority: 1  # the longest jobs: shorter ones fill the cores at the end
     threads: THREADS
     resources:
         gpu=GPUS,

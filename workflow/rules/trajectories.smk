@@ -6,6 +6,7 @@ rule sample:
         RESULTS / "trajectories/{model}/{shard}.safetensors",
     log:
         f"logs/{STUDY['study']}/sample_{{model}}_{{shard}}.log",
+    priority: 2  # most others wait for it
     threads: THREADS
     resources:
         gpu=GPUS,

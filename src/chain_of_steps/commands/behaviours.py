@@ -37,7 +37,7 @@ def add(stage: Stage) -> None:
 
 
 def cmd_behaviours(arguments) -> None:
-    from chain_of_steps.artifacts import check_manifest, read_table, write_manifest, write_table
+    from chain_of_steps.artifacts import check_manifest, read_table, write_tables
     from chain_of_steps.cases import INDEX, load_cases
     from chain_of_steps.experiments.behaviours.memory import memory_shard
     from chain_of_steps.experiments.behaviours.perception import perception_shard
@@ -69,17 +69,15 @@ def cmd_behaviours(arguments) -> None:
     posterior = compare_shard(model, trajectory, cases, readouts)
     seconds, nfe = time.monotonic() - started, of_memory + of_perception
     parameters = {"model_digest": model.digest, "settings": settings, "seeds": seeds}
-    made = {
-        "memory": (memory, of_memory),
-        "perception": (perception, of_perception),
-        "posterior": (posterior, 0),
-    }
-    for name, (table, spent) in made.items():
-        path = arguments.out / f"{name}.parquet"
-        write_table(path, table)
-        inputs = [arguments.trajectory, arguments.readouts]
-        write_manifest(path, inputs=inputs, parameters=parameters, nfe=spent, seconds=seconds)
-    print(f"{sum(len(table) for table, _ in made.values())} rows, {nfe} NFE, {seconds:.1f} s")
+    made = {"memory": memory, "perception": perception, "posterior": posterior}
+    write_tables(
+        {arguments.out / f"{name}.parquet": table for name, table in made.items()},
+        inputs=[arguments.trajectory, arguments.readouts],
+        parameters=parameters,
+        nfe=nfe,
+        seconds=seconds,
+    )
+    print(f"{sum(map(len, made.values()))} rows, {nfe} NFE, {seconds:.1f} s")
 
 
 def cmd_behaviour_summary(arguments) -> None:

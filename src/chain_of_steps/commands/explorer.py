@@ -45,6 +45,10 @@ def add(stage: Stage) -> None:
         "out",
     )
     agreement.add_argument("--readouts", type=Path, help="table `cos join` wrote, to compare with")
+    for name, table in {"memory": "memory_runs", "perception": "perception_runs"}.items():
+        agreement.add_argument(
+            f"--{name}", type=Path, help=f"the study's table {table}, to compare with, too"
+        )
     agreement.add_argument("labels", nargs="+", type=Path, metavar="LABELS", help="CSV files")
 
 
@@ -152,7 +156,12 @@ def cmd_agreement(arguments) -> None:
 
     statistics = load_config(arguments.config)["statistics"]
     labels = read_labels(arguments.labels)
-    measures = None if arguments.readouts is None else measured(read_table(arguments.readouts))
+    given = [arguments.readouts, arguments.memory, arguments.perception]
+    if arguments.readouts is None and any(given):
+        raise UserError("--memory and --perception go with --readouts: give that, too.")
+    measures = None
+    if arguments.readouts is not None:
+        measures = measured(*(path and read_table(path) for path in given))
     table = agreement(labels, measures, n_boot=statistics["resamples"], seed=statistics["seed"])
     write_table(arguments.out, table)
     print(table.round(2).to_string(index=False))

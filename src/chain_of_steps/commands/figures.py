@@ -1,4 +1,4 @@
-"""What the notebooks draw besides tables, the paper against ours, and what made each figure."""
+"""What notebooks draw besides tables, the paper against ours, what made figures, what it cost."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from chain_of_steps.commands.common import Stage, load_model
 from chain_of_steps.config import load_config, main_model
+from chain_of_steps.errors import UserError
 
 
 def add(stage: Stage) -> None:
@@ -31,6 +32,7 @@ def add(stage: Stage) -> None:
     manifest.add_argument("--notebooks", type=Path, required=True, help="folder of notebooks")
     manifest.add_argument("--claims", type=Path, help="the .json file that `cos claims` wrote")
     manifest.add_argument("facts", nargs="+", type=Path, metavar="FACTS", help="their .json files")
+    stage("cost", cmd_cost, "Say what results/<study> has cost: NFE, time, disk; a page.", "out")
 
 
 def cmd_examples(arguments) -> None:
@@ -76,3 +78,17 @@ def cmd_manifest(arguments) -> None:
     config = load_config(arguments.config)
     entries = figure_manifest(config, arguments.notebooks, arguments.facts, arguments.claims)
     write_json(arguments.out, entries)
+
+
+def cmd_cost(arguments) -> None:
+    from chain_of_steps.artifacts import atomic_path
+    from chain_of_steps.experiments.cost import page, spent
+
+    config = load_config(arguments.config)
+    study = config["study"]
+    results = Path("results") / study
+    if not results.is_dir():
+        raise UserError(f"{results} does not exist: run the study first.")
+    text = page(study, config["execution"]["threads"], spent(results))
+    with atomic_path(arguments.out) as path:
+        path.write_text(text, encoding="utf-8")

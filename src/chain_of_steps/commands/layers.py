@@ -28,7 +28,7 @@ def add(stage: Stage) -> None:
 
 
 def cmd_layers(arguments) -> None:
-    from chain_of_steps.artifacts import read_table, write_manifest, write_table
+    from chain_of_steps.artifacts import read_table, write_tables
     from chain_of_steps.cases import INDEX, load_cases, need_puzzles
     from chain_of_steps.experiments.layers import pick_cases, run_analysis, share_of_job
 
@@ -62,10 +62,8 @@ def cmd_layers(arguments) -> None:
         "execution": config["execution"],
         "blocks": {"evaluated": ledger.evaluated, "naive": ledger.naive},
     }
-    for name, table in tables.items():
-        path = arguments.out / f"{name}.parquet"
-        write_table(path, table)
-        write_manifest(path, parameters=parameters, nfe=ledger.nfe, seconds=seconds)
+    files = {arguments.out / f"{name}.parquet": table for name, table in tables.items()}
+    write_tables(files, parameters=parameters, nfe=ledger.nfe, seconds=seconds)
     print(f"{analysis}: {ledger}, {ledger.nfe} NFE, {seconds:.1f} s")
 
 

@@ -53,7 +53,7 @@ def cmd_references(arguments) -> None:
 
 
 def cmd_perturb(arguments) -> None:
-    from chain_of_steps.artifacts import check_manifest, read_table, write_manifest, write_table
+    from chain_of_steps.artifacts import check_manifest, read_table, write_table, write_tables
     from chain_of_steps.cases import INDEX, load_cases
     from chain_of_steps.experiments.perturbation import perturb_shard, plan
     from chain_of_steps.experiments.videos import NoiseVideos
@@ -91,11 +91,13 @@ def cmd_perturb(arguments) -> None:
     parameters |= {"sweep": planned.sweep, "controls": planned.controls}
     if videos is not None:
         write_table(arguments.video_index, videos.index())
-    for path, rows in ((arguments.flow, flow), (arguments.out, table)):
-        write_table(path, rows)
-        write_manifest(
-            path, inputs=[arguments.trajectory], parameters=parameters, nfe=nfe, seconds=seconds
-        )
+    write_tables(
+        {arguments.out: table, arguments.flow: flow},
+        inputs=[arguments.trajectory],
+        parameters=parameters,
+        nfe=nfe,
+        seconds=seconds,
+    )
     print(f"{len(table)} runs, {nfe} NFE, {seconds:.1f} s")
 
 

@@ -74,21 +74,40 @@ def read_labels(paths: Sequence[Path]) -> pd.DataFrame:
     return labels
 
 
-def measured(readouts: pd.DataFrame) -> pd.DataFrame:
-    """What the readers say of clean runs: one row a run, a truth value for each measure.
+def measured(
+    readouts: pd.DataFrame,
+    memory: pd.DataFrame | None = None,
+    perception: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """What is measured of clean runs: one row a run, a truth value for each measure.
 
     success: the result is right. Self-correction: some look shows a wrong answer, and the result
     is right. Multi-Path: some look holds an effective number of candidates of `OPEN` or more.
+    memory and perception are the tables memory_runs and perception_runs of the behaviours; runs
+    that they do not hold have no value (nan). Memory: the result shows the hidden object's shape,
+    and at least half of what is drawn on its tile. Perception Before Action: motion is reached at a
+    later look than the target is localised; no value where one of the two is absent at the end.
     """
     last = readouts["step"] == readouts["step"].max()
     wrong = ~readouts["correct"] & (readouts["answer"] != NO_ANSWER)
     facts = readouts.assign(
         success=readouts["correct"] & last, wrong=wrong, several=readouts["n_candidates"] >= OPEN
     )
-    runs = facts.groupby(["model", "case", "seed"])[["success", "wrong", "several"]].any()
+    key = ["model", "case", "seed"]
+    runs = facts.groupby(key)[["success", "wrong", "several"]].any()
     runs["Self-correction"] = runs["success"] & runs["wrong"]
-    runs = runs.rename(columns={"several": "Multi-Path"}).drop(columns="wrong").reset_index()
-    return runs.assign(intervention="clean", annotator=MEASURED)
+    runs = runs.rename(columns={"several": "Multi-Path"}).drop(columns="wrong")
+    if memory is not None:
+        end = memory[(memory["condition"] == "clean") & (memory["step"] == memory["step"].max())]
+        kept = (end["identity"] == 0) & (end["position"] <= 0.5)
+        runs = runs.join(end.assign(**{"Memory": kept}).set_index(key)["Memory"])
+    if perception is not None:
+        from chain_of_steps.experiments.behaviours.perception import onsets
+
+        seen = onsets(perception[perception["condition"] == "clean"]).dropna(subset="lag")
+        name = "Perception Before Action"
+        runs = runs.join(seen.assign(**{name: seen["lag"] > 0}).set_index(key)[name])
+    return runs.reset_index().assign(intervention="clean", annotator=MEASURED)
 
 
 def judgements(labels: pd.DataFrame) -> pd.DataFrame:
@@ -125,7 +144,7 @@ def agreement(
     judged = judgements(labels)
     raters = sorted(judged["annotator"].unique())
     if measures is not None:
-        long = measures.melt(["annotator", *RUN], var_name="label")
+        long = measures.melt(["annotator", *RUN], var_name="label").dropna(subset="value")
         judged = pd.concat([judged, long.astype({"value": bool})], ignore_index=True)
         raters.append(MEASURED)
     if len(raters) < 2:
