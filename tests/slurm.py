@@ -7,8 +7,10 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import psutil
 
 PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge")
 NODES, CPUS, MEMORY, GPUS = 2, 2, 64000, 1  # of each node; far more than there is
@@ -135,6 +137,15 @@ def start(root: Path, environment: dict[str, str]) -> None:
         time.sleep(0.1)
     logs = [path.read_text()[-2000:] for path in sorted((root / "log").iterdir())]
     raise RuntimeError("SLURM did not start:\n" + "\n".join(logs))
+
+
+def cut_power(job: int) -> None:
+    """Kills all that runs of a job on its node: a node that is set down by hand lets it run on."""
+    for process in psutil.process_iter(["cmdline"]):
+        if " ".join(process.info["cmdline"] or []).startswith(f"slurmstepd: [{job}."):
+            for one in (*process.children(recursive=True), process):
+                with suppress(psutil.NoSuchProcess):
+                    one.kill()
 
 
 def end(process: int) -> None:

@@ -91,10 +91,11 @@ def test_whatever_dies_the_same_command_finishes_with_the_same_numbers(cluster, 
     helper.wait_until(lambda: helper.started(tree, "--model") == slurm.NODES, seconds=300)
     one, other = sorted(running())
 
-    # a job is cancelled, a node goes down
+    # a job is cancelled, a node loses power
     node = running()[other][1]
     client(variables, "scancel", str(one))
     client(variables, "scontrol", "update", f"nodename={node}", "state=down", "reason=test")
+    slurm.cut_power(other)
     client(variables, "scontrol", "update", f"nodename={node}", "state=resume")
     lost = {queue(variables, "--states=all")[job][2] for job in (one, other)}
 
