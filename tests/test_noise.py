@@ -14,6 +14,7 @@ from chain_of_steps.experiments.noise import (
     peaks,
     sensitivity_sentences,
     sensitivity_table,
+    steps_stood_for,
     strata,
     verdict_table,
 )
@@ -113,7 +114,7 @@ def verdict(table, claim, control):
 
 def test_means_of_conditions_and_of_their_indices():
     rows = run_rows(drops(0.5, 0.2))
-    table = noise_table(rows, references(), FEW)
+    table = noise_table(rows, references(), N_STEPS, FEW)
     drop = table[(table["quantity"] == "drop") & (table["kind"] == "step")]
     at = drop[drop["index"] == 4].iloc[0]
     expected = (rows["clean_score"] - rows["score"])[
@@ -129,6 +130,24 @@ def test_means_of_conditions_and_of_their_indices():
     assert static["mean"] == pytest.approx(0.1)
     clean = table[(table["kind"] == "clean") & (table["quantity"] == "score")]
     assert len(clean) == 1
+
+
+def test_a_mean_over_steps_does_not_depend_on_where_the_disturbed_ones_lie():
+    """The drop is 0 up to step 5 and 1 from then on; a plain mean of steps 0, 7, 8, 9 says 3/4."""
+    for steps in (range(N_STEPS), (0, 9), (2, 7), (0, 7, 8, 9)):
+        assert steps_stood_for(steps, N_STEPS).sum() == N_STEPS
+        wanted = drops(0.0, 0.2)
+        wanted["sweep", "step", "replace"] = {step: float(step >= 5) for step in steps}
+        rows = run_rows(wanted)
+        rows["score"] += 0.001 * rows["case"].map({case: n for n, (_, case) in enumerate(CASES)})
+        table = noise_table(rows, references(), N_STEPS, FEW)
+        at = table[(table["quantity"] == "drop") & table["index"].isna()].set_index("kind")["mean"]
+        nearest = [min(steps, key=lambda step: (abs(step - k), step)) for k in range(N_STEPS)]
+        expected = np.mean([step >= 5 for step in nearest])
+        assert at["step"] == pytest.approx(expected) and abs(expected - 0.5) <= 0.1
+        assert at["frame"] == pytest.approx(0.2)
+        found = verdict(verdicts(rows), "step_worse_than_frame", AS_IN_PAPER)
+        assert found["mean"] == pytest.approx(expected - 0.2)
 
 
 def test_cases_are_drawn_within_their_task_only_where_there_are_five():
@@ -270,7 +289,7 @@ def test_early_against_late(peak, expected):
 def said(rows, peak=4):
     found = effects(rows, flows(lambda number: peak))
     table = verdicts(rows, found)
-    noise = noise_table(rows, references(), FEW)
+    noise = noise_table(rows, references(), N_STEPS, FEW)
     sensitivity = sensitivity_table(found, FEW)
     return {
         "main": " ".join(main_sentences(noise, table, "m")),

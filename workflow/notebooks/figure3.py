@@ -189,7 +189,8 @@ sentences = [
 ]
 caption = f"""Figure 3 ({model} model, its own results). (a) Noise at Step: before one step, all
 frames become N(0, I); Noise at Frame: one latent frame does, before every step (mode {mode}).
-(b) Score of the final video, {len(at_steps)} steps and {n_frames} frames; grey: the same runs
+(b) Score of the final video, {len(at_steps)} steps (in means each stands for the steps nearest to
+it) and {n_frames} frames; grey: the same runs
 undisturbed; dotted: the same reader on the ground truth, a cut to its final frame (jump), another
 case's video and a held first frame (static). (c) 1 − CKA between the clean estimates of the
 perturbed and the clean run, and what is left of it at the end (red, dashed; dotted: two seeds of

@@ -114,7 +114,7 @@ def cmd_noise(arguments) -> None:
     found = noise.effects(rows, flows)
     n_steps = config["sampler"]["steps"]
     for name, table in (
-        ("noise", noise.noise_table(rows, read_table(arguments.references), resampling)),
+        ("noise", noise.noise_table(rows, read_table(arguments.references), n_steps, resampling)),
         ("cka", noise.cka_table(flows, resampling)),
         ("sensitivity", noise.sensitivity_table(found, resampling)),
         ("noise_verdicts", noise.verdict_table(rows, found, n_steps, resampling)),

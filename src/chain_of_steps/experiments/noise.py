@@ -1,7 +1,9 @@
 """What noise at a step and at a frame does: tables with intervals, verdicts, sentences.
 
 Intervals are 95 % bootstrap intervals that resample cases, within each task where it has at least
-five of them. The drop of a run is the score of its clean run minus its own. Sensitivity of
+five of them. The drop of a run is the score of its clean run minus its own. Where only some steps
+are disturbed, means over steps take each for all the steps that are nearest to it, so that they do
+not depend on where the disturbed ones lie. Sensitivity of
 injection step k is what noise at step k does to the end of a run, in three measures:
 
     dissimilarity   1 - CKA between the last clean estimates of the perturbed and the clean run
@@ -64,7 +66,7 @@ def strata(rows: pd.DataFrame, by: Sequence[str]) -> pd.Series:
 
 
 def noise_table(
-    rows: pd.DataFrame, references: pd.DataFrame, resampling: Resampling
+    rows: pd.DataFrame, references: pd.DataFrame, n_steps: int, resampling: Resampling
 ) -> pd.DataFrame:
     """Means of every condition; without index: of each run's mean over the indices of a kind.
 
@@ -73,9 +75,9 @@ def noise_table(
     The references (truth, jump, other, static) are kinds of part "reference".
     """
     values = ["score", "correct", "drop", "answer_changed", "injected_l2", "injected_l2_sigma"]
-    rows = _with_drop(rows)
+    rows = _weighed(_with_drop(rows), n_steps)
     kind = ["model", "part", "kind", "mode"]
-    pooled = rows.groupby([*RUN, "part", "kind", "mode"], dropna=False)[values].mean()
+    pooled = _run_means(rows, [*RUN, "part", "kind", "mode"], values)
     read = references.assign(model="none", part="reference")
     tables = [
         resampling.means(rows.dropna(subset="index"), [*kind, "index", "sigma"], values),
@@ -170,12 +172,13 @@ def verdict_table(
     """
     tables = []
     for model, mine in rows.groupby("model"):
-        for claim, control, left, right in _comparisons(_with_drop(mine)):
+        for claim, control, left, right in _comparisons(_weighed(_with_drop(mine), n_steps)):
             tables.append(
                 {"model": model, "claim": claim, "control": control}
                 | _difference(left, right, "drop", resampling)
             )
     for (model, mode), mine in found.groupby(["model", "mode"]):
+        mine = mine.assign(weight=1.0)
         early, late = (mine[mine["step"] < n_steps / 3], mine[mine["step"] >= 2 * n_steps / 3])
         if len(early) and len(late):
             tables.append(
@@ -233,7 +236,10 @@ def _difference(
     left: pd.DataFrame, right: pd.DataFrame, value: str, resampling: Resampling
 ) -> dict[str, object]:
     """Paired difference of the runs' means of `value`, over the runs that both sides have."""
-    sides = {name: rows.groupby(RUN)[value].mean() for name, rows in (("a", left), ("b", right))}
+    sides = {
+        name: _run_means(rows, RUN, [value])[value]
+        for name, rows in {"a": left, "b": right}.items()
+    }
     common = sides["a"].index.intersection(sides["b"].index)
     frame = pd.concat(
         [side.loc[common].reset_index().assign(side=name) for name, side in sides.items()]
@@ -252,6 +258,29 @@ def _difference(
     )
     verdict = "holds" if found.low > 0 else "reversed" if found.high < 0 else "undecided"
     return {**vars(found), "verdict": verdict if found.p < 0.05 else "undecided"}
+
+
+def steps_stood_for(disturbed: Sequence[int], n_steps: int) -> np.ndarray:
+    """How many of the n_steps steps are nearest to each disturbed one; ties are split in two."""
+    away = np.abs(np.arange(n_steps)[:, None] - np.asarray(disturbed))
+    nearest = away == away.min(axis=1, keepdims=True)
+    return (nearest / nearest.sum(axis=1, keepdims=True)).sum(axis=0)
+
+
+def _weighed(rows: pd.DataFrame, n_steps: int) -> pd.DataFrame:
+    """With the column weight: the steps that a row of noise at a step stands for, else 1."""
+    at_step = rows["kind"] == "step"
+    steps = sorted(rows.loc[at_step, "index"].unique())
+    weights = dict(zip(steps, steps_stood_for(steps, n_steps), strict=True)) if steps else {}
+    return rows.assign(weight=rows["index"].map(weights).where(at_step, 1.0).astype(float))
+
+
+def _run_means(rows: pd.DataFrame, by: Sequence[str], values: Sequence[str]) -> pd.DataFrame:
+    """Means of `values` by the column weight, one row a group of `by`, which are its index."""
+    products = rows[[*by]].join(rows[values].astype(float).mul(rows["weight"], axis=0))
+    grouped = products.groupby([*by], dropna=False)[[*values]]
+    total = rows.groupby([*by], dropna=False)["weight"].sum()
+    return grouped.sum(min_count=1).div(total, axis=0)
 
 
 def _with_drop(rows: pd.DataFrame) -> pd.DataFrame:
