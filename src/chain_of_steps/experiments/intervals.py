@@ -28,9 +28,9 @@ def mean_or_rate_ci(
     groups = frame.groupby(by, sort=True, observed=True, dropna=False)
     extremes = groups[value].agg(["min", "max"]).reset_index(drop=True)
     clusters = groups[cluster].nunique().reset_index(drop=True)
+    low, high = (table[name].to_numpy(copy=True) for name in ("low", "high"))
     for end in (0,) if signed else (0, 1):
         for row in table.index[(extremes["min"] == end) & (extremes["max"] == end)]:
-            n = int(clusters[row])
-            share = wilson(n * end, n)
-            table.loc[row, ["low", "high"]] = [-share.high if signed else share.low, share.high]
-    return table
+            share = wilson(clusters[row] * end, clusters[row])
+            low[row], high[row] = -share.high if signed else share.low, share.high
+    return table.assign(low=low, high=high)
