@@ -2,13 +2,17 @@
 
 import math
 
+import numpy as np
 import pytest
 import tiny
 import torch
 from diffusers import UniPCMultistepScheduler
+from diffusers.pipelines.ltx2.utils import apply_image_conditioning_crf
+from PIL import Image
 
 from chain_of_steps.errors import UserError
 from chain_of_steps.models.ltx import LTXModel
+from chain_of_steps.models.ltx2 import LTX2Model
 from chain_of_steps.models.wan import WanGivenFrameModel, WanModel
 from chain_of_steps.sampling import flow_sigmas, sample, sample_by
 
@@ -29,6 +33,11 @@ def given_frame():
 @pytest.fixture(scope="module")
 def ltx():
     return tiny.ltx_pipeline()
+
+
+@pytest.fixture(scope="module")
+def ltx2():
+    return tiny.ltx2_pipeline()
 
 
 @pytest.mark.parametrize("guidance", [1.0, 3.0])
@@ -95,6 +104,72 @@ def test_ltx_loop_gives_the_latents_of_the_pipeline(ltx, guidance):
     assert (own(model, other, noise, sigmas)[0] - latents)[:, :, 1:].abs().max() > 1e-3
 
 
+@pytest.mark.parametrize("guidance", [1.0, 3.0])
+def test_ltx2_loop_gives_the_latents_of_the_pipeline_with_isolated_streams(
+    ltx2, guidance, monkeypatch
+):
+    length = {"max_sequence_length": tiny.PROMPT_LENGTH}
+    model = LTX2Model(ltx2, guidance=guidance, negative_prompt="blue", **length)
+    prompt = "go to the red dot"
+    condition = model.condition([tiny.picture()], [prompt], N_FRAMES)
+    noise = model.noise(4, N_FRAMES, SIZE, SIZE)
+    sigmas = model.sigmas(N_STEPS, model.shift_of(N_FRAMES, SIZE, SIZE))
+    latents, velocity = own(model, condition, noise, sigmas)
+    assert velocity.nfe == N_STEPS * (2 if guidance > 1 else 1)
+
+    def stock(isolated: bool, seed: int) -> torch.Tensor:
+        """The unmodified pipeline, all guidance but that by the prompt off; in its own latents."""
+        start = torch.cat([condition.image_latents, noise[:, :, 1:]], dim=2)
+        forward = type(ltx2.transformer).forward
+
+        def isolate(net, **given):
+            return forward(net, **given | {"isolate_modalities": isolated})
+
+        with monkeypatch.context() as patch:
+            patch.setattr(type(ltx2.transformer), "forward", isolate)
+            frames = ltx2(
+                prompt=prompt,
+                negative_prompt="blue",
+                latents=model._codec_latents(start),
+                guidance_scale=guidance,
+                num_inference_steps=N_STEPS,
+                generator=torch.Generator().manual_seed(seed),
+                output_type="latent",
+                **{"stg_scale": 0.0, "modality_scale": 1.0, "guidance_rescale": 0.0},
+                **{"audio_stg_scale": 0.0, "audio_modality_scale": 1.0},
+                **SHAPE,
+                **length,
+            ).frames
+        return model._normalised(frames)
+
+    # The pipeline goes over the clean estimate and back, and through the units of its codec.
+    alone = stock(True, 0)
+    assert torch.allclose(latents, alone, atol=1e-4)
+    assert torch.equal(alone, stock(True, 1)), "the sound is another one"
+    assert (stock(False, 0) - latents).abs().max() > 1e-3
+    other = model.condition([tiny.picture(1)], [prompt], N_FRAMES)
+    assert (own(model, other, noise, sigmas)[0] - latents)[:, :, 1:].abs().max() > 1e-3
+
+
+@torch.no_grad()
+def test_ltx2_text_and_picture_are_those_of_the_pipeline(ltx2):
+    model = LTX2Model(ltx2, guidance=3.0, max_sequence_length=tiny.PROMPT_LENGTH)
+    image = tiny.picture()
+    condition = model.condition([image, image], ["go to the red dot", "blue"], N_FRAMES)
+    states, mask, _, _ = ltx2.encode_prompt(
+        ["go to the red dot", "blue"], None, False, max_sequence_length=tiny.PROMPT_LENGTH
+    )
+    text, _, mask = ltx2.connectors(states, mask)
+    assert torch.allclose(condition.prompt_embeds, text, atol=1e-5)
+    assert torch.equal(condition.prompt_mask, mask)
+    compressed = apply_image_conditioning_crf(np.array(image), 33)
+    assert (compressed != np.array(image)).any()
+    pixels = ltx2.video_processor.preprocess(Image.fromarray(compressed), SIZE, SIZE)
+    z = ltx2.vae.encode(pixels[:, :, None]).latent_dist.mode()
+    expected = ltx2._normalize_latents(z, ltx2.vae.latents_mean, ltx2.vae.latents_std)
+    assert torch.allclose(condition.image_latents[:1], expected, atol=1e-5)
+
+
 def test_ltx_text_and_schedule_are_those_of_the_pipeline(ltx):
     model = LTXModel(ltx, guidance=3.0, max_sequence_length=tiny.PROMPT_LENGTH)
     condition = model.condition([tiny.picture()], ["go to the red dot"], N_FRAMES)
@@ -152,11 +227,13 @@ def test_ltx_decodes_as_the_pipeline_does(ltx):
     assert video.std() > 0.01
 
 
-@pytest.mark.parametrize("family", ["given_frame", "ltx"])
+@pytest.mark.parametrize("family", ["given_frame", "ltx", "ltx2"])
 def test_a_given_frame_is_the_picture_at_every_step_whatever_noise_is_there(request, family):
     pipe = request.getfixturevalue(family)
-    model = {"given_frame": WanGivenFrameModel, "ltx": LTXModel}[family](pipe)
-    condition = model.condition([tiny.picture()], tiny.prompt_embeds(0), N_FRAMES)
+    adapter = {"given_frame": WanGivenFrameModel, "ltx": LTXModel, "ltx2": LTX2Model}[family]
+    model = adapter(pipe, max_sequence_length=tiny.PROMPT_LENGTH)
+    text = ["go to the red dot"] if family == "ltx2" else tiny.prompt_embeds(0)
+    condition = model.condition([tiny.picture()], text, N_FRAMES)
     noise = model.noise(4, N_FRAMES, SIZE, SIZE)
     states = []
     end, _ = own(model, condition, noise, model.sigmas(N_STEPS, SHIFT), watch=states.append)

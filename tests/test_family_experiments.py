@@ -15,6 +15,7 @@ from chain_of_steps.experiments.readouts import read_trajectory
 from chain_of_steps.experiments.trajectories import run_shard
 from chain_of_steps.models.codec import LinearVideoCodec
 from chain_of_steps.models.ltx import LTXModel
+from chain_of_steps.models.ltx2 import LTX2Model
 from chain_of_steps.models.wan import WanGivenFrameModel, WanModel
 
 STEPS, FRAMES, SEEDS = 3, 17, (0, 1)
@@ -50,6 +51,7 @@ FAMILIES = {
         wan(transformer=net(in_channels=Z), expand_timesteps=True),
     ),
     "ltx": lambda: (LTXModel, tiny.ltx_pipeline(layers=2)),
+    "ltx2": lambda: (LTX2Model, tiny.ltx2_pipeline(layers=2)),
 }
 
 

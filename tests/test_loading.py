@@ -24,6 +24,7 @@ from chain_of_steps.models import loading
 from chain_of_steps.models.adapters import adapter_for
 from chain_of_steps.models.loading import fetch, weight_bytes
 from chain_of_steps.models.ltx import LTXModel
+from chain_of_steps.models.ltx2 import LTX2Model
 from chain_of_steps.models.memory import GB, Placement, check_offload, choose_offload
 from chain_of_steps.models.wan import WanGivenFrameModel, WanModel
 from chain_of_steps.sampling import flow_sigmas, sample
@@ -68,13 +69,15 @@ def index(folder, **fields):
         ({"_class_name": "WanPipeline", "expand_timesteps": True}, WanGivenFrameModel),
         ({"_class_name": "LTXImageToVideoPipeline"}, LTXModel),
         ({"_class_name": "LTXConditionPipeline"}, LTXModel),
+        ({"_class_name": "LTX2ImageToVideoPipeline"}, LTX2Model),
+        ({"_class_name": "LTX2Pipeline"}, LTX2Model),
     ],
 )
 def test_the_adapter_follows_from_the_class_of_the_pipeline(tmp_path, fields, adapter):
     assert adapter_for(index(tmp_path / "m", **fields)) is adapter
 
 
-@pytest.mark.parametrize("name", ["WanPipeline", "FluxPipeline", None, "LTX2ImageToVideoPipeline"])
+@pytest.mark.parametrize("name", ["WanPipeline", "FluxPipeline", None, "LTX2HDRPipeline"])
 def test_a_pipeline_of_no_such_family_is_refused(tmp_path, name):
     with pytest.raises(UserError, match=f"is a {name}, which .*: write"):
         adapter_for(index(tmp_path / "m", _class_name=name))
@@ -108,6 +111,24 @@ def test_a_configured_model_is_loaded_with_its_settings(tmp_path):
         ends.append(sample(model.velocity(condition), noise, model.sigmas(3, 2.0)))
     assert torch.equal(*ends)
     assert isinstance(load_model(config, "t"), WanGivenFrameModel)
+
+
+def test_an_ltx2_model_is_loaded_from_a_repository_that_names_another_pipeline(tmp_path):
+    folder = tmp_path / "ltx2"
+    tiny.ltx2_pipeline().save_pretrained(folder)
+    content = json.loads((folder / "model_index.json").read_text()) | {
+        "_class_name": "LTX2Pipeline"
+    }
+    (folder / "model_index.json").write_text(json.dumps(content))
+    length = {"max_sequence_length": tiny.PROMPT_LENGTH}
+    models = {"l": {"path": str(folder), "guidance": 3.0, **length}}
+    config = check_config({"study": "s", "models": models, "cases": {"tasks": ["odd"]}})
+    ends = []
+    for model in (load_model(config, "l"), LTX2Model(tiny.ltx2_pipeline(), guidance=3.0, **length)):
+        condition = model.condition([tiny.picture()], ["go to the red dot"], N_FRAMES)
+        noise = model.noise(4, N_FRAMES, SIZE, SIZE)
+        ends.append(sample(model.velocity(condition), noise, model.sigmas(3, 2.0)))
+    assert torch.equal(*ends)
 
 
 def test_two_experts_are_loaded_with_boundary_and_guidance(saved):

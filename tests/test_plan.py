@@ -231,7 +231,7 @@ def test_an_experiment_that_is_not_counted_is_named(small):
     assert "not counted: telepathy" in "\n".join(plan.report(config, small.root))
 
 
-@pytest.mark.parametrize("name", ["vbvr-wan2.2", "wan2.1", "ltx", "ti2v-5b"])
+@pytest.mark.parametrize("name", ["vbvr-wan2.2", "wan2.1", "ltx", "ltx2", "ti2v-5b"])
 def test_no_shipped_bench_study_inherits_the_small_pictures_of_the_pocket_model(name, monkeypatch):
     monkeypatch.chdir(ROOT)
     config = load_config([Path("config.yaml"), Path(f"config/{name}.yaml")])

@@ -178,6 +178,7 @@ def test_figures_come_from_tables_alone(study):
         (["wan2.1"], 200),
         (["ti2v-5b"], 100),
         (["ltx"], 100),
+        (["ltx2"], 100),
     ],
 )
 def test_studies_of_the_real_models_can_be_planned_without_weights(study, overlays, samples):

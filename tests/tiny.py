@@ -4,9 +4,13 @@ from types import SimpleNamespace
 
 import torch
 from diffusers import (
+    AutoencoderKLLTX2Audio,
+    AutoencoderKLLTX2Video,
     AutoencoderKLLTXVideo,
     AutoencoderKLWan,
     FlowMatchEulerDiscreteScheduler,
+    LTX2ImageToVideoPipeline,
+    LTX2VideoTransformer3DModel,
     LTXImageToVideoPipeline,
     LTXVideoTransformer3DModel,
     WanImageToVideoPipeline,
@@ -217,6 +221,111 @@ def ltx_pipeline(layers: int = 3) -> LTXImageToVideoPipeline:
         text_encoder=T5EncoderModel(text).eval(),
         tokenizer=text_parts()["tokenizer"],
         transformer=net.eval(),
+    )
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def ltx2_pipeline(layers: int = 3) -> LTX2ImageToVideoPipeline:
+    """An LTX2ImageToVideoPipeline in the manner of LTX-2.3, whose every part matters."""
+    from diffusers.pipelines.ltx2.connectors import LTX2TextConnectors
+    from diffusers.pipelines.ltx2.vocoder import LTX2Vocoder
+    from transformers import Gemma3Config, Gemma3ForConditionalGeneration
+
+    torch.manual_seed(7)
+    codec = AutoencoderKLLTX2Video(
+        latent_channels=8,
+        block_out_channels=(8, 8, 8, 8),
+        decoder_block_out_channels=(8, 16),
+        layers_per_block=(1, 1, 1, 1, 1),
+        decoder_layers_per_block=(1, 1, 1),
+        spatio_temporal_scaling=(True, True, False, False),
+        decoder_spatio_temporal_scaling=(True, True),
+        decoder_inject_noise=(False, False, False),
+        downsample_type=("spatiotemporal",) * 4,
+        upsample_type=("spatiotemporal",) * 2,
+        upsample_residual=(True, True),
+        upsample_factor=(2, 2),
+    )
+    codec.latents_mean.copy_(torch.randn(8))
+    codec.latents_std.copy_(torch.rand(8) + 0.5)
+    net = LTX2VideoTransformer3DModel(
+        in_channels=8,
+        out_channels=8,
+        num_attention_heads=2,
+        attention_head_dim=24,
+        cross_attention_dim=48,
+        audio_in_channels=8,
+        audio_out_channels=8,
+        audio_num_attention_heads=2,
+        audio_attention_head_dim=12,
+        audio_cross_attention_dim=24,
+        num_layers=layers,
+        cross_attn_mod=True,
+        audio_cross_attn_mod=True,
+        gated_attn=True,
+        audio_gated_attn=True,
+        use_prompt_embeddings=False,
+    )
+    for block in net.transformer_blocks:
+        block.scale_shift_table.data[[2, 5]] += 1.0
+    text = {
+        "vocab_size": 16,
+        "hidden_size": TEXT_DIM,
+        "intermediate_size": 32,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 1,
+        "head_dim": 8,
+    }
+    sight = {
+        "hidden_size": 8,
+        "intermediate_size": 8,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 1,
+        "image_size": 28,
+        "patch_size": 14,
+    }
+    gemma = Gemma3Config(text_config=text, vision_config=sight, mm_tokens_per_image=4)
+    connectors = LTX2TextConnectors(
+        caption_channels=TEXT_DIM,
+        text_proj_in_factor=2,
+        video_connector_num_attention_heads=2,
+        video_connector_attention_head_dim=24,
+        video_connector_num_layers=1,
+        video_connector_num_learnable_registers=PROMPT_LENGTH,
+        audio_connector_num_attention_heads=2,
+        audio_connector_attention_head_dim=12,
+        audio_connector_num_layers=1,
+        audio_connector_num_learnable_registers=PROMPT_LENGTH,
+        per_modality_projections=True,
+        video_hidden_dim=48,
+        audio_hidden_dim=24,
+    )
+    pipe = LTX2ImageToVideoPipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(
+            use_dynamic_shifting=True,
+            base_shift=0.95,
+            max_shift=2.05,
+            base_image_seq_len=1024,
+            max_image_seq_len=4096,
+            shift_terminal=0.1,
+        ),
+        vae=codec.eval(),
+        audio_vae=AutoencoderKLLTX2Audio(
+            base_channels=8, ch_mult=(1, 1, 1), num_res_blocks=1, latent_channels=2, mel_bins=16
+        ).eval(),
+        text_encoder=Gemma3ForConditionalGeneration(gemma).eval(),
+        tokenizer=text_parts()["tokenizer"],
+        connectors=connectors.eval(),
+        transformer=net.eval(),
+        vocoder=LTX2Vocoder(
+            hidden_channels=8,
+            upsample_kernel_sizes=[4],
+            upsample_factors=[2],
+            resnet_kernel_sizes=[3],
+            resnet_dilations=[[1]],
+        ),
     )
     pipe.set_progress_bar_config(disable=True)
     return pipe

@@ -75,7 +75,8 @@ def resumed(
     """Forward passes of a stored site start behind its block; the blocks up to it do not run.
 
     The same bits as `hooked(write=swap(states))`, for less. states: hidden states (B, N, D), at
-    most one site for a pass; other passes run whole. For blocks that return one tensor (Wan).
+    most one site for a pass; other passes run whole. Blocks that carry sound beside the video
+    must have it isolated (`models.ltx2`), as it passes by the blocks that do not run.
     """
     last = {site[:3]: site.layer for site in states}
     if len(last) < len(states):
@@ -89,7 +90,9 @@ def resumed(
                 return compute(hidden_states, *args, **kwargs)
             spared.blocks += len(hidden_states)
             found = states.get(Site(*at, layer))
-            return hidden_states if found is None else found.to(hidden_states)
+            left = hidden_states if found is None else found.to(hidden_states)
+            sound = kwargs.get("audio_hidden_states")  # LTX-2's second stream
+            return left if sound is None else (left, sound)
 
         return forward
 

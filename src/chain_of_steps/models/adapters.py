@@ -8,6 +8,7 @@ from chain_of_steps.errors import UserError
 from chain_of_steps.models.base import VideoModel
 from chain_of_steps.models.loading import pipeline_index
 from chain_of_steps.models.ltx import LTXModel
+from chain_of_steps.models.ltx2 import LTX2Model
 from chain_of_steps.models.wan import WanGivenFrameModel, WanModel
 
 
@@ -21,12 +22,9 @@ def adapter_for(directory: Path) -> type[VideoModel]:
         return WanModel
     if name in ("LTXImageToVideoPipeline", "LTXConditionPipeline", "LTXPipeline"):
         return LTXModel
-    if str(name).startswith("LTX2"):
-        raise UserError(
-            f"{directory} is a {name}, which denoises sound together with the video, and runs here "
-            "have one latent: write an LTX-Video 0.9 or a Wan model."
-        )
+    if name in ("LTX2ImageToVideoPipeline", "LTX2Pipeline"):
+        return LTX2Model  # the repositories name LTX2Pipeline
     raise UserError(
         f"{directory} is a {name}, which makes no video from a picture here: write a Wan "
-        "image-to-video, Wan TI2V or LTX-Video model."
+        "image-to-video, Wan TI2V, LTX-Video or LTX-2 model."
     )

@@ -1,0 +1,80 @@
+"""LTX-2 and LTX-2.3 image-to-video models, and small ones of the same architecture: video alone.
+
+These models denoise sound together with the video, in a second stream. Here a run has one latent,
+so the streams are isolated, as the pipeline itself does it for its modality guidance: no attention
+leads from one to the other, and the sound is one silent token that is thrown away. Outputs are
+those of diffusers' LTX2ImageToVideoPipeline with isolated streams, to rounding, and not those of
+its usual coupled runs. Of its four kinds of guidance, here is the one by the prompt.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from torch import Tensor
+
+from chain_of_steps.models.base import Condition, GivenFrameVelocity, pixels
+from chain_of_steps.models.ltx import LTXModel
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+class LTX2Model(LTXModel):
+    """Adapter over the parts of an LTX2ImageToVideoPipeline that make the video."""
+
+    PIPELINE = "LTX2ImageToVideoPipeline"
+
+    def __init__(self, pipe, *, frame_rate: float = 24, **options):
+        super().__init__(pipe, frame_rate=frame_rate, **options)
+
+    def velocity(self, condition: Condition) -> LTX2Velocity:
+        return LTX2Velocity(self, condition)
+
+    def _encode_text(self, prompt: str) -> tuple[Tensor, Tensor]:
+        states, mask = super()._encode_text(prompt)
+        with self.placement.visiting(self.pipe.connectors):
+            text, _, mask = self.pipe.connectors(
+                states.to(self.device),
+                mask.to(self.device),
+                padding_side=self.pipe.tokenizer.padding_side,
+            )
+        return text.cpu(), mask.cpu()
+
+    def _encode_picture(self, image: Image.Image, n_frames: int) -> tuple[Tensor, None]:
+        from diffusers.pipelines.ltx2.utils import (
+            apply_image_conditioning_crf,
+            resolve_default_image_crf,
+        )
+        from PIL import Image
+
+        # the pipeline shows the model a picture as compressed as the videos that it learnt from
+        crf = resolve_default_image_crf(self.pipe.text_encoder)
+        compressed = Image.fromarray(apply_image_conditioning_crf(np.array(image), crf))
+        return self.encode(pixels(compressed)[None, None]), None
+
+
+class LTX2Velocity(GivenFrameVelocity):
+    def _predict(self, net, dtype, x, timestep, text, mask) -> Tensor:
+        frames, h, w = x.shape[2:]
+        config, clock = net.config, timestep.to(x.device).expand(len(x))
+        words = "caption_channels" if config.use_prompt_embeddings else "audio_cross_attention_dim"
+        tokens, _ = net(
+            hidden_states=x.flatten(2).transpose(1, 2).to(dtype),
+            encoder_hidden_states=text.to(dtype),
+            timestep=self._token_times(x, timestep),
+            sigma=clock,
+            encoder_attention_mask=mask,
+            num_frames=frames,
+            height=h,
+            width=w,
+            fps=self.model.frame_rate,
+            audio_hidden_states=x.new_zeros(len(x), 1, config.audio_in_channels, dtype=dtype),
+            audio_encoder_hidden_states=x.new_zeros(len(x), 1, config[words], dtype=dtype),
+            audio_timestep=clock,
+            audio_num_frames=1,
+            isolate_modalities=True,
+            return_dict=False,
+        )
+        return tokens.transpose(1, 2).unflatten(2, (frames, h, w))
