@@ -13,6 +13,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# tests in two processes, one of which starts with those that take the smoke study
+PARALLEL := -n 2 --dist loadgroup --no-loadscope-reorder
 TORCH := $(shell grep '^torch==' requirements.txt)
 
 # Rules call `cos` and `papermill` by name: they must be those of .venv.
@@ -39,11 +41,11 @@ docs: $(READY)
 	$(BIN)/python docs/readme_claims.py
 
 test: $(READY)
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest $(PARALLEL) $(ARGS)
 
-# For daily work: under two minutes.
+# For daily work.
 test-fast: $(READY)
-	$(BIN)/pytest -m "not slow" $(ARGS)
+	$(BIN)/pytest $(PARALLEL) -m "not slow" $(ARGS)
 
 # Twenty seeded kill -9 of the smoke study, each resumed, and all of it on SLURM; for an hour.
 soak: $(READY)

@@ -6,6 +6,14 @@ import tiny
 import torch
 
 
+def pytest_collection_modifyitems(items):
+    """What shares a fixture stays in one process of pytest-xdist; the longest such group is first."""
+    items.sort(key=lambda item: "smoke" not in item.fixturenames)
+    for item in items:
+        group = "smoke" if "smoke" in item.fixturenames else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():
     """Tiny tensors gain nothing from threads, and other work may hold the cores."""

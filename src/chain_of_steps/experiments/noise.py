@@ -2,9 +2,9 @@
 
 Intervals are 95 % bootstrap intervals that resample cases, within each task where it has at least
 five of them. The drop of a run is the score of its clean run minus its own. Where only some steps
-are disturbed, means over steps take each for all the steps that are nearest to it, so that they do
-not depend on where the disturbed ones lie. Sensitivity of
-injection step k is what noise at step k does to the end of a run, in three measures:
+are disturbed, each stands in means over steps for all the steps nearest to it, so that a mean does
+not hang on which were taken. Sensitivity of injection step k is what noise at step k does to the
+end of a run, in three measures:
 
     dissimilarity   1 - CKA between the last clean estimates of the perturbed and the clean run
     relative_l2     their relative L2 distance
