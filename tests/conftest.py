@@ -6,6 +6,7 @@ import tiny
 import torch
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items):
     """What shares a fixture stays in one process of pytest-xdist; the longest such group is first."""
     items.sort(key=lambda item: "smoke" not in item.fixturenames)
