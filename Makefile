@@ -13,8 +13,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-# tests in two processes, one of which starts with those that take the smoke study
-PARALLEL := -n 2 --dist loadgroup --no-loadscope-reorder
+# tests in two processes, file by file in the order of tests/conftest.py
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 TORCH := $(shell grep '^torch==' requirements.txt)
 
 # Rules call `cos` and `papermill` by name: they must be those of .venv.

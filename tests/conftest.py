@@ -6,13 +6,28 @@ import tiny
 import torch
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+# files whose tests take the smoke study: in parallel runs, one process has them all
+SMOKE = {
+    f"tests/test_{name}.py" for name in ("workflow", "slurm", "interruption", "report", "docs")
+}
+
+
 def pytest_collection_modifyitems(items):
-    """What shares a fixture stays in one process of pytest-xdist; the longest such group is first."""
-    items.sort(key=lambda item: "smoke" not in item.fixturenames)
-    for item in items:
-        group = "smoke" if "smoke" in item.fixturenames else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))
+    """The longest part first, so that a second process of pytest-xdist has the others meanwhile."""
+    items.sort(key=lambda item: item.nodeid.split("::")[0] not in SMOKE)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """A process takes whole files, as tests of a file share fixtures."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.split("::")[0]
+            return "smoke" if file in SMOKE else file
+
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)
