@@ -5,7 +5,6 @@ import smoke as smoke_study
 import tiny
 import torch
 
-
 # files whose tests take the smoke study: in parallel runs, one process has them all
 SMOKE = {
     f"tests/test_{name}.py" for name in ("workflow", "slurm", "interruption", "report", "docs")
