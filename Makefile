@@ -43,7 +43,7 @@ docs: $(READY)
 test: $(READY)
 	$(BIN)/pytest $(PARALLEL) $(ARGS)
 
-# For daily work.
+# For daily work: under two minutes.
 test-fast: $(READY)
 	$(BIN)/pytest $(PARALLEL) -m "not slow" $(ARGS)
 

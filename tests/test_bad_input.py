@@ -352,6 +352,7 @@ exit $status
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("size", "reason"), [("128k", "No space left on device"), ("64m", "Read-only file system")]
 )

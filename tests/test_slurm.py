@@ -42,6 +42,7 @@ def planned(tree, study=helper.SMOKE) -> dict[str, int]:
     return {rule: int(count) for rule, count in counts if rule in rules}
 
 
+@pytest.mark.slow
 def test_the_profile_stands_alone_where_there_is_no_cluster(tmp_path):
     plan = planned(helper.copy_tree(tmp_path / "tree"))
     assert plan["sample"] == plan["read"] == 2

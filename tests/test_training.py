@@ -182,6 +182,7 @@ def test_each_parameter_has_one_optimiser(build_pocket):
 # Loading
 
 
+@pytest.mark.slow
 def test_a_saved_model_loads_after_importing_the_package_alone(trained):
     program = f"""
 import sys
