@@ -104,10 +104,11 @@ def test_ltx_loop_gives_the_latents_of_the_pipeline(ltx, guidance):
     assert (own(model, other, noise, sigmas)[0] - latents)[:, :, 1:].abs().max() > 1e-3
 
 
-@pytest.mark.parametrize("guidance", [1.0, 3.0])
+@pytest.mark.parametrize(("first", "guidance"), [(False, 1.0), (False, 3.0), (True, 3.0)])
 def test_ltx2_loop_gives_the_latents_of_the_pipeline_with_isolated_streams(
-    ltx2, guidance, monkeypatch
+    ltx2, first, guidance, monkeypatch
 ):
+    ltx2 = tiny.ltx2_pipeline(first=True) if first else ltx2
     length = {"max_sequence_length": tiny.PROMPT_LENGTH}
     model = LTX2Model(ltx2, guidance=guidance, negative_prompt="blue", **length)
     prompt = "go to the red dot"

@@ -180,6 +180,18 @@ def given_frame_pipeline(**parts) -> WanImageToVideoPipeline:
     return pipeline(codec=codec.eval(), transformer=net, expand_timesteps=True, **parts)
 
 
+def ltx_scheduler() -> FlowMatchEulerDiscreteScheduler:
+    """With the settings of the published LTX models."""
+    return FlowMatchEulerDiscreteScheduler(
+        use_dynamic_shifting=True,
+        base_shift=0.95,
+        max_shift=2.05,
+        base_image_seq_len=1024,
+        max_image_seq_len=4096,
+        shift_terminal=0.1,
+    )
+
+
 def ltx_pipeline(layers: int = 3) -> LTXImageToVideoPipeline:
     """An LTXImageToVideoPipeline whose every part matters."""
     from transformers import T5Config, T5EncoderModel
@@ -209,14 +221,7 @@ def ltx_pipeline(layers: int = 3) -> LTXImageToVideoPipeline:
         block.scale_shift_table.data[[2, 5]] += 1.0
     text = T5Config(vocab_size=16, d_model=TEXT_DIM, d_kv=8, d_ff=32, num_layers=1, num_heads=2)
     pipe = LTXImageToVideoPipeline(
-        scheduler=FlowMatchEulerDiscreteScheduler(
-            use_dynamic_shifting=True,
-            base_shift=0.95,
-            max_shift=2.05,
-            base_image_seq_len=1024,
-            max_image_seq_len=4096,
-            shift_terminal=0.1,
-        ),
+        scheduler=ltx_scheduler(),
         vae=codec.eval(),
         text_encoder=T5EncoderModel(text).eval(),
         tokenizer=text_parts()["tokenizer"],
@@ -226,8 +231,8 @@ def ltx_pipeline(layers: int = 3) -> LTXImageToVideoPipeline:
     return pipe
 
 
-def ltx2_pipeline(layers: int = 3) -> LTX2ImageToVideoPipeline:
-    """An LTX2ImageToVideoPipeline in the manner of LTX-2.3, whose every part matters."""
+def ltx2_pipeline(layers: int = 3, first: bool = False) -> LTX2ImageToVideoPipeline:
+    """An LTX2ImageToVideoPipeline whose every part matters; of LTX-2.3, or of the first LTX-2."""
     from diffusers.pipelines.ltx2.connectors import LTX2TextConnectors
     from diffusers.pipelines.ltx2.vocoder import LTX2Vocoder
     from transformers import Gemma3Config, Gemma3ForConditionalGeneration
@@ -261,11 +266,12 @@ def ltx2_pipeline(layers: int = 3) -> LTX2ImageToVideoPipeline:
         audio_attention_head_dim=12,
         audio_cross_attention_dim=24,
         num_layers=layers,
-        cross_attn_mod=True,
-        audio_cross_attn_mod=True,
-        gated_attn=True,
-        audio_gated_attn=True,
-        use_prompt_embeddings=False,
+        caption_channels=TEXT_DIM,
+        cross_attn_mod=not first,
+        audio_cross_attn_mod=not first,
+        gated_attn=not first,
+        audio_gated_attn=not first,
+        use_prompt_embeddings=first,
     )
     for block in net.transformer_blocks:
         block.scale_shift_table.data[[2, 5]] += 1.0
@@ -291,26 +297,19 @@ def ltx2_pipeline(layers: int = 3) -> LTX2ImageToVideoPipeline:
         caption_channels=TEXT_DIM,
         text_proj_in_factor=2,
         video_connector_num_attention_heads=2,
-        video_connector_attention_head_dim=24,
+        video_connector_attention_head_dim=8 if first else 24,
         video_connector_num_layers=1,
         video_connector_num_learnable_registers=PROMPT_LENGTH,
         audio_connector_num_attention_heads=2,
-        audio_connector_attention_head_dim=12,
+        audio_connector_attention_head_dim=8 if first else 12,
         audio_connector_num_layers=1,
         audio_connector_num_learnable_registers=PROMPT_LENGTH,
-        per_modality_projections=True,
+        per_modality_projections=not first,
         video_hidden_dim=48,
         audio_hidden_dim=24,
     )
     pipe = LTX2ImageToVideoPipeline(
-        scheduler=FlowMatchEulerDiscreteScheduler(
-            use_dynamic_shifting=True,
-            base_shift=0.95,
-            max_shift=2.05,
-            base_image_seq_len=1024,
-            max_image_seq_len=4096,
-            shift_terminal=0.1,
-        ),
+        scheduler=ltx_scheduler(),
         vae=codec.eval(),
         audio_vae=AutoencoderKLLTX2Audio(
             base_channels=8, ch_mult=(1, 1, 1), num_res_blocks=1, latent_channels=2, mel_bins=16

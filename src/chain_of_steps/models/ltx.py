@@ -9,7 +9,7 @@ puts both branches of guidance into one batch, and here they are two passes with
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from torch import Tensor, nn
@@ -115,7 +115,6 @@ class LTXModel(VideoModel):
 class LTXVelocity(GivenFrameVelocity):
     def _predict(self, net, dtype, x, timestep, text, mask) -> Tensor:
         frames, h, w = x.shape[2:]
-        time, *space = self.model.cell
         tokens = net(
             hidden_states=x.flatten(2).transpose(1, 2).to(dtype),
             encoder_hidden_states=text.to(dtype),
@@ -124,7 +123,12 @@ class LTXVelocity(GivenFrameVelocity):
             num_frames=frames,
             height=h,
             width=w,
-            rope_interpolation_scale=(time / self.model.frame_rate, *space),
             return_dict=False,
+            **self._of_family(net, dtype, x, timestep),
         )[0]
         return tokens.transpose(1, 2).unflatten(2, (frames, h, w))
+
+    def _of_family(self, net, dtype, x, timestep) -> dict[str, Any]:
+        """What this transformer is given besides."""
+        time, *space = self.model.cell
+        return {"rope_interpolation_scale": (time / self.model.frame_rate, *space)}

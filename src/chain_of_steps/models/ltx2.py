@@ -9,13 +9,13 @@ its usual coupled runs. Of its four kinds of guidance, here is the one by the pr
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from torch import Tensor
 
-from chain_of_steps.models.base import Condition, GivenFrameVelocity, pixels
-from chain_of_steps.models.ltx import LTXModel
+from chain_of_steps.models.base import Condition, pixels
+from chain_of_steps.models.ltx import LTXModel, LTXVelocity
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -55,26 +55,17 @@ class LTX2Model(LTXModel):
         return self.encode(pixels(compressed)[None, None]), None
 
 
-class LTX2Velocity(GivenFrameVelocity):
-    def _predict(self, net, dtype, x, timestep, text, mask) -> Tensor:
-        frames, h, w = x.shape[2:]
+class LTX2Velocity(LTXVelocity):
+    def _of_family(self, net, dtype, x, timestep) -> dict[str, Any]:
         config, clock = net.config, timestep.to(x.device).expand(len(x))
+        # LTX-2.3 is given words of the width that its blocks read, LTX-2 projects them first
         words = "caption_channels" if config.use_prompt_embeddings else "audio_cross_attention_dim"
-        tokens, _ = net(
-            hidden_states=x.flatten(2).transpose(1, 2).to(dtype),
-            encoder_hidden_states=text.to(dtype),
-            timestep=self._token_times(x, timestep),
-            sigma=clock,
-            encoder_attention_mask=mask,
-            num_frames=frames,
-            height=h,
-            width=w,
-            fps=self.model.frame_rate,
-            audio_hidden_states=x.new_zeros(len(x), 1, config.audio_in_channels, dtype=dtype),
-            audio_encoder_hidden_states=x.new_zeros(len(x), 1, config[words], dtype=dtype),
-            audio_timestep=clock,
-            audio_num_frames=1,
-            isolate_modalities=True,
-            return_dict=False,
-        )
-        return tokens.transpose(1, 2).unflatten(2, (frames, h, w))
+        return {
+            "sigma": clock,
+            "fps": self.model.frame_rate,
+            "audio_hidden_states": x.new_zeros(len(x), 1, config.audio_in_channels, dtype=dtype),
+            "audio_encoder_hidden_states": x.new_zeros(len(x), 1, config[words], dtype=dtype),
+            "audio_timestep": clock,
+            "audio_num_frames": 1,
+            "isolate_modalities": True,
+        }
