@@ -177,7 +177,8 @@ def test_training_and_evaluation_share_no_puzzle(task):
     assert not {puzzle.digest for puzzle in training} & set(digests)
 
 
-@every_task
+# In identify the set that is absent cannot be seen, so that one picture stands for many puzzles.
+@pytest.mark.parametrize("task", [task for task in TASKS if task != "identify"])
 def test_no_training_puzzle_looks_like_one_of_the_evaluation(task):
     training = {view(puzzle) for puzzle in draw(task, "in-domain", 600, pool="train")}
     evaluation = {view(p) for split in SPLITS for p in draw(task, split, MANY)}
