@@ -223,3 +223,22 @@ def test_compare_pairs_a_method_with_the_single_run_on_its_own_cases():
     assert (part["n"], part["difference"], part["changed"]) == (4, 0.0, 0)
     # Wilson's upper end at k = 0 in closed form
     assert part["changed_high"] == pytest.approx(1.959964**2 / (4 + 1.959964**2), rel=1e-5)
+
+
+def test_controls_with_few_cases_of_a_task_have_intervals_as_wide_as_without_tasks():
+    rng = np.random.default_rng(1)
+    scores = {SINGLE: rng.random(16), "control": rng.random(16)}
+    rows = [
+        {"method": method, "case": f"c{i}", "task": f"t{i}", "score": x, "correct": 0.0, "nfe": 4}
+        for method, values in scores.items()
+        for i, x in enumerate(values)
+    ]
+    control = compare(pd.DataFrame(rows), n_boot=4000, seed=0).set_index(["method", "quantity"])
+    control = control.loc[("control", "score")]
+    gained = scores["control"] - scores[SINGLE]
+    for values, low, high in (
+        (scores["control"], "low", "high"),
+        (gained, "difference_low", "difference_high"),
+    ):
+        error = np.std(values) / 16**0.5
+        assert (control[high] - control[low]) / 2 == pytest.approx(1.96 * error, rel=0.1)

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from chain_of_steps.experiments.intervals import strata_of
 from chain_of_steps.experiments.noise import (
     AS_IN_PAPER,
     Resampling,
@@ -15,7 +16,6 @@ from chain_of_steps.experiments.noise import (
     sensitivity_sentences,
     sensitivity_table,
     steps_stood_for,
-    strata,
     verdict_table,
 )
 from chain_of_steps.experiments.propagation import ESTIMATE
@@ -157,7 +157,7 @@ def test_cases_are_drawn_within_their_task_only_where_there_are_five():
         + [("b", "many", f"m{i}", i) for i in range(2)],
         columns=["group", "task", "case", "value"],
     )
-    found = strata(rows, ["group"])
+    found = strata_of(rows, ["group"])
     assert found.tolist() == ["many"] * 5 + ["all"] * 4 + ["all"] * 2
     pairs = rows[rows["group"] == "b"].assign(value=[0.0, 1.0])
     lonely = pairs.assign(task=["many", "few"])  # two tasks of one case: within, no spread at all

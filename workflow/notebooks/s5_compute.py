@@ -72,6 +72,6 @@ values = ", ".join(f"{row.method} {row.mean:.3f}" for row in references.itertupl
 few, many = methods["n"].min(), methods["n"].max()
 caption = f"""Supplement S5 ({model} model, its own results). Mean score of the final video against
 the number of transformer passes (NFE) that one case costs, all runs counted. Bars: 95 % bootstrap
-intervals over cases within task, n = {many:.0f} cases, or {few:.0f} for the ensemble's controls.
-Videos that no model made score: {values}."""
+intervals over cases, within task where it has at least five; n = {many:.0f} cases, or {few:.0f} for
+the ensemble's controls. Videos that no model made score: {values}."""
 plots.save_figure(figure, stem, caption, ["tables/compare.csv"])

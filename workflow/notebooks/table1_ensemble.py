@@ -100,8 +100,9 @@ paper, vote = overall.loc["ensemble"], "ensemble, all go on, vote"
 majority = overall[overall.index.str.startswith("majority")].iloc[0]
 note = f"""Table 1 ({model} model, its own results; rows marked published are the paper's, on
 another model and another benchmark). Mean score in [0, 1] of the final video, 95 % bootstrap
-intervals over cases within task; the ensemble and all that is read from plain runs cover every case
-of the study, n = {paper["n"]:.0f}, the controls every so many of each task, n in their row. Against
+intervals over cases, within task where it has at least five; the ensemble and all that is read from
+plain runs cover every case of the study, n = {paper["n"]:.0f}, the controls every so many of each
+task, n in their row. Against
 the single run: paired difference on the same cases and sign-flip test. NFE: transformer passes for
 one case, all runs counted. {verdict("ensemble", paper)}{others()};
 {verdict(vote, overall.loc[vote])}. Best among the ways to choose from plain runs, at

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from chain_of_steps.cases import Case
 from chain_of_steps.errors import UserError
+from chain_of_steps.experiments.intervals import strata_of
 from chain_of_steps.experiments.readouts import read_latents
 from chain_of_steps.experiments.trajectories import condition_runs, plan_runs
 from chain_of_steps.measures import NO_ANSWER
@@ -267,6 +268,8 @@ def compare(
 ) -> pd.DataFrame:
     """Each method against the single run: means, intervals and paired tests, clustered by case.
 
+    Cases are resampled within their task, over all tasks where those have few cases.
+
     Columns: `by`, method, quantity (score or correct), n, mean, low, high, nfe, difference,
     difference_low, difference_high, p, detectable: the smallest true difference that a two-sided
     5 % test on these cases finds with probability 0.8; changed, changed_high: cases whose value
@@ -278,8 +281,9 @@ def compare(
         labels = dict(zip(by, key if isinstance(key, tuple) else (key,), strict=True))
         for method in rows["method"].unique():
             mine = rows[rows["method"] == method]
+            strata = strata_of(mine, [])
             for quantity in ("score", "correct"):
-                found = mean_ci(mine[quantity], strata=mine["task"], n_boot=n_boot, seed=seed)
+                found = mean_ci(mine[quantity], strata=strata, n_boot=n_boot, seed=seed)
                 entry = {**labels, "method": method, "quantity": quantity, **vars(found)}
                 entry["nfe"] = mine["nfe"].mean()
                 if method != SINGLE:
@@ -293,15 +297,16 @@ def _against_single(
 ) -> dict[str, float]:
     covered = rows.loc[rows["method"] == method, "case"]  # controls run on a part of the cases
     both = rows[rows["method"].isin([method, SINGLE]) & rows["case"].isin(covered)]
+    both = both.assign(stratum=strata_of(both, []))
     found = paired_difference(
         both,
         quantity,
         condition="method",
         treatment=method,
         control=SINGLE,
-        pair=["case", "task"],
+        pair=["case", "stratum"],
         cluster="case",
-        strata="task",
+        strata="stratum",
         n_boot=n_boot,
         n_perm=2000,
         seed=seed,

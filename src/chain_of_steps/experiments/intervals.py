@@ -1,10 +1,20 @@
-"""Intervals of means that may be rates."""
+"""Intervals of means that may be rates, and what they resample within."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import pandas as pd
 
 from chain_of_steps.stats import Columns, group_mean_ci, wilson
+
+FEW_CASES = 5  # of a task; drawing from fewer within it would make intervals much too narrow
+
+
+def strata_of(rows: pd.DataFrame, by: Sequence[str]) -> pd.Series:
+    """The task of each row, or "all" in groups of `by` where its task has few cases."""
+    cases = rows.groupby([*by, "task"], dropna=False)["case"].transform("nunique")
+    return rows["task"].where(cases >= FEW_CASES, "all")
 
 
 def mean_or_rate_ci(

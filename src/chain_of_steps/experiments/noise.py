@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from chain_of_steps.experiments.intervals import mean_or_rate_ci
+from chain_of_steps.experiments.intervals import mean_or_rate_ci, strata_of
 from chain_of_steps.experiments.propagation import ESTIMATE
 from chain_of_steps.stats import group_mean_ci, paired_difference
 
@@ -35,7 +35,6 @@ MEASURES = {
     "answer_changed": "changed answers",
 }
 RATES = ("correct", "answer_changed")
-FEW_CASES = 5  # of a task; drawing from fewer within it would make intervals much too narrow
 AS_IN_PAPER = "as in the paper"
 READ = "only frames that are read"
 
@@ -49,7 +48,7 @@ class Resampling:
 
     def means(self, rows: pd.DataFrame, by: Sequence[str], values: Sequence[str]) -> pd.DataFrame:
         """Columns of `by`, quantity, n, mean, low, high; one row a group and value column."""
-        rows = rows.assign(stratum=strata(rows, by))
+        rows = rows.assign(stratum=strata_of(rows, by))
         options = {"cluster": "case", "strata": "stratum"} | vars(self)
         tables = []
         for value in values:
@@ -57,12 +56,6 @@ class Resampling:
             interval = mean_or_rate_ci if value in RATES else group_mean_ci
             tables.append(interval(present, by, value, **options).assign(quantity=value))
         return pd.concat(tables, ignore_index=True)[[*by, "quantity", "n", "mean", "low", "high"]]
-
-
-def strata(rows: pd.DataFrame, by: Sequence[str]) -> pd.Series:
-    """The task of each row, or "all" in groups of `by` where its task has few cases."""
-    cases = rows.groupby([*by, "task"], dropna=False)["case"].transform("nunique")
-    return rows["task"].where(cases >= FEW_CASES, "all")
 
 
 def noise_table(
@@ -145,7 +138,7 @@ def peaks(found: pd.DataFrame, resampling: Resampling) -> pd.DataFrame:
 def _peak_interval(values: pd.DataFrame, resampling: Resampling) -> tuple[int, int]:
     rng = np.random.default_rng(resampling.seed)
     total = np.zeros((resampling.n_boot, values.shape[1]))
-    for _, cases in values.groupby(strata(values.index.to_frame(index=False), []).to_numpy()):
+    for _, cases in values.groupby(strata_of(values.index.to_frame(index=False), []).to_numpy()):
         drawn = rng.integers(len(cases), size=(resampling.n_boot, len(cases)))
         total += cases.to_numpy()[drawn].sum(axis=1)
     steps = values.columns.to_numpy()[total.argmax(axis=1)]
@@ -244,7 +237,7 @@ def _difference(
     frame = pd.concat(
         [side.loc[common].reset_index().assign(side=name) for name, side in sides.items()]
     )
-    frame["stratum"] = strata(frame, ["side"])
+    frame["stratum"] = strata_of(frame, ["side"])
     found = paired_difference(
         frame,
         value,
