@@ -10,6 +10,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from chain_of_steps import guard
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -53,6 +55,11 @@ def copy_tree(tree: Path) -> Path:
         source = ROOT / name
         copy = shutil.copytree if source.is_dir() else shutil.copy
         copy(source, tree / name)
+    # two shards of cases in place of one, so that what joins them is at work, too
+    overlay = tree / "config/smoke.yaml"
+    settings = yaml.safe_load(overlay.read_text())
+    settings["execution"]["shard"] = 4
+    overlay.write_text(yaml.safe_dump(settings))
     (tree / "models").symlink_to(ROOT / "models")
     (tree / "profiles").symlink_to("workflow/profiles")
     (tree / "jobs").mkdir()
