@@ -2,8 +2,8 @@
 
 Made for the layer swap (paper, section 5.2): a puzzle and its `twin` differ only in which of the
 two sets is present. Candidates: set A present and marked, set B present and marked. The absent set
-cannot be seen, so one picture with one prompt stands for many puzzles and may recur in training:
-this task serves the swap, and says little about generalisation.
+cannot be seen; that training shows no picture of an evaluation puzzle or of its twin rests on the
+cell of A following from those of B, and the digest from the prompt and that cell.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import replace
 from chain_of_steps.tasks.puzzle import (
     ALL_CELLS,
     Puzzle,
+    Retry,
     draw_pairs,
     name_of,
     objects_scene,
@@ -29,17 +30,20 @@ SETS = ("a", "b")
 def propose(rng: random.Random, split: str) -> Puzzle:
     kinds = draw_pairs(rng, split, 2)
     rng.shuffle(kinds)
-    cells = rng.sample(ALL_CELLS, 3)
+    b = rng.sample(range(len(ALL_CELLS)), 2)
+    a = -sum(b) % len(ALL_CELLS)
+    if a in b:
+        raise Retry
     present = rng.choice(SETS)
     prompt = f"Mark the {name_of(kinds[0])} or the two objects like a {name_of(kinds[1])}."
     layout = {
-        "a": [(cells[0], kinds[0])],
-        "b": [(cells[1], kinds[1]), (cells[2], kinds[1])],
+        "a": [(ALL_CELLS[a], kinds[0])],
+        "b": [(ALL_CELLS[cell], kinds[1]) for cell in b],
         "present": present,
     }
     answer = SETS.index(present)
-    # both twins fall on the same side of the train/evaluation divide
-    essence = [layout["a"], layout["b"]]
+    # seen in the picture of either twin, so both fall on one side of the train/evaluation divide
+    essence = [kinds, a]
     return Puzzle(NAME, split, prompt, layout, SETS, (answer,), answer, essence)
 
 
