@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -180,6 +181,22 @@ def test_figures_come_from_tables_alone(study):
     (figures / "figure1.png").unlink()
     snakemake(study, *SMOKE, "--config", "shipped=true")
     assert (figures / "figure1.png").is_file()
+
+
+def test_a_kernel_that_does_not_start_is_started_again(study):
+    picture = study / "results/smoke/figures/figure5.png"
+    picture.unlink()
+    failed, papermill = study / "failed", study / "bin/papermill"
+    real = Path(sys.executable).with_name("papermill")
+    papermill.write_text(
+        f'#!/bin/sh\n[ -e "{failed}" ] || {{ touch "{failed}"; exit 1; }}\nexec "{real}" "$@"\n'
+    )
+    papermill.chmod(0o755)
+    output = snakemake(study, *SMOKE, "--config", "shipped=true")
+    papermill.unlink()
+    assert failed.is_file()
+    assert "Trying to restart job" in output
+    assert picture.is_file()
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,13 @@ def cell(rows: pd.DataFrame) -> str:
     return f"{rows['mean'].iloc[0]:.3f}" if len(rows) else ""
 
 
+def gain(row: pd.Series) -> str:
+    low, high = row["difference_low"], row["difference_high"]
+    if low == high:  # all resamples are equal: not an interval to print
+        return f"{row['difference']:+.3f} (in every case)"
+    return f"{row['difference']:+.3f} ({low:+.3f} to {high:+.3f})"
+
+
 everything = compared[compared["part"] == "all"].set_index("method")
 overall = everything[everything["model"] == model]
 lines = []
@@ -56,8 +63,7 @@ for method, row in everything.iterrows():
         "p": "",
     }
     if row["nfe"] > 0 and pd.notna(row["difference"]):
-        low, high = row["difference_low"], row["difference_high"]
-        line["against single run"] = f"{row['difference']:+.3f} ({low:+.3f} to {high:+.3f})"
+        line["against single run"] = gain(row)
         line["p"] = f"{row['p']:.3f}"
     for split, short in (("in-domain", "ID"), ("out-of-domain", "OOD")):
         mine = compared[(compared["method"] == method) & (compared["split"] == split)]
@@ -78,13 +84,12 @@ table = pd.DataFrame(lines).fillna("")
 
 # %%
 def verdict(method: str, row: pd.Series) -> str:
-    low, high = row["difference_low"], row["difference_high"]
-    gain = f"{row['difference']:+.3f} ({low:+.3f} to {high:+.3f}, n = {row['n']:.0f})"
-    if low > 0:
-        return f"`{method}` is better than the single run by {gain}"
-    if high < 0:
-        return f"`{method}` is worse than the single run by {gain}"
-    return f"`{method}` is not distinguishable from the single run, {gain}"
+    found = f"{gain(row)}, n = {row['n']:.0f}"
+    if row["difference_low"] > 0:
+        return f"`{method}` is better than the single run by {found}"
+    if row["difference_high"] < 0:
+        return f"`{method}` is worse than the single run by {found}"
+    return f"`{method}` is not distinguishable from the single run, {found}"
 
 
 def others() -> str:
@@ -98,6 +103,9 @@ rivals = overall[(overall["nfe"] > 0) & ~overall.index.str.startswith(("single r
 best = rivals[~rivals.index.str.contains("ensemble|first latents")]["mean"].idxmax()
 paper, vote = overall.loc["ensemble"], "ensemble, all go on, vote"
 majority = overall[overall.index.str.startswith("majority")].iloc[0]
+# differences that are all equal have no spread to plan with
+spread = f"{paper['detectable']:.3f} with the ensemble's spread of differences, "
+spread = spread if paper["detectable"] > 0 else ""
 note = f"""Table 1 ({model} model, its own results; rows marked published are the paper's, on
 another model and another benchmark). Mean score in [0, 1] of the final video, 95 % bootstrap
 intervals over cases, within task where it has at least five; the ensemble and all that is read from
@@ -109,6 +117,5 @@ one case, all runs counted. {verdict("ensemble", paper)}{others()};
 {overall.loc[best, "nfe"]:.0f} NFE: {verdict(best, overall.loc[best])}. `ensemble` changes the score
 of {paper["changed"]:.0f} of {paper["n"]:.0f} cases (95 % upper limit of that share
 {paper["changed_high"]:.3f}). Smallest true difference that n cases find with probability 0.8:
-{paper["detectable"]:.3f} with the ensemble's spread of differences, {majority["detectable"]:.3f}
-with that of the majority vote."""
+{spread}{majority["detectable"]:.3f} with that of the majority vote."""
 plots.save_table(table, stem, note, ["tables/compare.csv", "tables/published.csv"])

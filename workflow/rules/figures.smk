@@ -64,6 +64,8 @@ try:
 except UserError as error:
     raise WorkflowError(str(error)) from None
 PUBLISHED = sorted({*PUBLISHED, *CLAIM_TABLES})
+# A kernel asks for free ports and binds them later; another process may take one in between.
+KERNEL_RETRIES = 2
 RUN_NOTEBOOK = (
     "jupytext --quiet --to ipynb -o - {input.notebook}"
     " | papermill - {log.notebook} -k python3 --no-progress-bar --log-level ERROR"
@@ -132,6 +134,7 @@ rule figure:
         notebook=RESULTS / "notebooks/{figure}.ipynb",
     wildcard_constraints:
         figure="|".join(["-", *FIGURE_INPUTS]),
+    retries: KERNEL_RETRIES
     localrule: True
     params:
         code=package_fingerprint("plots"),
@@ -155,6 +158,7 @@ rule table:
         notebook=RESULTS / "notebooks/{table}.ipynb",
     wildcard_constraints:
         table="|".join(["-", *TABLE_INPUTS]),
+    retries: KERNEL_RETRIES
     localrule: True
     params:
         code=package_fingerprint("plots"),
