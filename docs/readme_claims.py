@@ -20,7 +20,9 @@ def block() -> str:
         "| --- " * 4 + "|",
     ]
     for row in tested.drop_duplicates("section").itertuples():
-        ours = f"{row.measure}: {row.ours:.2g} ({row.ci_low:.2g} to {row.ci_high:.2g}), {row.n:.0f}"
+        equal = row.ci_low == row.ci_high  # all resamples: not an interval to print
+        interval = "no spread" if equal else f"{row.ci_low:.2g} to {row.ci_high:.2g}"
+        ours = f"{row.measure}: {row.ours:.2g} ({interval}), {row.n:.0f}"
         cells = (f"{row.section}: {row.claim}", row.published_words, ours, f"**{row.verdict}**")
         lines.append("| " + " | ".join(cells) + " |")
     counts = ", ".join(f"{verdict} {n}" for verdict, n in table["verdict"].value_counts().items())

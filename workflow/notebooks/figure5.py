@@ -49,7 +49,8 @@ grid = figure.add_gridspec(2, 3, width_ratios=(1, 1, 0.9))
 for j, example in enumerate(examples):
     axis = figure.add_subplot(grid[:, j])
     plots.film(axis, example, row_labels=j == 0)
-    axis.set_title(f"{example['panel']}, seed {example['seed']}")
+    panel = example["panel"].replace("long", "95th percentile")  # "long" may be no lag at all
+    axis.set_title(f"{panel}, seed {example['seed']}")
     axis.set_xlabel("frame")
     plots.beside(axis, example["states"])
 axis = figure.add_subplot(grid[0, 2])

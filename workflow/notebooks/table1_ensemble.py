@@ -44,7 +44,7 @@ def cell(rows: pd.DataFrame) -> str:
 def gain(row: pd.Series) -> str:
     low, high = row["difference_low"], row["difference_high"]
     if low == high:  # all resamples are equal: not an interval to print
-        return f"{row['difference']:+.3f} (in every case)"
+        return f"{row['difference']:+.3f} (no spread)"
     return f"{row['difference']:+.3f} ({low:+.3f} to {high:+.3f})"
 
 
@@ -103,9 +103,11 @@ rivals = overall[(overall["nfe"] > 0) & ~overall.index.str.startswith(("single r
 best = rivals[~rivals.index.str.contains("ensemble|first latents")]["mean"].idxmax()
 paper, vote = overall.loc["ensemble"], "ensemble, all go on, vote"
 majority = overall[overall.index.str.startswith("majority")].iloc[0]
-# differences that are all equal have no spread to plan with
-spread = f"{paper['detectable']:.3f} with the ensemble's spread of differences, "
-spread = spread if paper["detectable"] > 0 else ""
+spread = (  # differences that are all equal have none to plan with
+    f"{paper['detectable']:.3f} with the ensemble's spread of differences, "
+    if paper["detectable"] > 0
+    else ""
+)
 note = f"""Table 1 ({model} model, its own results; rows marked published are the paper's, on
 another model and another benchmark). Mean score in [0, 1] of the final video, 95 % bootstrap
 intervals over cases, within task where it has at least five; the ensemble and all that is read from
