@@ -23,7 +23,7 @@ import pandas as pd
 import torch
 
 from chain_of_steps.artifacts import write_table
-from chain_of_steps.experiments.energy import TokenSums
+from chain_of_steps.experiments.layers.energy import TokenSums
 from chain_of_steps.probes import hooked
 
 A14B = {

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from chain_of_steps.experiments.energy import TokenSums
+from chain_of_steps.experiments.layers.energy import TokenSums
 from chain_of_steps.models.wan import WanModel
 from chain_of_steps.probes import hooked
 from chain_of_steps.sampling import flow_sigmas, sample

@@ -23,8 +23,10 @@ import pandas as pd
 import torch
 import yaml
 
-from chain_of_steps.artifacts import atomic_path, package_versions, read_table, write_table
-from chain_of_steps.config import load_config
+from chain_of_steps.artifacts import read_table, write_table
+from chain_of_steps.files import atomic_path
+from chain_of_steps.manifests import package_versions
+from chain_of_steps.study.config import load_config
 from chain_of_steps.trajectory import Trajectory
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from chain_of_steps.config import schema
+from chain_of_steps.study.config import schema
 
 PAGE = Path(__file__).with_name("config-reference.md")
 HEAD = """\

@@ -50,7 +50,7 @@ def two_experts():
 @pytest.fixture(scope="session")
 def puzzle_codec():
     """The linear codec of the puzzles, fitted to fewer of them; do not change it."""
-    from chain_of_steps.training import codec_for_puzzles
+    from chain_of_steps.pocket.training import codec_for_puzzles
 
     return codec_for_puzzles(36, per_task=60)
 
@@ -58,7 +58,7 @@ def puzzle_codec():
 @pytest.fixture(scope="session")
 def build_pocket(puzzle_codec):
     """Builds pocket pipelines with one small random layer, which know the words of `prompts`."""
-    from chain_of_steps.models.pocket import build_pipeline, build_tokenizer
+    from chain_of_steps.pocket.pipeline import build_pipeline, build_tokenizer
 
     def build(prompts, seed=0):
         size = {"layers": 1, "heads": 1, "head_dim": 24, "ffn_dim": 32, "text_dim": 16}

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from chain_of_steps.artifacts import write_json
-from chain_of_steps.experiments import explorer
+from chain_of_steps.explorer import data as explorer
+from chain_of_steps.files import write_json
 
 STEPS, FRAMES, SIDE, CANDIDATES = 50, 17, 16, 3
 SIGMAS = np.linspace(1, 0, STEPS + 1).round(5).tolist()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from chain_of_steps.bench.tasks import bench_tasks
+from chain_of_steps.cases.vbvr import bench_tasks
 from chain_of_steps.tasks import TASKS, stream
 from chain_of_steps.tasks.scene import render_movie
 from chain_of_steps.video import to_uint8, write_mp4, write_png

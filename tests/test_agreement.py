@@ -6,7 +6,7 @@ import pytest
 
 from chain_of_steps import cli
 from chain_of_steps.errors import UserError
-from chain_of_steps.experiments.agreement import (
+from chain_of_steps.explorer.agreement import (
     BEHAVIOURS,
     MEASURED,
     agreement,

@@ -15,21 +15,11 @@ import pytest
 import torch
 
 from chain_of_steps import artifacts
-from chain_of_steps.artifacts import (
-    atomic_path,
-    check_manifest,
-    digest_file,
-    digest_json,
-    load_tensors,
-    package_fingerprint,
-    read_json,
-    read_table,
-    save_tensors,
-    write_json,
-    write_manifest,
-    write_table,
-)
+from chain_of_steps.artifacts import load_tensors, read_table, save_tensors, write_table
 from chain_of_steps.errors import UserError
+from chain_of_steps.files import atomic_path, digest_file, digest_json, read_json, write_json
+from chain_of_steps.fingerprints import package_fingerprint
+from chain_of_steps.manifests import check_manifest, write_manifest
 
 SUFFIXES = [".parquet", ".csv", ".csv.gz"]
 

@@ -23,7 +23,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from test_cli import EXPLORE, STRIP, cos, prepare, run_chain, tree
 
-from chain_of_steps.artifacts import write_manifest
+from chain_of_steps.manifests import write_manifest
 from chain_of_steps.video import write_mp4
 
 SAMPLE = ("sample", "--model", "pocket", "--cases", "cases", "--out", "new/0.safetensors")
@@ -320,7 +320,7 @@ def test_an_artifact_that_is_there_survives_a_failure(scene, capfd):
 
 
 def test_an_interrupted_stage_leaves_nothing(scene, monkeypatch):
-    from chain_of_steps import cases
+    from chain_of_steps.cases import folders as cases
 
     before = tree(scene)
     monkeypatch.setattr(cases, "write_table", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))

@@ -10,13 +10,13 @@ import torch
 from PIL import Image
 from scipy.stats import binomtest
 
-from chain_of_steps.cases import Case, write_case
+from chain_of_steps.cases.folders import Case, write_case
 from chain_of_steps.experiments.behaviours import correction, memory, perception
 from chain_of_steps.experiments.behaviours.examples import picks
 from chain_of_steps.experiments.behaviours.summaries import means, paired, pooled
 from chain_of_steps.experiments.behaviours.verdicts import dispute, judge
-from chain_of_steps.experiments.trajectories import run_shard
 from chain_of_steps.models.wan import WanModel
+from chain_of_steps.runs import run_shard
 from chain_of_steps.sampling import flow_sigmas, sample
 from chain_of_steps.tasks import TASKS, stream
 from chain_of_steps.tasks.puzzle import name_of, shape_layer

@@ -9,9 +9,11 @@ import pytest
 import yaml
 
 from chain_of_steps import cli
-from chain_of_steps.artifacts import digest_file, read_json, read_table
+from chain_of_steps.artifacts import read_table
 from chain_of_steps.errors import UserError
-from chain_of_steps.experiments.claims import (
+from chain_of_steps.experiments.noise.tables import PAPER_PEAK
+from chain_of_steps.files import digest_file, read_json
+from chain_of_steps.study.claims import (
     COLUMNS,
     FAILS,
     HOLDS,
@@ -22,7 +24,6 @@ from chain_of_steps.experiments.claims import (
     judge_claims,
     load_claims,
 )
-from chain_of_steps.experiments.noise import PAPER_PEAK
 
 ROOT = Path(__file__).resolve().parents[1]
 EXPECTED = ROOT / "workflow/reference/expected.yaml"

@@ -13,7 +13,8 @@ import yaml
 from PIL import Image
 from safetensors import safe_open
 
-from chain_of_steps import cli, training
+from chain_of_steps import cli
+from chain_of_steps.pocket import training
 from chain_of_steps.tasks import maze, odd
 from chain_of_steps.video import read_mp4
 

@@ -9,10 +9,10 @@ import tiny
 import torch
 
 from chain_of_steps.models.codec import LinearVideoCodec, fit_codec
+from chain_of_steps.pocket.training import LatentPainter, codec_for_puzzles
 from chain_of_steps.tasks import TASKS, stream
 from chain_of_steps.tasks.puzzle import SPLITS
 from chain_of_steps.tasks.scene import render_movie
-from chain_of_steps.training import LatentPainter, codec_for_puzzles
 
 Z_DIM = 5
 
@@ -220,8 +220,8 @@ def test_the_codec_is_fitted_to_in_domain_training_puzzles_only(monkeypatch):
         asked[split, pool] += 1
         return stream(task, split, pool, seed)
 
-    monkeypatch.setattr("chain_of_steps.training.stream", watched)
-    monkeypatch.setattr("chain_of_steps.training.fit_codec", lambda *given: given)
+    monkeypatch.setattr("chain_of_steps.pocket.training.stream", watched)
+    monkeypatch.setattr("chain_of_steps.pocket.training.fit_codec", lambda *given: given)
     blocks, counts, z_dim = codec_for_puzzles(7, per_task=2)
     assert asked == {("in-domain", "train"): len(TASKS)}
     assert z_dim == 7

@@ -9,8 +9,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from chain_of_steps.config import check_config, load_config, merge, schema
 from chain_of_steps.errors import UserError
+from chain_of_steps.study.config import check_config, load_config, merge, schema
 from chain_of_steps.tasks import TASKS
 
 ROOT = Path(__file__).resolve().parents[1]

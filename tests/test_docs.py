@@ -10,9 +10,10 @@ import pytest
 from pages import Block, apply_changes, blocks, commands, copy_repository, run, shown_commands
 
 from chain_of_steps import cli
-from chain_of_steps.cases import write_case
-from chain_of_steps.config import load_config
-from chain_of_steps.models.base import VideoModel, VideoVelocity
+from chain_of_steps.cases.folders import write_case
+from chain_of_steps.models.model import VideoModel
+from chain_of_steps.models.velocity import VideoVelocity
+from chain_of_steps.study.config import load_config
 from chain_of_steps.tasks import stream
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -157,7 +158,7 @@ def _read(path: Path) -> str:
 
 
 def cli_fields() -> list[str]:
-    from chain_of_steps.config import schema
+    from chain_of_steps.study.config import schema
 
     return list(schema()["properties"])
 

@@ -7,7 +7,7 @@ import tiny
 import torch
 
 from chain_of_steps.errors import UserError
-from chain_of_steps.experiments.ensemble import (
+from chain_of_steps.experiments.ensemble.ensembles import (
     SINGLE,
     Variant,
     band_layers,

@@ -8,24 +8,23 @@ import pandas as pd
 import pytest
 import torch
 
-from chain_of_steps.artifacts import digest_file
-from chain_of_steps.cases import Case, write_case
-from chain_of_steps.config import check_config
+from chain_of_steps.cases.folders import Case, write_case
 from chain_of_steps.errors import UserError
-from chain_of_steps.experiments.card import accuracy_table
-from chain_of_steps.experiments.examples import PANELS, film_sheet, pick_case, shown_steps
-from chain_of_steps.experiments.manifest import config_digest, figure_manifest, model_digests
-from chain_of_steps.experiments.readouts import read_trajectory
-from chain_of_steps.experiments.timeline import (
+from chain_of_steps.experiments.decision.examples import PANELS, film_sheet, pick_case, shown_steps
+from chain_of_steps.experiments.decision.timeline import (
     commitment,
     disagreement,
     timeline,
     with_solution_kind,
 )
-from chain_of_steps.experiments.trajectories import batches, condition_runs, plan_runs, run_shard
+from chain_of_steps.files import digest_file
 from chain_of_steps.models.wan import WanModel
+from chain_of_steps.pocket.card import accuracy_table
+from chain_of_steps.runs import batches, condition_runs, plan_runs, read_trajectory, run_shard
 from chain_of_steps.sampling import flow_sigmas, sample
-from chain_of_steps.stats import mean_ci
+from chain_of_steps.statistics.estimates import mean_ci
+from chain_of_steps.study.config import check_config
+from chain_of_steps.study.manifest import config_digest, figure_manifest, model_digests
 from chain_of_steps.tasks import TASKS, stream
 from chain_of_steps.tasks.scene import render_movie
 from chain_of_steps.trajectory import Trajectory

@@ -11,15 +11,14 @@ import pytest
 import torch
 from PIL import Image
 
-from chain_of_steps import training
-from chain_of_steps.cases import load_cases, make_cases
+from chain_of_steps.cases.folders import load_cases, make_cases
 from chain_of_steps.cka import cka
 from chain_of_steps.errors import UserError
-from chain_of_steps.experiments import explorer
-from chain_of_steps.experiments.perturbation import run_conditions
-from chain_of_steps.experiments.readouts import read_trajectory
-from chain_of_steps.experiments.trajectories import run_shard
+from chain_of_steps.experiments.noise.perturbation import run_conditions
+from chain_of_steps.explorer import data as explorer
 from chain_of_steps.models.wan import WanModel
+from chain_of_steps.pocket import training
+from chain_of_steps.runs import read_trajectory, run_shard
 from chain_of_steps.tasks import maze, odd
 from chain_of_steps.video import read_mp4
 

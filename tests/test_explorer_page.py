@@ -14,7 +14,7 @@ import pytest
 from browser import launched
 from PIL import Image
 
-from chain_of_steps.experiments.agreement import read_labels
+from chain_of_steps.explorer.agreement import read_labels
 
 playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.slow

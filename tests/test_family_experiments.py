@@ -5,18 +5,17 @@ import pytest
 import tiny
 import torch
 
-from chain_of_steps.cases import load_cases, make_cases
-from chain_of_steps.config import check_config
+from chain_of_steps.cases.folders import load_cases, make_cases
 from chain_of_steps.errors import UserError
-from chain_of_steps.experiments.ensemble import run_ensembles, variants
-from chain_of_steps.experiments.layers import run_analysis
-from chain_of_steps.experiments.perturbation import perturb_shard, plan
-from chain_of_steps.experiments.readouts import read_trajectory
-from chain_of_steps.experiments.trajectories import run_shard
+from chain_of_steps.experiments.ensemble.ensembles import run_ensembles, variants
+from chain_of_steps.experiments.layers.analyses import run_analysis
+from chain_of_steps.experiments.noise.perturbation import perturb_shard, plan
 from chain_of_steps.models.codec import LinearVideoCodec
 from chain_of_steps.models.ltx import LTXModel
 from chain_of_steps.models.ltx2 import LTX2Model
 from chain_of_steps.models.wan import WanGivenFrameModel, WanModel
+from chain_of_steps.runs import read_trajectory, run_shard
+from chain_of_steps.study.config import check_config
 
 STEPS, FRAMES, SEEDS = 3, 17, (0, 1)
 SAMPLER = {"steps": STEPS, "shift": 3.0}

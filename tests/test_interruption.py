@@ -11,8 +11,8 @@ import pytest
 import smoke as helper
 
 from chain_of_steps import guard
-from chain_of_steps.artifacts import atomic_path
 from chain_of_steps.errors import UserError
+from chain_of_steps.files import atomic_path
 
 HOLD = "import sys, time; from pathlib import Path; from chain_of_steps import guard\n"
 HOLD += "guard.hold(Path(sys.argv[1]))\n"

@@ -10,16 +10,17 @@ import tiny
 import torch
 from diffusers import LTX2VideoTransformer3DModel, LTXVideoTransformer3DModel
 
-from chain_of_steps.cases import load_cases, make_cases
+from chain_of_steps.cases.folders import load_cases, make_cases
 from chain_of_steps.errors import UserError
-from chain_of_steps.experiments import ablation, energy, layers, maze_patching, swap
-from chain_of_steps.experiments.intervals import mean_or_rate_ci
+from chain_of_steps.experiments.layers import ablation, energy, maze_patching, swap
+from chain_of_steps.experiments.layers import analyses as layers
 from chain_of_steps.models.wan import WanModel
 from chain_of_steps.patching import PARTS, Ledger, Patcher, mixed, resumed
 from chain_of_steps.probes import Record, Site, hooked, skip
 from chain_of_steps.probes import swap as put
 from chain_of_steps.sampling import flow_sigmas, sample
-from chain_of_steps.stats import wilson
+from chain_of_steps.statistics.estimates import wilson
+from chain_of_steps.statistics.intervals import mean_or_rate_ci
 from chain_of_steps.tasks import TASKS, stream
 from chain_of_steps.tasks.regions import named_layers, tile_masks
 from chain_of_steps.tasks.scene import COLOURS, FLOOR, render_movie, split_tiles

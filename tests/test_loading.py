@@ -17,7 +17,6 @@ from safetensors.torch import load_file, save_file
 from chain_of_steps import gpus
 from chain_of_steps.cli import main
 from chain_of_steps.commands.common import load_model
-from chain_of_steps.config import check_config
 from chain_of_steps.errors import UserError
 from chain_of_steps.gpus import free_gpu
 from chain_of_steps.models import loading
@@ -25,9 +24,10 @@ from chain_of_steps.models.adapters import adapter_for
 from chain_of_steps.models.loading import fetch, weight_bytes
 from chain_of_steps.models.ltx import LTXModel
 from chain_of_steps.models.ltx2 import LTX2Model
-from chain_of_steps.models.memory import GB, Placement, check_offload, choose_offload
+from chain_of_steps.models.placement import GB, Placement, check_offload, choose_offload
 from chain_of_steps.models.wan import WanGivenFrameModel, WanModel
 from chain_of_steps.sampling import flow_sigmas, sample
+from chain_of_steps.study.config import check_config
 
 SIZE, N_FRAMES = 32, 5
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from chain_of_steps.experiments.intervals import strata_of
-from chain_of_steps.experiments.noise import (
+from chain_of_steps.experiments.noise.propagation import ESTIMATE
+from chain_of_steps.experiments.noise.tables import (
     AS_IN_PAPER,
     Resampling,
     control_sentences,
@@ -18,7 +18,7 @@ from chain_of_steps.experiments.noise import (
     steps_stood_for,
     verdict_table,
 )
-from chain_of_steps.experiments.propagation import ESTIMATE
+from chain_of_steps.statistics.intervals import strata_of
 
 FEW = Resampling(300, 0)
 N_STEPS = 10

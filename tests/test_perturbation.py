@@ -9,12 +9,12 @@ import pytest
 import torch
 import yaml
 
-from chain_of_steps.artifacts import read_json, read_table, write_manifest
-from chain_of_steps.cases import load_cases, make_cases
+from chain_of_steps.artifacts import read_table
+from chain_of_steps.cases.folders import load_cases, make_cases
+from chain_of_steps.cases.references import read_references
 from chain_of_steps.cli import main
-from chain_of_steps.config import check_config
 from chain_of_steps.errors import UserError
-from chain_of_steps.experiments.perturbation import (
+from chain_of_steps.experiments.noise.perturbation import (
     Meter,
     edits_of,
     fork,
@@ -23,19 +23,21 @@ from chain_of_steps.experiments.perturbation import (
     perturb_shard,
     plan,
 )
-from chain_of_steps.experiments.propagation import (
+from chain_of_steps.experiments.noise.propagation import (
     Comparison,
     layer_flow,
     repeat_floor,
     seed_floor,
 )
-from chain_of_steps.experiments.references import read_references
-from chain_of_steps.experiments.trajectories import batches, condition_runs, run_shard
+from chain_of_steps.files import read_json
 from chain_of_steps.interventions import by_row
+from chain_of_steps.manifests import write_manifest
 from chain_of_steps.models.codec import LinearVideoCodec
-from chain_of_steps.models.pocket import build_pipeline, build_tokenizer
 from chain_of_steps.models.wan import WanModel
+from chain_of_steps.pocket.pipeline import build_pipeline, build_tokenizer
+from chain_of_steps.runs import batches, condition_runs, run_shard
 from chain_of_steps.sampling import StepState, flow_sigmas, sample
+from chain_of_steps.study.config import check_config
 from chain_of_steps.tasks.reader import Reader
 from chain_of_steps.trajectory import Recorder, Trajectory
 

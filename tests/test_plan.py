@@ -10,15 +10,20 @@ import tiny
 
 from chain_of_steps import cli
 from chain_of_steps.artifacts import write_tables
-from chain_of_steps.cases import load_cases, make_cases
-from chain_of_steps.config import check_config, load_config
-from chain_of_steps.experiments import plan
-from chain_of_steps.experiments.ensemble import run_ensembles, variants
-from chain_of_steps.experiments.layers import ANALYSES, pick_cases, run_analysis, share_of_job
-from chain_of_steps.experiments.perturbation import perturb_shard
-from chain_of_steps.experiments.perturbation import plan as conditions
-from chain_of_steps.experiments.trajectories import run_shard
+from chain_of_steps.cases.folders import load_cases, make_cases
+from chain_of_steps.experiments.ensemble.ensembles import run_ensembles, variants
+from chain_of_steps.experiments.layers.analyses import (
+    ANALYSES,
+    pick_cases,
+    run_analysis,
+    share_of_job,
+)
+from chain_of_steps.experiments.noise.perturbation import perturb_shard
+from chain_of_steps.experiments.noise.perturbation import plan as conditions
 from chain_of_steps.models.wan import WanModel
+from chain_of_steps.runs import run_shard
+from chain_of_steps.study import plan
+from chain_of_steps.study.config import check_config, load_config
 from chain_of_steps.tasks import TASKS
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 import torch
 
-from chain_of_steps.cases import Case, write_case
+from chain_of_steps.cases.folders import Case, write_case
 from chain_of_steps.experiments.behaviours import posterior
-from chain_of_steps.experiments.readouts import read_trajectory
 from chain_of_steps.models.wan import WanModel
+from chain_of_steps.runs import read_trajectory
 from chain_of_steps.sampling import flow_sigmas, sample
 from chain_of_steps.tasks import stream
 from chain_of_steps.trajectory import Trajectory

@@ -12,14 +12,14 @@ import pandas as pd
 import pytest
 import standin
 
-from chain_of_steps.bench import scorer as adapter
-from chain_of_steps.bench.scorer import Scorer, make_environment, pins
-from chain_of_steps.bench.scores import score_videos, summarise_scores, write_references
-from chain_of_steps.bench.tasks import bench_tasks
-from chain_of_steps.cases import load_cases
-from chain_of_steps.config import check_config
+from chain_of_steps.cases.folders import load_cases
+from chain_of_steps.cases.vbvr import bench_tasks
 from chain_of_steps.errors import UserError
-from chain_of_steps.experiments.videos import VideoFolder
+from chain_of_steps.experiments.vbvr import scorer as adapter
+from chain_of_steps.experiments.vbvr.scorer import Scorer, make_environment, pins
+from chain_of_steps.experiments.vbvr.scores import score_videos, summarise_scores, write_references
+from chain_of_steps.experiments.videos.writing import VideoFolder
+from chain_of_steps.study.config import check_config
 from chain_of_steps.video import read_mp4, write_mp4
 
 MAZE, PASS = standin.STAND_INS
@@ -255,7 +255,7 @@ def test_an_exception_in_a_scorer_is_no_zero(environment, data, tmp_path):
 @pytest.mark.slow
 def test_references_are_ordered_as_they_should_be(scorer, data, tmp_path):
     """An object that passes behind another: still is worse than the truth, another case between."""
-    from chain_of_steps.bench.sources import take_cases
+    from chain_of_steps.cases.sources import take_cases
 
     config = check_config(
         {

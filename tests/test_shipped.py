@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from chain_of_steps import cli
-from chain_of_steps.artifacts import digest_file, read_json, read_table
-from chain_of_steps.config import load_config
-from chain_of_steps.experiments.claims import FAILS, HOLDS, UNTESTED, judge_claims, load_claims
-from chain_of_steps.experiments.manifest import config_digest, model_digests
+from chain_of_steps.artifacts import read_table
+from chain_of_steps.files import digest_file, read_json
+from chain_of_steps.study.claims import FAILS, HOLDS, UNTESTED, judge_claims, load_claims
+from chain_of_steps.study.config import load_config
+from chain_of_steps.study.manifest import config_digest, model_digests
 
 ROOT = Path(__file__).resolve().parents[1]
 FIGURES = ROOT / "figures"

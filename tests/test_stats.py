@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy import stats as reference
 
-from chain_of_steps.stats import (
+from chain_of_steps.statistics.estimates import (
     Estimate,
     group_mean_ci,
     mcnemar,

@@ -12,7 +12,7 @@ from collections import Counter, deque
 import numpy as np
 import pytest
 
-from chain_of_steps import cases
+from chain_of_steps.cases import folders as cases
 from chain_of_steps.errors import UserError
 from chain_of_steps.tasks import TASKS, identify, pool_of, stream
 from chain_of_steps.tasks.puzzle import SPLITS, Puzzle

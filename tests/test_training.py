@@ -16,9 +16,9 @@ from diffusers import WanTransformer3DModel
 from PIL import Image
 from safetensors.torch import load_file
 
-from chain_of_steps import training
-from chain_of_steps.models.pocket import MAX_PROMPT_TOKENS, build_tokenizer
 from chain_of_steps.models.wan import WanModel
+from chain_of_steps.pocket import training
+from chain_of_steps.pocket.pipeline import MAX_PROMPT_TOKENS, build_tokenizer
 from chain_of_steps.tasks import TASKS, pool_of, stream
 from chain_of_steps.tasks.puzzle import SPLITS
 from chain_of_steps.tasks.reader import first_frame

@@ -11,7 +11,7 @@ import smoke as helper
 from smoke import SMOKE
 
 from chain_of_steps.artifacts import read_table
-from chain_of_steps.experiments import plan
+from chain_of_steps.study import plan
 
 pytestmark = pytest.mark.slow
 

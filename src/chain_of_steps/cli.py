@@ -14,7 +14,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from chain_of_steps.artifacts import CANNOT_WRITE
 from chain_of_steps.commands import (
     behaviours,
     bench,
@@ -29,6 +28,7 @@ from chain_of_steps.commands import (
 )
 from chain_of_steps.commands.common import OPTIONS
 from chain_of_steps.errors import UserError
+from chain_of_steps.files import CANNOT_WRITE
 
 _CANNOT_WRITE = (*CANNOT_WRITE, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 

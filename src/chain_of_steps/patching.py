@@ -26,7 +26,9 @@ from torch import Tensor
 
 from chain_of_steps.errors import UserError
 from chain_of_steps.interventions import by_row
-from chain_of_steps.models.base import Condition, VideoModel, VideoVelocity
+from chain_of_steps.models.condition import Condition
+from chain_of_steps.models.model import VideoModel
+from chain_of_steps.models.velocity import VideoVelocity
 from chain_of_steps.probes import Site, Sited, hooked
 from chain_of_steps.sampling import Edit, sample
 from chain_of_steps.trajectory import Recorder

@@ -15,7 +15,8 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from chain_of_steps.artifacts import atomic_path, inside, read_json, write_json, write_table
+from chain_of_steps.artifacts import write_table
+from chain_of_steps.files import atomic_path, inside, read_json, write_json
 from chain_of_steps.video import read_image
 
 COLUMN = 3.4  # inches, one column of a two-column paper

@@ -11,8 +11,8 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageOps
 
-from chain_of_steps.artifacts import atomic_path
 from chain_of_steps.errors import UserError
+from chain_of_steps.files import atomic_path
 
 _BT709 = 1  # number of ITU-R BT.709 in the H.264 tables for primaries, transfer and matrix
 

@@ -29,14 +29,14 @@ from matplotlib.colors import ListedColormap, PowerNorm
 
 from chain_of_steps import plots
 from chain_of_steps.artifacts import read_table
-from chain_of_steps.experiments.noise import (
+from chain_of_steps.cases.references import REFERENCES
+from chain_of_steps.experiments.noise.propagation import ESTIMATE
+from chain_of_steps.experiments.noise.tables import (
     MEASURES,
     PAPER_PEAK,
     main_sentences,
     sensitivity_sentences,
 )
-from chain_of_steps.experiments.propagation import ESTIMATE
-from chain_of_steps.experiments.references import REFERENCES
 
 plots.style()
 tables, stem = Path(tables), Path(stem)

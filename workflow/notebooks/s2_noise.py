@@ -27,8 +27,8 @@ import matplotlib.pyplot as plt
 
 from chain_of_steps import plots
 from chain_of_steps.artifacts import read_table
-from chain_of_steps.experiments.noise import MEASURES, control_sentences
-from chain_of_steps.experiments.propagation import ESTIMATE
+from chain_of_steps.experiments.noise.propagation import ESTIMATE
+from chain_of_steps.experiments.noise.tables import MEASURES, control_sentences
 
 plots.style()
 tables, stem = Path(tables), Path(stem)

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import yaml
 from chain_of_steps import guard
-from chain_of_steps.artifacts import atomic_path, digest_json, package_fingerprint
-from chain_of_steps.bench.scorer import pins
-from chain_of_steps.bench.sources import count_cases
-from chain_of_steps.config import check_config
+from chain_of_steps.files import atomic_path, digest_json
+from chain_of_steps.fingerprints import package_fingerprint
+from chain_of_steps.experiments.vbvr.scorer import pins
+from chain_of_steps.cases.sources import count_cases
+from chain_of_steps.study.config import check_config
 from chain_of_steps.errors import UserError
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version

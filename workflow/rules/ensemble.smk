@@ -14,7 +14,7 @@ rule ensemble:
         gpu=GPUS,
     params:
         settings=settings("models", "sampler", "video", "seeds", "execution", "ensemble"),
-        code=package_fingerprint("experiments.ensemble"),
+        code=package_fingerprint("experiments.ensemble.ensembles"),
         config=SETTINGS,
         cases=CASES,
     shell:
@@ -47,7 +47,7 @@ rule compare:
     localrule: True
     params:
         settings=settings("statistics", "ensemble", "seeds"),
-        code=package_fingerprint("experiments.ensemble", "experiments.references"),
+        code=package_fingerprint("experiments.ensemble.ensembles", "cases.references"),
         config=SETTINGS,
         cases=CASES,
     shell:

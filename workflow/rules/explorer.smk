@@ -19,7 +19,7 @@ rule explore:
     threads: THREADS
     params:
         settings=settings("explorer", "seeds"),
-        code=package_fingerprint("experiments.explorer"),
+        code=package_fingerprint("explorer.data"),
         config=SETTINGS,
         cases=CASES,
         tables=lambda wildcards, input: " ".join(
@@ -40,7 +40,7 @@ rule explorer:
         f"logs/{STUDY['study']}/explorer.log",
     localrule: True
     params:
-        code=package_fingerprint("explorer", "experiments.explorer", "plots"),
+        code=package_fingerprint("explorer", "explorer.data", "plots"),
         config=SETTINGS,
     shell:
         "cos explore-page --config {params.config} --out {output.page} {input} 2> {log}"

@@ -1,6 +1,6 @@
 # Figures are drawn from the tables in figures/tables, which come with the repository.
 # A study fills them (rule publish); with `--config shipped=true` they are taken as they are.
-from chain_of_steps.experiments.claims import load_claims, tables_of
+from chain_of_steps.study.claims import load_claims, tables_of
 
 NOISE_TABLES = ["noise.csv", "cka.csv", "sensitivity.csv", "noise_verdicts.csv"]
 BEHAVIOUR_TABLES = ["memory.csv", "memory_noise.csv", "correction.csv", "correction_tests.csv"]
@@ -182,7 +182,7 @@ rule claims:
     localrule: True
     params:
         settings=settings("models", "experiments", "sampler"),
-        code=package_fingerprint("experiments.claims"),
+        code=package_fingerprint("study.claims"),
         config=SETTINGS,
         tables=TABLES,
     shell:
@@ -202,7 +202,7 @@ rule manifest:
     localrule: True
     params:
         config=SETTINGS,
-        code=package_fingerprint("experiments.manifest"),
+        code=package_fingerprint("study.manifest"),
     shell:
         "cos manifest --config {params.config} --out {output} --notebooks workflow/notebooks"
         " --claims {input.claims} {input.facts} 2> {log}"
@@ -219,7 +219,7 @@ rule cost:
     localrule: True
     params:
         config=SETTINGS,
-        code=package_fingerprint("experiments.cost"),
+        code=package_fingerprint("study.cost"),
     shell:
         "cos cost --config {params.config} --out {output} 2> {log}"
 

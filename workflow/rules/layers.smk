@@ -27,7 +27,7 @@ for analysis, tables in LAYER_TABLES.items():
             gpu=GPUS,
         params:
             settings=settings("models", "sampler", "video", "seeds", "execution", "layers"),
-            code=package_fingerprint("experiments.layers"),
+            code=package_fingerprint("experiments.layers.analyses"),
             config=SETTINGS,
             cases=CASES,
             analysis=analysis,
@@ -49,7 +49,7 @@ for analysis, tables in LAYER_TABLES.items():
         localrule: True
         params:
             settings=settings("statistics"),
-            code=package_fingerprint("experiments.layers"),
+            code=package_fingerprint("experiments.layers.analyses"),
             config=SETTINGS,
             analysis=analysis,
         shell:

@@ -10,7 +10,7 @@ rule train_pocket:
     threads: STUDY["train"]["threads"]
     params:
         settings=settings("train"),
-        code=package_fingerprint("training"),
+        code=package_fingerprint("pocket.training"),
         config=SETTINGS,
     shell:
         "cos train --config {params.config} --out {output.model} --early {output.early}" " 2> {log}"
@@ -28,7 +28,7 @@ rule card:
         gpu=GPUS,
     params:
         settings=settings("card", "sampler", "video"),
-        code=package_fingerprint("experiments.card"),
+        code=package_fingerprint("pocket.card"),
         config=SETTINGS,
         folder=lambda wildcards: STUDY["models"][wildcards.model]["path"],
     shell:

@@ -10,7 +10,7 @@ rule references:
         f"logs/{STUDY['study']}/references.log",
     localrule: True
     params:
-        code=package_fingerprint("experiments.references"),
+        code=package_fingerprint("cases.references"),
         config=SETTINGS,
         cases=CASES,
     shell:
@@ -31,7 +31,7 @@ rule perturb:
         gpu=GPUS,
     params:
         settings=settings("perturbation"),
-        code=package_fingerprint("experiments.perturbation"),
+        code=package_fingerprint("experiments.noise.perturbation"),
         config=SETTINGS,
         cases=CASES,
     shell:
@@ -70,7 +70,7 @@ rule noise:
     localrule: True
     params:
         settings=settings("statistics"),
-        code=package_fingerprint("experiments.noise"),
+        code=package_fingerprint("experiments.noise.tables"),
         config=SETTINGS,
         tables=RESULTS / "tables",
     shell:

@@ -9,7 +9,7 @@ rule read:
     resources:
         gpu=GPUS,
     params:
-        code=package_fingerprint("experiments.readouts"),
+        code=package_fingerprint("runs"),
         config=SETTINGS,
         cases=CASES,
     shell:
@@ -41,7 +41,7 @@ rule timeline:
     localrule: True
     params:
         settings=settings("statistics"),
-        code=package_fingerprint("experiments.timeline"),
+        code=package_fingerprint("experiments.decision.timeline"),
         config=SETTINGS,
         cases=CASES,
     shell:
@@ -63,7 +63,7 @@ rule examples:
     resources:
         gpu=GPUS,
     params:
-        code=package_fingerprint("experiments.examples"),
+        code=package_fingerprint("experiments.decision.examples"),
         config=SETTINGS,
         cases=CASES,
         trajectories=RESULTS / "trajectories" / MAIN_MODEL,

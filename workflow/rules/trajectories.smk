@@ -12,7 +12,7 @@ rule sample:
         gpu=GPUS,
     params:
         settings=settings("models", "sampler", "video", "seeds", "execution"),
-        code=package_fingerprint("experiments.trajectories"),
+        code=package_fingerprint("runs"),
         config=SETTINGS,
         cases=CASES,
     shell:

@@ -22,7 +22,7 @@ rule videos:
         gpu=GPUS,
     params:
         settings=settings("bench", "video"),
-        code=package_fingerprint("experiments.videos"),
+        code=package_fingerprint("experiments.videos.writing"),
         config=SETTINGS,
         cases=CASES,
         folder=subpath(output[0], parent=True),
@@ -45,7 +45,7 @@ rule noise_videos:
         gpu=GPUS,
     params:
         settings=settings("perturbation", "video"),
-        code=package_fingerprint("experiments.perturbation", "experiments.videos"),
+        code=package_fingerprint("experiments.noise.perturbation", "experiments.videos.writing"),
         config=SETTINGS,
         cases=CASES,
         folder=subpath(output[0], parent=True),
@@ -69,7 +69,7 @@ rule ensemble_videos:
         gpu=GPUS,
     params:
         settings=settings("models", "sampler", "video", "seeds", "execution", "ensemble"),
-        code=package_fingerprint("experiments.ensemble", "experiments.videos"),
+        code=package_fingerprint("experiments.ensemble.ensembles", "experiments.videos.writing"),
         config=SETTINGS,
         cases=CASES,
         folder=subpath(output[0], parent=True),
@@ -89,7 +89,7 @@ rule reference_videos:
     localrule: True
     params:
         settings=settings("video", "execution"),
-        code=package_fingerprint("bench.scores"),
+        code=package_fingerprint("experiments.vbvr.scores"),
         config=SETTINGS,
         cases=CASES,
         folder=subpath(output[0], parent=True),
@@ -124,7 +124,7 @@ rule score:
         condition="clean|noise|ensemble|reference",
     params:
         timeout=BENCH["timeout"],
-        code=package_fingerprint("bench.scorer", "bench.worker"),
+        code=package_fingerprint("experiments.vbvr.scorer", "experiments.vbvr.worker"),
         config=SETTINGS,
         cases=CASES,
         folder=subpath(input.index, parent=True),
@@ -173,7 +173,7 @@ rule bench_summary:
     localrule: True
     params:
         settings=settings("statistics"),
-        code=package_fingerprint("bench.scores"),
+        code=package_fingerprint("experiments.vbvr.scores"),
         config=SETTINGS,
         cases=CASES,
     shell:

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from chain_of_steps.commands.common import Stage, load_model
-from chain_of_steps.config import load_config, main_model, seeds_of
+from chain_of_steps.study.config import load_config, main_model, seeds_of
 
 
 def add(stage: Stage) -> None:
@@ -37,11 +37,12 @@ def add(stage: Stage) -> None:
 
 
 def cmd_behaviours(arguments) -> None:
-    from chain_of_steps.artifacts import check_manifest, read_table, write_tables
-    from chain_of_steps.cases import INDEX, load_cases
+    from chain_of_steps.artifacts import read_table, write_tables
+    from chain_of_steps.cases.folders import INDEX, load_cases
     from chain_of_steps.experiments.behaviours.memory import memory_shard
     from chain_of_steps.experiments.behaviours.perception import perception_shard
     from chain_of_steps.experiments.behaviours.posterior import compare_shard
+    from chain_of_steps.manifests import check_manifest
     from chain_of_steps.trajectory import Trajectory
 
     config = load_config(arguments.config)
@@ -82,7 +83,7 @@ def cmd_behaviours(arguments) -> None:
 
 def cmd_behaviour_summary(arguments) -> None:
     from chain_of_steps.artifacts import read_table, write_table
-    from chain_of_steps.cases import INDEX
+    from chain_of_steps.cases.folders import INDEX
     from chain_of_steps.experiments.behaviours import correction, memory, perception, posterior
     from chain_of_steps.experiments.behaviours.verdicts import verdict_table
 
@@ -109,9 +110,10 @@ def cmd_behaviour_summary(arguments) -> None:
 
 
 def cmd_behaviour_examples(arguments) -> None:
-    from chain_of_steps.artifacts import atomic_path, read_table
-    from chain_of_steps.cases import INDEX
+    from chain_of_steps.artifacts import read_table
+    from chain_of_steps.cases.folders import INDEX
     from chain_of_steps.experiments.behaviours.examples import picks, write_picks
+    from chain_of_steps.files import atomic_path
 
     config = load_config(arguments.config)
     name = main_model(config)

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from chain_of_steps.commands.common import Stage, load_model, shard_cases
-from chain_of_steps.config import load_config
+from chain_of_steps.study.config import load_config
 
 
 def add(stage: Stage) -> None:
@@ -49,9 +49,10 @@ def add(stage: Stage) -> None:
 
 
 def cmd_videos(arguments) -> None:
-    from chain_of_steps.artifacts import check_manifest, write_table
-    from chain_of_steps.cases import load_cases
-    from chain_of_steps.experiments.videos import VideoFolder, write_trajectory
+    from chain_of_steps.artifacts import write_table
+    from chain_of_steps.cases.folders import load_cases
+    from chain_of_steps.experiments.videos.writing import VideoFolder, write_trajectory
+    from chain_of_steps.manifests import check_manifest
     from chain_of_steps.trajectory import Trajectory
 
     config = load_config(arguments.config)
@@ -67,9 +68,9 @@ def cmd_videos(arguments) -> None:
 
 def cmd_references(arguments) -> None:
     from chain_of_steps.artifacts import read_table, write_table
-    from chain_of_steps.bench.scores import write_references
-    from chain_of_steps.cases import INDEX, load_cases
-    from chain_of_steps.experiments.videos import VideoFolder
+    from chain_of_steps.cases.folders import INDEX, load_cases
+    from chain_of_steps.experiments.vbvr.scores import write_references
+    from chain_of_steps.experiments.videos.writing import VideoFolder
 
     config = load_config(arguments.config)
     cases = shard_cases(config, arguments.cases, arguments.shard)
@@ -80,16 +81,17 @@ def cmd_references(arguments) -> None:
 
 
 def cmd_scorer(arguments) -> None:
-    from chain_of_steps.bench.scorer import make_environment
+    from chain_of_steps.experiments.vbvr.scorer import make_environment
 
     make_environment(arguments.out)
 
 
 def cmd_score(arguments) -> None:
-    from chain_of_steps.artifacts import read_table, write_manifest, write_table
-    from chain_of_steps.bench.scorer import Scorer
-    from chain_of_steps.bench.scores import score_videos
-    from chain_of_steps.cases import load_cases
+    from chain_of_steps.artifacts import read_table, write_table
+    from chain_of_steps.cases.folders import load_cases
+    from chain_of_steps.experiments.vbvr.scorer import Scorer
+    from chain_of_steps.experiments.vbvr.scores import score_videos
+    from chain_of_steps.manifests import write_manifest
 
     config = load_config(arguments.config)
     index = read_table(arguments.index)
@@ -111,8 +113,8 @@ def cmd_summary(arguments) -> None:
     import pandas as pd
 
     from chain_of_steps.artifacts import read_table, write_table
-    from chain_of_steps.bench.scores import summarise_scores
-    from chain_of_steps.cases import INDEX
+    from chain_of_steps.cases.folders import INDEX
+    from chain_of_steps.experiments.vbvr.scores import summarise_scores
 
     statistics = load_config(arguments.config)["statistics"]
     scores = pd.concat([read_table(path) for path in arguments.tables], ignore_index=True)

@@ -6,8 +6,8 @@ from argparse import ArgumentParser
 from collections.abc import Callable
 from pathlib import Path
 
-from chain_of_steps.config import solver_refusal
 from chain_of_steps.errors import UserError
+from chain_of_steps.study.config import solver_refusal
 
 # stage(name, function, text, *options) adds a subcommand and returns its parser
 Stage = Callable[..., ArgumentParser]
@@ -81,7 +81,7 @@ def frames_of(config: dict, cases) -> int:
 
 def check_prompts(config: dict, model: str, cases) -> None:
     """Raises UserError where a prompt that is no puzzle's is longer than the model takes."""
-    from chain_of_steps.bench.sources import Prompts
+    from chain_of_steps.cases.sources import Prompts
 
     brought = [case for case in cases if not case.is_puzzle]
     if not brought or model not in config["models"]:
@@ -105,7 +105,7 @@ def videos_of(config: dict, arguments, cases):
 
     Raises UserError where one of the two is missing, or the cases have no other use.
     """
-    from chain_of_steps.experiments.videos import VideoFolder
+    from chain_of_steps.experiments.videos.writing import VideoFolder
 
     given = arguments.videos, arguments.video_index
     if None not in given:
@@ -123,7 +123,7 @@ def videos_of(config: dict, arguments, cases):
 def shard_cases(config: dict, folder: Path, shard: int):
     """The cases of one shard, in the order of the index."""
     from chain_of_steps.artifacts import read_table
-    from chain_of_steps.cases import INDEX, load_cases
+    from chain_of_steps.cases.folders import INDEX, load_cases
 
     names = read_table(folder / INDEX, columns=["case"])["case"].tolist()
     size = config["execution"]["shard"]

@@ -14,7 +14,7 @@ from chain_of_steps.commands.common import (
     shard_cases,
     videos_of,
 )
-from chain_of_steps.config import load_config, main_model, seeds_of
+from chain_of_steps.study.config import load_config, main_model, seeds_of
 
 
 def add(stage: Stage) -> None:
@@ -37,9 +37,10 @@ def add(stage: Stage) -> None:
 def cmd_ensemble(arguments) -> None:
     import pandas as pd
 
-    from chain_of_steps.artifacts import write_manifest, write_table
-    from chain_of_steps.experiments.ensemble import run_ensembles, variants
-    from chain_of_steps.experiments.videos import EnsembleVideos
+    from chain_of_steps.artifacts import write_table
+    from chain_of_steps.experiments.ensemble.ensembles import run_ensembles, variants
+    from chain_of_steps.experiments.videos.writing import EnsembleVideos
+    from chain_of_steps.manifests import write_manifest
 
     config = load_config(arguments.config)
     require_euler(config, "ensemble")
@@ -93,9 +94,9 @@ def cmd_compare(arguments) -> None:
     import pandas as pd
 
     from chain_of_steps.artifacts import read_table, write_table
-    from chain_of_steps.cases import INDEX, load_cases
-    from chain_of_steps.experiments.ensemble import SINGLE, compare, rivals
-    from chain_of_steps.experiments.references import read_references
+    from chain_of_steps.cases.folders import INDEX, load_cases
+    from chain_of_steps.cases.references import read_references
+    from chain_of_steps.experiments.ensemble.ensembles import SINGLE, compare, rivals
 
     config = load_config(arguments.config)
     settings, statistics = config["ensemble"], config["statistics"]

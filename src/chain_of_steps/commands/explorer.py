@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from chain_of_steps.commands.common import Stage, load_model, require_euler
-from chain_of_steps.config import load_config, seeds_of
 from chain_of_steps.errors import UserError
+from chain_of_steps.study.config import load_config, seeds_of
 
 
 def add(stage: Stage) -> None:
@@ -55,9 +55,11 @@ def add(stage: Stage) -> None:
 def cmd_explore(arguments) -> None:
     import numpy as np
 
-    from chain_of_steps.artifacts import atomic_path, check_manifest, read_table
-    from chain_of_steps.cases import INDEX, load_cases
-    from chain_of_steps.experiments.explorer import explore_shard, interventions
+    from chain_of_steps.artifacts import read_table
+    from chain_of_steps.cases.folders import INDEX, load_cases
+    from chain_of_steps.explorer.data import explore_shard, interventions
+    from chain_of_steps.files import atomic_path
+    from chain_of_steps.manifests import check_manifest
     from chain_of_steps.trajectory import Trajectory
 
     config = load_config(arguments.config)
@@ -102,7 +104,7 @@ def cmd_explore(arguments) -> None:
 
 
 def cmd_explore_page(arguments) -> None:
-    from chain_of_steps.experiments.explorer import write_page
+    from chain_of_steps.explorer.data import write_page
     from chain_of_steps.plots import TITLES
 
     config = load_config(arguments.config)
@@ -112,10 +114,11 @@ def cmd_explore_page(arguments) -> None:
 
 
 def cmd_strip(arguments) -> None:
-    from chain_of_steps.artifacts import check_manifest, read_table
-    from chain_of_steps.cases import INDEX, load_cases
-    from chain_of_steps.experiments.explorer import intervention, looks_of, perturbed
-    from chain_of_steps.experiments.strip import draw_grid, draw_strip, shown_steps
+    from chain_of_steps.artifacts import read_table
+    from chain_of_steps.cases.folders import INDEX, load_cases
+    from chain_of_steps.explorer.data import intervention, looks_of, perturbed
+    from chain_of_steps.explorer.strip import draw_grid, draw_strip, shown_steps
+    from chain_of_steps.manifests import check_manifest
     from chain_of_steps.trajectory import Trajectory
 
     config = load_config(arguments.config)
@@ -152,7 +155,7 @@ def cmd_strip(arguments) -> None:
 
 def cmd_agreement(arguments) -> None:
     from chain_of_steps.artifacts import read_table, write_table
-    from chain_of_steps.experiments.agreement import agreement, measured, read_labels
+    from chain_of_steps.explorer.agreement import agreement, measured, read_labels
 
     statistics = load_config(arguments.config)["statistics"]
     labels = read_labels(arguments.labels)

@@ -7,8 +7,8 @@ import textwrap
 from pathlib import Path
 
 from chain_of_steps.commands.common import Stage, load_model
-from chain_of_steps.config import load_config, main_model
 from chain_of_steps.errors import UserError
+from chain_of_steps.study.config import load_config, main_model
 
 
 def add(stage: Stage) -> None:
@@ -36,8 +36,9 @@ def add(stage: Stage) -> None:
 
 
 def cmd_examples(arguments) -> None:
-    from chain_of_steps.artifacts import atomic_path, read_table
-    from chain_of_steps.experiments.examples import write_examples
+    from chain_of_steps.artifacts import read_table
+    from chain_of_steps.experiments.decision.examples import write_examples
+    from chain_of_steps.files import atomic_path
 
     config = load_config(arguments.config)
     name = main_model(config)
@@ -48,8 +49,9 @@ def cmd_examples(arguments) -> None:
 
 
 def cmd_claims(arguments) -> None:
-    from chain_of_steps.artifacts import atomic_path, read_table, write_json, write_table
-    from chain_of_steps.experiments import claims
+    from chain_of_steps.artifacts import read_table, write_table
+    from chain_of_steps.files import atomic_path, write_json
+    from chain_of_steps.study import claims
 
     config, out = load_config(arguments.config), arguments.out
     everything = claims.load_claims(arguments.expected)
@@ -72,8 +74,8 @@ def cmd_claims(arguments) -> None:
 
 
 def cmd_manifest(arguments) -> None:
-    from chain_of_steps.artifacts import write_json
-    from chain_of_steps.experiments.manifest import figure_manifest
+    from chain_of_steps.files import write_json
+    from chain_of_steps.study.manifest import figure_manifest
 
     config = load_config(arguments.config)
     entries = figure_manifest(config, arguments.notebooks, arguments.facts, arguments.claims)
@@ -81,8 +83,8 @@ def cmd_manifest(arguments) -> None:
 
 
 def cmd_cost(arguments) -> None:
-    from chain_of_steps.artifacts import atomic_path
-    from chain_of_steps.experiments.cost import page, spent
+    from chain_of_steps.files import atomic_path
+    from chain_of_steps.study.cost import page, spent
 
     config = load_config(arguments.config)
     study = config["study"]

@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 from chain_of_steps.commands.common import Stage, load_model, require_euler
-from chain_of_steps.config import load_config, seeds_of
 from chain_of_steps.errors import UserError
+from chain_of_steps.study.config import load_config, seeds_of
 
 
 def add(stage: Stage) -> None:
@@ -29,8 +29,8 @@ def add(stage: Stage) -> None:
 
 def cmd_layers(arguments) -> None:
     from chain_of_steps.artifacts import read_table, write_tables
-    from chain_of_steps.cases import INDEX, load_cases, need_puzzles
-    from chain_of_steps.experiments.layers import pick_cases, run_analysis, share_of_job
+    from chain_of_steps.cases.folders import INDEX, load_cases, need_puzzles
+    from chain_of_steps.experiments.layers.analyses import pick_cases, run_analysis, share_of_job
 
     config, analysis = load_config(arguments.config), arguments.analysis
     require_euler(config, "layers")
@@ -69,7 +69,7 @@ def cmd_layers(arguments) -> None:
 
 def cmd_layer_summary(arguments) -> None:
     from chain_of_steps.artifacts import read_table, write_table
-    from chain_of_steps.experiments.layers import summarise
+    from chain_of_steps.experiments.layers.analyses import summarise
 
     statistics = load_config(arguments.config)["statistics"]
     table = summarise(

@@ -12,7 +12,7 @@ from chain_of_steps.commands.common import (
     require_euler,
     videos_of,
 )
-from chain_of_steps.config import load_config, seeds_of
+from chain_of_steps.study.config import load_config, seeds_of
 
 
 def add(stage: Stage) -> None:
@@ -45,18 +45,19 @@ def add(stage: Stage) -> None:
 
 def cmd_references(arguments) -> None:
     from chain_of_steps.artifacts import read_table, write_table
-    from chain_of_steps.cases import INDEX, load_cases
-    from chain_of_steps.experiments.references import read_references
+    from chain_of_steps.cases.folders import INDEX, load_cases
+    from chain_of_steps.cases.references import read_references
 
     names = read_table(arguments.cases / INDEX, columns=["case"])["case"].tolist()
     write_table(arguments.out, read_references(load_cases(arguments.cases, names)))
 
 
 def cmd_perturb(arguments) -> None:
-    from chain_of_steps.artifacts import check_manifest, read_table, write_table, write_tables
-    from chain_of_steps.cases import INDEX, load_cases
-    from chain_of_steps.experiments.perturbation import perturb_shard, plan
-    from chain_of_steps.experiments.videos import NoiseVideos
+    from chain_of_steps.artifacts import read_table, write_table, write_tables
+    from chain_of_steps.cases.folders import INDEX, load_cases
+    from chain_of_steps.experiments.noise.perturbation import perturb_shard, plan
+    from chain_of_steps.experiments.videos.writing import NoiseVideos
+    from chain_of_steps.manifests import check_manifest
     from chain_of_steps.trajectory import Trajectory
 
     config = load_config(arguments.config)
@@ -105,7 +106,7 @@ def cmd_noise(arguments) -> None:
     import pandas as pd
 
     from chain_of_steps.artifacts import read_table, write_table
-    from chain_of_steps.experiments import noise
+    from chain_of_steps.experiments.noise import tables as noise
 
     config = load_config(arguments.config)
     resampling = noise.Resampling(config["statistics"]["resamples"], config["statistics"]["seed"])

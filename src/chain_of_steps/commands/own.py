@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 from chain_of_steps.commands.common import Stage, load_model
-from chain_of_steps.config import load_config, main_model
 from chain_of_steps.errors import UserError
+from chain_of_steps.study.config import load_config, main_model
 
 
 def add(stage: Stage) -> None:
@@ -41,7 +41,7 @@ def add(stage: Stage) -> None:
 
 
 def cmd_plan(arguments) -> None:
-    from chain_of_steps.experiments.plan import report
+    from chain_of_steps.study.plan import report
 
     config = load_config(arguments.config)
     results = arguments.results or Path("results") / config["study"]
@@ -57,9 +57,10 @@ def _named(config: dict, name: str | None) -> str:
 
 
 def cmd_run(arguments) -> None:
-    from chain_of_steps.artifacts import atomic_path, write_manifest
-    from chain_of_steps.bench import sources
-    from chain_of_steps.cases import Case
+    from chain_of_steps.cases import sources
+    from chain_of_steps.cases.folders import Case
+    from chain_of_steps.files import atomic_path
+    from chain_of_steps.manifests import write_manifest
 
     config = load_config(arguments.config)
     name = _named(config, arguments.model)
@@ -72,8 +73,8 @@ def cmd_run(arguments) -> None:
     sources.refuse_problems([checked], "--image and --prompt")
     _tell(checked)
 
-    from chain_of_steps.experiments.own_run import write_run
-    from chain_of_steps.experiments.trajectories import run_shard
+    from chain_of_steps.explorer.own_run import write_run
+    from chain_of_steps.runs import run_shard
 
     model = load_model(config, name)
     with atomic_path(arguments.out) as folder:
@@ -101,7 +102,7 @@ def cmd_run(arguments) -> None:
 
 
 def cmd_check(arguments) -> None:
-    from chain_of_steps.bench import sources
+    from chain_of_steps.cases import sources
 
     config = load_config(arguments.config)
     prompts = sources.Prompts.of(config["models"][_named(config, arguments.model)])

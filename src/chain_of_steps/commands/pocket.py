@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from chain_of_steps.commands.common import Stage, load_model
-from chain_of_steps.config import load_config
+from chain_of_steps.study.config import load_config
 
 
 def add(stage: Stage) -> None:
@@ -25,7 +25,7 @@ def add(stage: Stage) -> None:
 
 
 def cmd_train(arguments) -> None:
-    from chain_of_steps.training import TrainConfig, train
+    from chain_of_steps.pocket.training import TrainConfig, train
 
     config = load_config(arguments.config)["train"]
     stages, early = config.pop("stages"), config.pop("early")
@@ -41,7 +41,7 @@ def cmd_train(arguments) -> None:
 
 
 def cmd_card(arguments) -> None:
-    from chain_of_steps.experiments.card import write_card
+    from chain_of_steps.pocket.card import write_card
 
     config = load_config(arguments.config)
     model = load_model(config, arguments.model)

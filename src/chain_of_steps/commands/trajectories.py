@@ -12,7 +12,7 @@ from chain_of_steps.commands.common import (
     load_model,
     shard_cases,
 )
-from chain_of_steps.config import load_config, seeds_of
+from chain_of_steps.study.config import load_config, seeds_of
 
 
 def add(stage: Stage) -> None:
@@ -46,9 +46,9 @@ def add(stage: Stage) -> None:
 
 
 def cmd_cases(arguments) -> None:
-    from chain_of_steps.artifacts import atomic_path
-    from chain_of_steps.bench.sources import take_cases
-    from chain_of_steps.cases import make_cases
+    from chain_of_steps.cases.folders import make_cases
+    from chain_of_steps.cases.sources import take_cases
+    from chain_of_steps.files import atomic_path
     from chain_of_steps.tasks.puzzle import SPLITS
 
     config = load_config(arguments.config)
@@ -61,8 +61,8 @@ def cmd_cases(arguments) -> None:
 
 
 def cmd_sample(arguments) -> None:
-    from chain_of_steps.artifacts import write_manifest
-    from chain_of_steps.experiments.trajectories import run_shard
+    from chain_of_steps.manifests import write_manifest
+    from chain_of_steps.runs import run_shard
 
     config = load_config(arguments.config)
     cases = shard_cases(config, arguments.cases, arguments.shard)
@@ -96,9 +96,10 @@ def cmd_sample(arguments) -> None:
 
 
 def cmd_read(arguments) -> None:
-    from chain_of_steps.artifacts import check_manifest, write_manifest, write_table
-    from chain_of_steps.cases import load_cases, need_puzzles
-    from chain_of_steps.experiments.readouts import read_trajectory
+    from chain_of_steps.artifacts import write_table
+    from chain_of_steps.cases.folders import load_cases, need_puzzles
+    from chain_of_steps.manifests import check_manifest, write_manifest
+    from chain_of_steps.runs import read_trajectory
     from chain_of_steps.trajectory import Trajectory
 
     config = load_config(arguments.config)
@@ -120,7 +121,8 @@ def cmd_read(arguments) -> None:
 def cmd_join(arguments) -> None:
     import pandas as pd
 
-    from chain_of_steps.artifacts import read_table, write_manifest, write_table
+    from chain_of_steps.artifacts import read_table, write_table
+    from chain_of_steps.manifests import write_manifest
 
     started = time.monotonic()
     tables = [read_table(path) for path in arguments.tables]
@@ -137,8 +139,8 @@ def cmd_join(arguments) -> None:
 
 def cmd_timeline(arguments) -> None:
     from chain_of_steps.artifacts import read_table, write_table
-    from chain_of_steps.cases import INDEX
-    from chain_of_steps.experiments.timeline import timeline
+    from chain_of_steps.cases.folders import INDEX
+    from chain_of_steps.experiments.decision.timeline import timeline
 
     statistics = load_config(arguments.config)["statistics"]
     cases = read_table(arguments.cases / INDEX)

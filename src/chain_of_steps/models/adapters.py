@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from chain_of_steps.errors import UserError
-from chain_of_steps.models.base import VideoModel
 from chain_of_steps.models.loading import pipeline_index
 from chain_of_steps.models.ltx import LTXModel
 from chain_of_steps.models.ltx2 import LTX2Model
+from chain_of_steps.models.model import VideoModel
 from chain_of_steps.models.wan import WanGivenFrameModel, WanModel
 
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from chain_of_steps.artifacts import digest_file
 from chain_of_steps.errors import UserError
+from chain_of_steps.files import digest_file
 from chain_of_steps.models.loading import require
 
 if TYPE_CHECKING:

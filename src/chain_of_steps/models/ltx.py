@@ -15,7 +15,9 @@ import numpy as np
 from torch import Tensor, nn
 
 from chain_of_steps.errors import UserError
-from chain_of_steps.models.base import Condition, GivenFrameVelocity, VideoModel, pixels
+from chain_of_steps.models.condition import Condition, pixels
+from chain_of_steps.models.model import VideoModel
+from chain_of_steps.models.velocity import GivenFrameVelocity
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor
 
-from chain_of_steps.models.base import Condition, pixels
+from chain_of_steps.models.condition import Condition, pixels
 from chain_of_steps.models.ltx import LTXModel, LTXVelocity
 
 if TYPE_CHECKING:

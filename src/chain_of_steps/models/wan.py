@@ -13,14 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from chain_of_steps.errors import UserError
-from chain_of_steps.models.base import (
-    Condition,
-    GivenFrameVelocity,
-    VideoModel,
-    VideoVelocity,
-    pixels,
-)
+from chain_of_steps.models.condition import Condition, pixels
 from chain_of_steps.models.loading import require
+from chain_of_steps.models.model import VideoModel
+from chain_of_steps.models.velocity import GivenFrameVelocity, VideoVelocity
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -23,10 +23,10 @@ import numpy as np
 import pandas as pd
 
 from chain_of_steps.experiments.behaviours.summaries import ALL, MEAN, means
-from chain_of_steps.experiments.intervals import mean_or_rate_ci
-from chain_of_steps.experiments.timeline import with_solution_kind
+from chain_of_steps.experiments.decision.timeline import with_solution_kind
 from chain_of_steps.measures import NO_ANSWER, commitment_step
-from chain_of_steps.stats import mcnemar, sign_flip_p
+from chain_of_steps.statistics.estimates import mcnemar, sign_flip_p
+from chain_of_steps.statistics.intervals import mean_or_rate_ci
 
 STATES = ("right", "wrong", "open")
 CHANGES = ("corrections", "corruptions", "completions", "losses")

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from chain_of_steps.artifacts import write_json
 from chain_of_steps.errors import UserError
 from chain_of_steps.experiments.behaviours.correction import by_run, states
 from chain_of_steps.experiments.behaviours.perception import NAME, onsets
-from chain_of_steps.experiments.examples import draw_run, pick_case, shown_steps
-from chain_of_steps.models.base import VideoModel
+from chain_of_steps.experiments.decision.examples import draw_run, pick_case, shown_steps
+from chain_of_steps.files import write_json
+from chain_of_steps.models.model import VideoModel
 from chain_of_steps.trajectory import Trajectory
 
 

@@ -28,10 +28,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from chain_of_steps.cases import Case
+from chain_of_steps.cases.folders import Case
 from chain_of_steps.experiments.behaviours.summaries import ALL, MEAN, means, paired, pooled
-from chain_of_steps.experiments.trajectories import batches
-from chain_of_steps.models.base import VideoModel
+from chain_of_steps.models.model import VideoModel
+from chain_of_steps.runs import batches
 from chain_of_steps.sampling import sample
 from chain_of_steps.tasks import TASKS
 from chain_of_steps.tasks.puzzle import ALL_CELLS, Pair, Puzzle, name_of, pairs, shape_layer

@@ -24,12 +24,12 @@ import pandas as pd
 import torch
 from PIL import Image
 
-from chain_of_steps.cases import Case
+from chain_of_steps.cases.folders import Case
 from chain_of_steps.experiments.behaviours.summaries import MEAN, means, paired, pooled
-from chain_of_steps.experiments.trajectories import batches
-from chain_of_steps.models.base import VideoModel
+from chain_of_steps.models.model import VideoModel
+from chain_of_steps.runs import batches
 from chain_of_steps.sampling import sample
-from chain_of_steps.stats import sign_flip_p
+from chain_of_steps.statistics.estimates import sign_flip_p
 from chain_of_steps.tasks.move import NAME, slide
 from chain_of_steps.tasks.puzzle import Puzzle, shape_layer
 from chain_of_steps.tasks.reader import first_frame

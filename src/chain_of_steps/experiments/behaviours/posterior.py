@@ -29,12 +29,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from chain_of_steps.cases import Case
+from chain_of_steps.cases.folders import Case
 from chain_of_steps.experiments.behaviours.summaries import MEAN, means, pooled
-from chain_of_steps.experiments.readouts import read_latents
 from chain_of_steps.measures import NO_ANSWER, commitment_step
-from chain_of_steps.models.base import VideoModel
+from chain_of_steps.models.model import VideoModel
 from chain_of_steps.progress import progress
+from chain_of_steps.runs import read_latents
 from chain_of_steps.sampling import sample
 from chain_of_steps.tasks import TASKS
 from chain_of_steps.tasks.puzzle import Puzzle

@@ -8,8 +8,8 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from chain_of_steps.experiments.intervals import mean_or_rate_ci
-from chain_of_steps.stats import group_mean_ci, sign_flip_p
+from chain_of_steps.statistics.estimates import group_mean_ci, sign_flip_p
+from chain_of_steps.statistics.intervals import mean_or_rate_ci
 
 MEAN = ("n", "cases", "mean", "low", "high", "p")
 ALL = "all"  # the label of pooled rows

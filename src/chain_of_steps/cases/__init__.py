@@ -1,0 +1,1 @@
+"""Evaluation cases: their folders, where they come from, reference answers."""

@@ -1,0 +1,200 @@
+"""Case folders in the layout of VBVR-Bench, with what is known of them beside.
+
+<root>/<split>/<task>/<00000>/   first_frame.png  final_frame.png  ground_truth.mp4
+                                 prompt.txt       meta.json or case.json
+
+meta.json: the puzzle, with its solution. case.json: of any other case, the size and number of
+frames that a model is asked for.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from PIL import Image
+
+from chain_of_steps.artifacts import write_table
+from chain_of_steps.errors import UserError
+from chain_of_steps.files import inside, read_json, write_json
+from chain_of_steps.tasks import TASKS, stream
+from chain_of_steps.tasks.puzzle import SPLITS, Puzzle
+from chain_of_steps.tasks.scene import render_movie
+from chain_of_steps.video import read_image, write_mp4, write_png
+
+INDEX = "cases.csv"
+FACTS = "case.json"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One case folder. `name` is its path below the root, such as in-domain/maze/00003."""
+
+    name: str
+    folder: Path
+
+    @property
+    def split(self) -> str:
+        return self.name.split("/")[0]
+
+    @property
+    def task(self) -> str:
+        return self.name.split("/")[1]
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """What case.json holds; nothing for puzzles."""
+        path = self.folder / FACTS
+        return read_json(path) if path.is_file() else {}
+
+    @property
+    def is_puzzle(self) -> bool:
+        """Whether there is a reader for its videos."""
+        return not self.facts
+
+    @property
+    def frames(self) -> int | None:
+        """Frames of its videos; None for puzzles, whose number is the study's."""
+        return self.facts.get("frames")
+
+    @property
+    def shape(self) -> tuple[int | None, ...]:
+        """(width, height, frames) that a model is asked for; None for puzzles, all alike."""
+        return tuple(self.facts.get(name) for name in ("width", "height", "frames"))
+
+    @property
+    def image(self) -> Image.Image:
+        """The first frame at the size a model is given it."""
+        image = Image.fromarray(read_image(self.folder / "first_frame.png"))
+        size = self.shape[:2]
+        if self.is_puzzle or image.size == size:
+            return image
+        return image.resize(size, Image.Resampling.LANCZOS)
+
+    @property
+    def prompt(self) -> str:
+        """The text of prompt.txt. Raises UserError when there is none or it is empty."""
+        return prompt_text(self.folder / "prompt.txt")
+
+    @cached_property
+    def puzzle(self) -> Puzzle:
+        """The puzzle of meta.json. Raises UserError when a field is missing or unknown."""
+        if not self.is_puzzle:
+            raise UserError(
+                f"{self.folder} is no puzzle, and only puzzles have a reader of answers: use "
+                "`cos videos`, and `cos score` for VBVR-Bench."
+            )
+        meta = read_json(self.folder / "meta.json")
+        try:
+            puzzle = Puzzle(
+                **{
+                    **meta,
+                    "candidates": tuple(meta["candidates"]),
+                    "solutions": tuple(meta["solutions"]),
+                }
+            )
+        except (TypeError, KeyError) as error:
+            raise UserError(
+                f"{self.folder / 'meta.json'} does not describe a puzzle ({error}): make the cases"
+                " again with `cos cases`."
+            ) from None
+        if puzzle.task not in TASKS:
+            raise UserError(
+                f"{self.folder / 'meta.json'}: task is {puzzle.task!r}, write one of "
+                f"{', '.join(TASKS)}."
+            )
+        return puzzle
+
+    def check(self) -> None:
+        """Raises UserError when its prompt or, for a puzzle, its description cannot be read."""
+        self.prompt  # noqa: B018
+        if self.is_puzzle:
+            self.puzzle  # noqa: B018
+
+
+def prompt_text(path: Path | str) -> str:
+    """The text of a prompt file, or the text itself.
+
+    Raises UserError when there is none, or it is empty or no text.
+    """
+    if isinstance(path, str):
+        if not path.strip():
+            raise UserError("the prompt is empty: write what shall happen.")
+        return path.strip()
+    try:
+        text = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+    except (UnicodeDecodeError, OSError):
+        raise UserError(f"{path} is not a readable text: write it as UTF-8.") from None
+    if not text:
+        raise UserError(f"{path} is missing or empty: write the case's instruction into it.")
+    return text
+
+
+def write_case(folder: Path, puzzle: Puzzle, fps: int = 16) -> None:
+    """Draws one puzzle into a case folder."""
+    video = render_movie(TASKS[puzzle.task].movie(puzzle, puzzle.shown))
+    write_png(folder / "first_frame.png", video[0])
+    write_png(folder / "final_frame.png", video[-1])
+    write_mp4(folder / "ground_truth.mp4", video, fps=fps)
+    (folder / "prompt.txt").write_text(puzzle.prompt + "\n", encoding="utf-8")
+    write_json(folder / "meta.json", vars(puzzle))
+
+
+def make_cases(root: Path, tasks: list[str], per_split: dict[str, int], seed: int) -> pd.DataFrame:
+    """Draws the evaluation cases of a study and returns their index.
+
+    One row a case: case, task, split, family, digest, candidates, solutions (counts).
+    Raises UserError when a task has not that many different cases.
+    """
+    # drawn before any is written: asking for too many should not take minutes to fail
+    drawn = {
+        (task, split): list(
+            itertools.islice(stream(task, split, "evaluation", seed), per_split[split])
+        )
+        for task, split in itertools.product(tasks, SPLITS)
+    }
+    rows = []
+    for (task, split), puzzles in drawn.items():
+        for number, puzzle in enumerate(puzzles):
+            name = f"{split}/{task}/{number:05d}"
+            (root / name).mkdir(parents=True, exist_ok=True)
+            write_case(root / name, puzzle)
+            rows.append(
+                {
+                    "case": name,
+                    "task": task,
+                    "split": split,
+                    "family": TASKS[task].FAMILY,
+                    "digest": puzzle.digest,
+                    "candidates": len(puzzle.candidates),
+                    "solutions": len(puzzle.solutions),
+                }
+            )
+    index = pd.DataFrame(rows)
+    write_table(root / INDEX, index)
+    return index
+
+
+def need_puzzles(cases: list[Case]) -> None:
+    """Raises UserError where a case has no reader, for stages that read answers."""
+    for case in cases:
+        case.puzzle  # noqa: B018
+
+
+def load_cases(root: Path, names: list[str]) -> list[Case]:
+    """The named cases below `root`.
+
+    Raises UserError naming the first that is not there, twice there, or outside of `root`.
+    """
+    twice = [name for name, times in Counter(names).items() if times > 1]
+    if twice:
+        raise UserError(f"{root / INDEX} names {twice[0]} twice: write each case once.")
+    for name in names:
+        if not (inside(root, name) / "first_frame.png").is_file():
+            raise UserError(f"{root / name} has no first_frame.png: make it with `cos cases`.")
+    return [Case(name, root / name) for name in names]

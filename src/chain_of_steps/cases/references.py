@@ -1,0 +1,45 @@
+"""Videos that no model made, read as a model's are: what a score is worth.
+
+truth    the ground truth
+static   the first frame, held
+jump     the first frame, then the final frame of the ground truth at once
+other    the ground truth of the next case of the same task (of any task, if it is the only one)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from chain_of_steps.cases.folders import Case
+from chain_of_steps.tasks import TASKS
+from chain_of_steps.tasks.puzzle import Puzzle
+from chain_of_steps.tasks.reader import Reader
+from chain_of_steps.tasks.scene import render_movie
+
+REFERENCES = ("truth", "jump", "other", "static")
+
+
+def reference_videos(puzzle: Puzzle, other: Puzzle) -> Mapping[str, np.ndarray]:
+    """Each reference as (T, H, W, 3) float32 in [0, 1]."""
+    truth, others = (render_movie(TASKS[p.task].movie(p, p.shown)) for p in (puzzle, other))
+    static = np.repeat(truth[:1], len(truth), axis=0)
+    jump = np.concatenate([truth[:1], np.repeat(truth[-1:], len(truth) - 1, axis=0)])
+    return {"truth": truth, "jump": jump, "other": others, "static": static}
+
+
+def read_references(cases: Sequence[Case]) -> pd.DataFrame:
+    """One row for each case and reference: case, task, split, kind, score, correct."""
+    rows = []
+    for number, case in enumerate(cases):
+        following = [*cases[number + 1 :], *cases[:number]]
+        alike = [c for c in following if c.puzzle.task == case.puzzle.task]
+        other = next(iter([*alike, *following]), case)
+        videos = reference_videos(case.puzzle, other.puzzle)
+        reading = Reader(case.puzzle).read_video(np.stack([videos[kind] for kind in REFERENCES]))
+        for kind, score, correct in zip(REFERENCES, reading.score, reading.correct, strict=True):
+            labels = {"case": case.name, "task": case.puzzle.task, "split": case.puzzle.split}
+            rows.append({**labels, "kind": kind, "score": score, "correct": correct})
+    return pd.DataFrame(rows)

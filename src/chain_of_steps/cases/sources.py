@@ -1,0 +1,327 @@
+"""Where cases come from when they are not puzzles: VBVR-Bench, or a folder of one's own.
+
+Nothing is assumed of a sample: the size is that of its first frame, the number of frames that of
+its ground truth. Everything is checked before the first case is written, and before any model
+loads.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chain_of_steps.cases.vbvr import bench_size, bench_tasks
+from chain_of_steps.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+OWN = "own"  # split, and task where there is no folder that names one
+MOST_STRETCH = 0.05  # the bench's scorer takes more for padding
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A case to be. name: <split>/<task>/<number>; final, truth: may be absent in own folders.
+
+    prompt: a text file, or the text itself.
+    """
+
+    name: str
+    family: str
+    image: Path
+    prompt: Path | str
+    final: Path | None = None
+    truth: Path | None = None
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Size and length that a model is asked for, in pixels and frames."""
+
+    width: int
+    height: int
+    frames: int
+
+
+def samples(cases: Mapping[str, Any]) -> list[Sample]:
+    """The samples that a checked configuration field `cases` asks for.
+
+    Raises UserError when the folder, a task, a sample or one of its files is not there.
+    """
+    root = Path(cases["path"])
+    if not root.is_dir():
+        raise UserError(f"cases.path is {root}, which is no folder: {_fetch(cases, root)}.")
+    return own_samples(root, cases["tasks"]) if cases["source"] == "folder" else _bench(root, cases)
+
+
+def count_cases(cases: Mapping[str, Any]) -> int:
+    """How many cases a checked configuration field `cases` makes; only `folder` is looked at."""
+    if cases["source"] == "puzzles":
+        return len(cases["tasks"]) * (cases["in-domain"] + cases["out-of-domain"])
+    return len(samples(cases)) if cases["source"] == "folder" else bench_size(cases)
+
+
+def _bench(root: Path, cases: Mapping[str, Any]) -> list[Sample]:
+    found = []
+    for task in (bench_tasks()[name] for name in cases["tasks"]):
+        wanted, folder = cases[task.split], root / task.folder
+        numbers = sorted(path for path in folder.glob("[0-9]*") if path.is_dir())
+        if len(numbers) < wanted:
+            raise UserError(
+                f"{folder} has {len(numbers)} of {wanted} samples: {_fetch(cases, root)}, or write "
+                f"a smaller cases.{task.split}."
+            )
+        for number in numbers[:wanted]:
+            names = ("first_frame.png", "prompt.txt", "final_frame.png", "ground_truth.mp4")
+            files = [number / name for name in names]
+            for path in files:
+                if not path.is_file():
+                    raise UserError(f"{path} is missing: {_fetch(cases, root)}.")
+            name = f"{task.split}/{task.name}/{number.name}"
+            found.append(Sample(name, task.family, *files))
+    return found
+
+
+def _fetch(cases: Mapping[str, Any], root: Path) -> str:
+    if cases["source"] == "folder":
+        return "write the path of a folder of pictures with a text each"
+    return (
+        "fetch it with `hf download Video-Reason/VBVR-Bench-Data --repo-type dataset --local-dir "
+        f"{root}`"
+    )
+
+
+def own_samples(root: Path, tasks: Sequence[str] | None = None) -> list[Sample]:
+    """Cases of one's own below `root`, in order of their paths.
+
+    Either a folder with first_frame.* and prompt.txt (and final_frame.*, ground_truth.mp4), or a
+    picture x.png with x.txt beside it (and x.mp4). The task is the path of the folder that holds
+    them, dashes for slashes, or `own` at the root. `tasks` picks some.
+    """
+    found: dict[str, Sample] = {}
+    for image in sorted(p for p in root.rglob("*") if p.suffix.lower() in PICTURES):
+        inside = image.relative_to(root)
+        if image.stem == "final_frame" or any(part.startswith(".") for part in inside.parts):
+            continue
+        if image.stem == "first_frame":
+            stem = image.parent.name if len(inside.parts) > 1 else OWN
+            parents, prompt = inside.parts[:-2], image.with_name("prompt.txt")
+            truth = image.with_name("ground_truth.mp4")
+            finals = sorted(image.parent.glob("final_frame.*"))
+        else:
+            parents, stem = inside.parts[:-1], image.stem
+            prompt, truth, finals = image.with_suffix(".txt"), image.with_suffix(".mp4"), []
+        task = "-".join(parents) or OWN
+        if tasks is not None and task not in tasks:
+            continue
+        name = f"{OWN}/{task}/{stem}"
+        if name in found:
+            raise UserError(f"{image} and {found[name].image} are both {name}: rename one of them.")
+        final = finals[0] if finals else None
+        found[name] = Sample(name, OWN, image, prompt, final, truth if truth.is_file() else None)
+    if not found:
+        where = "" if tasks is None else f" in {', '.join(tasks)}"
+        raise UserError(
+            f"{root} holds no case{where}: put pictures there, each with a text file of the same "
+            "name that says what shall happen."
+        )
+    return list(found.values())
+
+
+def fitted_size(
+    width: int, height: int, *, area: int | None = None, multiple: int = 16
+) -> tuple[int, int]:
+    """Width and height that a picture of width x height is brought to: multiples of `multiple`.
+
+    Its own size rounded up, where that stretches it by MOST_STRETCH at most and has no more than
+    `area` pixels. Otherwise, among smaller sizes that stretch it no more than that (or least of
+    all), a large one that stretches it little: 1 % of stretch weighs as much as 4 % of the pixels.
+    """
+    scale = 1.0 if area is None else min(1.0, math.sqrt(area / (width * height)))
+    up = tuple(-(-side // multiple) * multiple for side in (width, height))
+    if stretch((width, height), up) <= MOST_STRETCH and (area is None or math.prod(up) <= area):
+        return up
+
+    def sides(side: int) -> range:
+        most = max(1, math.ceil(side * scale / multiple))
+        return range(max(1, most - 8) * multiple, most * multiple + 1, multiple)
+
+    sizes = [(w, h) for w in sides(width) for h in sides(height)]
+    sizes = [size for size in sizes if area is None or math.prod(size) <= area] or [min(sizes)]
+    changes = {size: stretch((width, height), size) for size in sizes}
+    most = max(MOST_STRETCH, min(changes.values()))
+    near = [size for size in sizes if changes[size] <= most]
+    return max(near, key=lambda size: math.prod(size) * (1 - 4 * changes[size]))
+
+
+def stretch(old: tuple[int, int], new: tuple[int, int]) -> float:
+    """How much the aspect changes between two sizes (width, height); 0 not at all, 1 twofold."""
+    ratio = (new[0] * old[1]) / (new[1] * old[0])
+    return max(ratio, 1 / ratio) - 1
+
+
+def fitted_frames(truth_frames: int | None, frames: int | None, stride: int) -> int:
+    """Frames of a case's video: `frames`, or those of the ground truth up to stride k + 1.
+
+    Raises UserError where both are missing.
+    """
+    if frames is not None:
+        return frames
+    if truth_frames is None:
+        raise UserError(
+            "video.frames is null, but there is no ground truth to take a number of frames from: "
+            f"write {stride} k + 1 frames."
+        )
+    return -(-max(0, truth_frames - 1) // stride) * stride + 1
+
+
+class Prompts:
+    """What a model can be told: at most `limit` tokens of its tokenizer.
+
+    Without a tokenizer a word is taken for one token, which is the least it can be.
+    """
+
+    def __init__(self, limit: int, tokenizer=None) -> None:
+        self.limit, self.tokenizer = limit, tokenizer
+
+    @classmethod
+    def of(cls, model: Mapping[str, Any]) -> Prompts:
+        """Of a configured model; its tokenizer is read where it is a local directory."""
+        folder = Path(model["path"]) / "tokenizer"
+        if not folder.is_dir():
+            return cls(model["max_sequence_length"])
+        from transformers import AutoTokenizer
+
+        return cls(model["max_sequence_length"], AutoTokenizer.from_pretrained(folder))
+
+    def check(self, text: str) -> None:
+        """Raises UserError when the text is too long, which the pipeline would cut unseen."""
+        tokens = len(self.tokenizer(text).input_ids if self.tokenizer else text.split())
+        if tokens > self.limit:
+            least = "" if self.tokenizer else "at least "
+            raise UserError(
+                f"the prompt has {least}{tokens} tokens, but the model takes {self.limit}: shorten "
+                "it, or raise max_sequence_length of a model that can take more."
+            )
+
+    def unknown(self, text: str) -> list[str]:
+        """The words that the tokenizer has no token for."""
+        missing = getattr(self.tokenizer, "unk_token_id", None)
+        if missing is None:
+            return []
+        return [word for word in text.split() if missing in self.tokenizer(word).input_ids]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A sample with what it will be given as.
+
+    problem: why it cannot be used. unknown: words of its prompt that the model has no token for.
+    """
+
+    sample: Sample
+    size: tuple[int, int] | None
+    shape: Shape | None
+    truth: Mapping[str, Any] | None
+    problem: str | None
+    unknown: Sequence[str] = ()
+
+
+def check_sample(
+    sample: Sample, video: Mapping[str, Any], prompts: Prompts | None = None
+) -> Checked:
+    """Reads all of a sample; video: the configuration field. No model is needed."""
+    from chain_of_steps.cases.folders import prompt_text
+    from chain_of_steps.video import read_image, video_facts
+
+    size = truth = shape = problem = None
+    unknown: Sequence[str] = ()
+    try:
+        height, width = read_image(sample.image).shape[:2]
+        size = (width, height)
+        truth = None if sample.truth is None else video_facts(sample.truth)
+        if sample.final is not None:
+            read_image(sample.final)
+        frames = fitted_frames(truth and truth["frames"], video["frames"], video["stride"])
+        fitted = fitted_size(width, height, area=video["area"], multiple=video["multiple"])
+        if stretch(size, fitted) > MOST_STRETCH:
+            raise UserError(
+                f"a picture of {width} x {height} would be distorted by "
+                f"{stretch(size, fitted):.0%} at {fitted[0]} x {fitted[1]}: bring its sides near "
+                f"multiples of {video['multiple']}, or write a larger video.area"
+            )
+        shape = Shape(*fitted, frames)
+        text = prompt_text(sample.prompt)
+        if prompts is not None:
+            prompts.check(text)
+            unknown = prompts.unknown(text)
+    except UserError as error:
+        problem = str(error).rstrip(".")
+    return Checked(sample, size, shape, truth, problem, unknown)
+
+
+def refuse_problems(checked: Sequence[Checked], place: str) -> None:
+    """Raises UserError with the first problem, and how many there are."""
+    bad = [one for one in checked if one.problem]
+    if bad:
+        few = "" if len(bad) == 1 else f" (and {len(bad) - 1} more, see `cos check`)"
+        raise UserError(f"{place}, {bad[0].sample.name}: {bad[0].problem}{few}.")
+
+
+def write_case_of(checked: Checked, folder: Path, source: str) -> None:
+    """Writes a sample as a case folder. Pictures keep their size, and RGB ones their pixels."""
+    from chain_of_steps.cases.folders import FACTS, prompt_text
+    from chain_of_steps.files import write_json
+    from chain_of_steps.video import read_image, write_png
+
+    sample = checked.sample
+    folder.mkdir(parents=True)
+    write_png(folder / "first_frame.png", read_image(sample.image))
+    (folder / "prompt.txt").write_text(prompt_text(sample.prompt) + "\n", encoding="utf-8")
+    if sample.final is not None:
+        write_png(folder / "final_frame.png", read_image(sample.final))
+    if sample.truth is not None:
+        shutil.copyfile(sample.truth, folder / "ground_truth.mp4")
+    write_json(folder / FACTS, {"source": source, **vars(checked.shape), "truth": checked.truth})
+
+
+def take_cases(root: Path, config: Mapping[str, Any]) -> pd.DataFrame:
+    """Writes the samples of a study as case folders below `root`; returns their index.
+
+    One row a case: case, task, split, family, digest, width, height, frames (what the model is
+    asked for), truth_frames. case.json says what the first frame is resized to when it is read.
+    """
+    import pandas as pd
+
+    from chain_of_steps.artifacts import write_table
+    from chain_of_steps.cases.folders import INDEX
+    from chain_of_steps.files import digest_file
+
+    cases = config["cases"]
+    checked = [check_sample(sample, config["video"]) for sample in samples(cases)]
+    refuse_problems(checked, cases["path"])
+    rows = []
+    for one in checked:
+        sample, folder = one.sample, root / one.sample.name
+        write_case_of(one, folder, cases["source"])
+        split, task, _ = sample.name.split("/")
+        rows.append(
+            {
+                "case": sample.name,
+                "task": task,
+                "split": split,
+                "family": sample.family,
+                "digest": digest_file(folder),
+                **vars(one.shape),
+                "truth_frames": one.truth and one.truth["frames"],
+            }
+        )
+    index = pd.DataFrame(rows).astype({"truth_frames": "Int64"})
+    write_table(root / INDEX, index)
+    return index

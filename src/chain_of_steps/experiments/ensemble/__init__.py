@@ -1,0 +1,1 @@
+"""The training-free ensemble and its rivals: Table 1, S5."""

@@ -1,0 +1,161 @@
+"""Layer ablation: what is lost when one block does nothing, or the same for every case.
+
+For each block and each third of the steps (early, middle, late), on all tasks: `skip` passes the
+block's input on; `mean` replaces what the block adds by the mean over cases of what it adds at
+that step and token (over the reference cases: all tasks together), in all passes of guidance. Runs
+fork at the band's first step from the clean run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from chain_of_steps.cases.folders import Case
+from chain_of_steps.models.model import VideoModel
+from chain_of_steps.patching import Ledger
+from chain_of_steps.probes import Site, Write, hooked, skip
+from chain_of_steps.progress import progress
+from chain_of_steps.runs import batches, condition_runs, plan_runs, read_latents
+from chain_of_steps.sampling import sample
+from chain_of_steps.statistics.intervals import mean_or_rate_ci
+from chain_of_steps.tasks.reader import Reader
+
+MODES = ("skip", "mean")
+BANDS = ("early", "middle", "late")
+
+
+def step_bands(n_steps: int) -> dict[str, range]:
+    """The thirds of a run's steps, in order; a run of fewer than three steps has empty ones."""
+    cuts = [round(n * n_steps / len(BANDS)) for n in range(len(BANDS) + 1)]
+    return {band: range(*cuts[n : n + 2]) for n, band in enumerate(BANDS)}
+
+
+class MeanUpdate:
+    """A `read` that averages over runs what each block adds: site -> (N, D) float32.
+
+    Memory: steps x layers x branches x N x D numbers.
+    """
+
+    def __init__(self) -> None:
+        self.sums: dict[Site, Tensor] = {}
+        self.rows: dict[Site, int] = {}
+
+    def __call__(self, site: Site, before: Tensor, after: Tensor) -> None:
+        update = (after - before).float().sum(0)
+        self.sums[site] = self.sums[site] + update if site in self.sums else update
+        self.rows[site] = self.rows.get(site, 0) + len(after)
+
+    def means(self) -> dict[Site, Tensor]:
+        return {site: total / self.rows[site] for site, total in self.sums.items()}
+
+
+def replace_update(updates: dict[Site, Tensor], where: Callable[[Site], bool]) -> Write:
+    """A `write` that lets a block add a given update (N, D) instead of its own."""
+
+    def write(site: Site, before: Tensor, after: Tensor) -> Tensor:
+        return before + updates[site].to(after) if where(site) else after
+
+    return write
+
+
+def ablate(
+    model: VideoModel,
+    cases: Sequence[Case],
+    reference: Sequence[Case],
+    seeds: Sequence[int],
+    *,
+    steps: int,
+    shift: float,
+    n_frames: int,
+    batch: int,
+) -> tuple[pd.DataFrame, Ledger]:
+    """One row for each (run of `cases`, mode, layer, band), and what they cost.
+
+    reference: the cases of the mean update. Columns: run columns, steps, mode, layer, band, score,
+    correct, answer, clean_score, clean_correct, clean_answer.
+    """
+    sigmas, ledger = model.sigmas(steps, shift), Ledger(len(model.blocks[0]))
+    width, height = cases[0].image.size
+    updates = MeanUpdate()
+    others = plan_runs(model.name, reference, seeds)
+    for rows in progress(list(batches(others, batch)), desc="mean updates", unit="batches"):
+        part = others.iloc[rows]
+        velocity = model.velocity(condition_runs(model, part, reference, n_frames))
+        noise = model.noise_batch(part["seed"].tolist(), n_frames, height, width)
+        with hooked(velocity, model.blocks, read=updates):
+            sample(velocity, noise, sigmas)
+        ledger.count(velocity, naive=True)
+    means, puzzles = updates.means(), {case.name: case.puzzle for case in cases}
+    bands = {band: range_ for band, range_ in step_bands(steps).items() if range_}
+    plans = [(m, k, band) for m in MODES for k in range(ledger.layers) for band in bands]
+
+    runs, tables = plan_runs(model.name, cases, seeds), []
+    cuts = list(batches(runs, batch))
+    bar = progress(total=len(cuts) * len(plans), desc="ablate", unit="ablations")
+    for rows in cuts:
+        part = runs.iloc[rows]
+        condition = condition_runs(model, part, cases, n_frames)
+        noise = model.noise_batch(part["seed"].tolist(), n_frames, height, width)
+        x: list[Tensor] = []
+        velocity = model.velocity(condition)
+        ends = [sample(velocity, noise, sigmas, watch=lambda state, x=x: x.append(state.x))]
+        ledger.count(velocity, naive=True)
+        for mode, layer, band in plans:
+
+            def where(site: Site, layer=layer, band=band) -> bool:
+                return site.layer == layer and site.step in bands[band]
+
+            write = skip(where) if mode == "skip" else replace_update(means, where)
+            start, velocity = bands[band].start, model.velocity(condition)
+            with hooked(velocity, model.blocks, write=write):
+                ends.append(sample(velocity, x[start], sigmas, start=start))
+            ledger.count(velocity)
+            ledger.naive += velocity.nfe * ledger.layers * steps // (steps - start)
+            bar.update()
+        readings = _readings(model, [puzzles[name] for name in part["case"]], torch.stack(ends))
+        for n, (mode, layer, band) in enumerate(plans, start=1):
+            table = part.assign(steps=steps, mode=mode, layer=layer, band=band)
+            clean = {f"clean_{name}": values[0] for name, values in readings.items()}
+            tables.append(table.assign(**{k: v[n] for k, v in readings.items()}, **clean))
+    bar.close()
+    return pd.concat(tables, ignore_index=True), ledger
+
+
+def _readings(model: VideoModel, puzzles: Sequence, looks: Tensor) -> dict[str, np.ndarray]:
+    """score, correct, answer (S, R) of S looks (S, R, C, F, h, w)."""
+    read = [read_latents(model, Reader(p), looks[:, row]) for row, p in enumerate(puzzles)]
+    names = ("score", "correct", "answer")
+    return {name: np.stack([getattr(r, name) for r in read], axis=1) for name in names}
+
+
+def summarise_ablation(table: pd.DataFrame, *, n_boot: int, seed: int) -> pd.DataFrame:
+    """Means with 95 % intervals clustered by case, for each task and for all of them together.
+
+    Columns: model, steps, quantity (score, correct, answer_kept, score_change, correct_change),
+    task (or all), mode, layer, band, n, mean, low, high. Changes are against the clean run;
+    no answer twice is an answer kept.
+    """
+    score, correct = table["score"], table["correct"].astype(float)
+    values = {
+        "score": score,
+        "correct": correct,
+        "answer_kept": (table["answer"] == table["clean_answer"]).astype(float),
+        "score_change": score - table["clean_score"],
+        "correct_change": correct - table["clean_correct"].astype(float),
+    }
+    by = ["quantity", "model", "steps", "task", "mode", "layer", "band"]
+    rows = pd.concat([table.assign(quantity=name, value=column) for name, column in values.items()])
+    rows["stratum"] = rows["task"]
+    rows = pd.concat([rows, rows.assign(task="all")], ignore_index=True)
+    options = {"n_boot": n_boot, "seed": seed}
+    changes = rows["quantity"].str.endswith("_change")
+    tables = [
+        mean_or_rate_ci(part, by, "value", "case", "stratum", signed=signed, **options)
+        for part, signed in ((rows[~changes], False), (rows[changes], True))
+    ]
+    return pd.concat(tables, ignore_index=True)

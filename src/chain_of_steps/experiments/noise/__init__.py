@@ -1,0 +1,1 @@
+"""Noise at steps and frames, its controls: Figures 3, S2."""

@@ -1,0 +1,1 @@
+"""Scores of videos by VBVR-Bench: Table 2."""

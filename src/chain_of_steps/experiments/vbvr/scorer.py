@@ -1,0 +1,189 @@
+"""The scorer of VBVR-Bench behind one class: task_specific scores, and null where there is none.
+
+The scorers of the bench are those that the package lmms-eval carries; they run in an environment
+of their own (scorer.txt), as a process that is given one video after another. A video that cannot
+be read, has another number of frames than was written, lacks a ground truth, raises inside the
+scorer or takes too long has no score and a reason: it never counts as 0 nor drops out unseen.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+import venv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chain_of_steps.cases.vbvr import SUFFIX
+from chain_of_steps.errors import UserError
+from chain_of_steps.files import atomic_path
+
+REQUIREMENTS = Path(__file__).with_name("scorer.txt")
+WORKER = Path(__file__).with_name("worker.py")
+START_SECONDS = 120  # the first import of OpenCV from a cold disk
+
+
+def pins() -> dict[str, str]:
+    """Package -> version of the scorer's environment."""
+    lines = REQUIREMENTS.read_text(encoding="utf-8").splitlines()
+    return dict(line.split("==") for line in lines if line and not line.startswith("#"))
+
+
+def make_environment(folder: Path) -> None:
+    """Makes the scorer's environment, a venv, at `folder`. Raises UserError when pip cannot."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # not under another name first: the scripts of a venv hold its path
+    venv.create(folder, clear=True, with_pip=True)
+    done = subprocess.run(
+        [
+            *(_python(folder), "-m", "pip", "install", "--disable-pip-version-check"),
+            *("--quiet", "--no-deps", "--requirement", str(REQUIREMENTS)),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise UserError(f"pip could not make {folder} ({reason}): try again with a network.")
+    with atomic_path(folder / "ready.json") as path:
+        path.write_text(json.dumps(pins()), encoding="utf-8")
+
+
+def _python(folder: Path) -> str:
+    return str(folder / ("Scripts" if os.name == "nt" else "bin") / "python")
+
+
+@dataclass(frozen=True)
+class Score:
+    """value: in [0, 1] or None; reason: why there is none."""
+
+    value: float | None
+    reason: str | None
+
+
+class Scorer:
+    """A context manager that scores videos one by one in a process of its own.
+
+    environment: a folder of `make_environment`. timeout: seconds one video may take.
+    """
+
+    def __init__(self, environment: Path, timeout: float) -> None:
+        self.environment, self.timeout = Path(environment), timeout
+        self.process: subprocess.Popen | None = None
+        self.answers: queue.Queue[str | None] = queue.Queue()
+        self.versions: dict[str, str] = {}
+        self.tasks: dict[str, str] = {}  # of the package: task folder -> category
+
+    def __enter__(self) -> Scorer:
+        ready = self.environment / "ready.json"
+        if not ready.is_file() or json.loads(ready.read_text(encoding="utf-8")) != pins():
+            raise UserError(
+                f"{self.environment} is not the scorer's environment: make it with "
+                f"`cos scorer --out {self.environment}`."
+            )
+        self._start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop()
+
+    def _start(self) -> None:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONNOUSERSITE": "1"}
+        environment.pop("PYTHONPATH", None)
+        self.process = subprocess.Popen(
+            [_python(self.environment), str(WORKER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=sys.stderr.fileno() if _has_fileno(sys.stderr) else subprocess.DEVNULL,
+            text=True,
+            encoding="utf-8",
+            env=environment,
+        )
+        self.answers = queue.Queue()
+        threading.Thread(
+            target=_listen, args=(self.process.stdout, self.answers), daemon=True
+        ).start()
+        try:
+            hello = self._answer(START_SECONDS)
+        except queue.Empty:
+            hello = None
+        if hello is None:
+            self._stop()
+            raise UserError(
+                f"the scorer in {self.environment} does not start: make it anew with `cos scorer "
+                f"--out {self.environment}`."
+            )
+        self.versions, self.tasks = hello["versions"], hello["tasks"]
+        wanted = {"opencv-python-headless": "opencv", "lmms-eval": "lmms_eval"}
+        for package, name in wanted.items():
+            if not pins()[package].startswith(self.versions[name]):
+                self._stop()
+                raise UserError(
+                    f"the scorer in {self.environment} has {package} {self.versions[name]} instead "
+                    f"of {pins()[package]}: make it anew with `cos scorer`."
+                )
+
+    def _stop(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            for pipe in (self.process.stdin, self.process.stdout):
+                pipe.close()
+            self.process = None
+
+    def _answer(self, seconds: float) -> dict[str, Any] | None:
+        """The next line of the process; None if it ended. Raises queue.Empty after `seconds`."""
+        line = self.answers.get(timeout=seconds)
+        return None if line is None else json.loads(line)
+
+    def score(self, video: Path, truth: Path, task: str, *, frames: int | None = None) -> Score:
+        """The task_specific score of one video.
+
+        truth: case folder with first_frame.png, final_frame.png, ground_truth.mp4, prompt.txt.
+        task: the bench's name of the task. frames: how many the video must have, if known.
+        """
+        prompt = truth / "prompt.txt"
+        job = {
+            "task": task.removesuffix(SUFFIX) + SUFFIX,
+            "frames": frames,
+            "video_path": str(video),
+            "gt_first_frame": str(truth / "first_frame.png"),
+            "gt_final_frame": str(truth / "final_frame.png"),
+            "gt_video_path": str(truth / "ground_truth.mp4"),
+            "prompt": prompt.read_text(encoding="utf-8").strip() if prompt.is_file() else "",
+        }
+        if self.process is None:
+            self._start()
+        try:
+            self.process.stdin.write(json.dumps(job) + "\n")
+            self.process.stdin.flush()
+            found = self._answer(self.timeout)
+        except queue.Empty:
+            self._stop()
+            return Score(None, f"the scorer took more than {self.timeout:g} s")
+        except BrokenPipeError:
+            found = None
+        if found is None:
+            self._stop()
+            return Score(None, "the scorer's process ended")
+        return Score(found["score"], found["reason"])
+
+
+def _listen(lines, answers: queue.Queue) -> None:
+    for line in lines:
+        answers.put(line)
+    answers.put(None)
+
+
+def _has_fileno(stream) -> bool:
+    try:
+        stream.fileno()
+    except (AttributeError, OSError, ValueError):
+        return False
+    return True

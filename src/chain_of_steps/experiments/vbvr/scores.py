@@ -1,0 +1,151 @@
+"""References and summaries of VBVR-Bench scores.
+
+References need no model: truth, the ground truth itself; static, its first frame held; jump, its
+first frame and then the final frame at once; other, the ground truth of the next case of the same
+task (of any task where it is the only one). All are scored like a model's videos.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from chain_of_steps.cases.folders import Case
+from chain_of_steps.cases.references import REFERENCES
+from chain_of_steps.errors import UserError
+from chain_of_steps.experiments.vbvr.scorer import Scorer
+from chain_of_steps.experiments.videos.writing import SINGLE, VideoFolder
+from chain_of_steps.progress import progress
+from chain_of_steps.statistics.estimates import mean_ci, paired_difference
+from chain_of_steps.video import read_image, read_mp4
+
+RUN = ["model", "label", "condition", "kind", "mode", "index", "step", "sigma"]
+FULL = ("reference", "clean", "steps", "ensemble")  # conditions that every case must have
+
+
+def write_references(cases: Sequence[Case], others: Sequence[Case], videos: VideoFolder) -> None:
+    """Videos of the four references of `cases`; others: all cases that `other` is taken from."""
+    names = [case.name for case in others]
+    for case in progress(cases, desc="references", unit="cases"):
+        at = names.index(case.name)
+        following = [*others[at + 1 :], *others[:at]]
+        other = next((c for c in following if c.task == case.task), next(iter(following), case))
+        truth = read_mp4(case.folder / "ground_truth.mp4")
+        first, final = (read_image(case.folder / f"{n}_frame.png") for n in ("first", "final"))
+        length = len(truth)
+        looks = {
+            "truth": truth,
+            "static": np.stack([first] * length),
+            "jump": np.stack([first] + [final] * (length - 1)),
+            "other": read_mp4(other.folder / "ground_truth.mp4"),
+        }
+        for kind in REFERENCES:
+            labels = {"model": "none", "condition": "reference", "label": kind, "kind": kind}
+            videos.write(f"references/{kind}", case, looks[kind], **labels)
+
+
+def score_videos(
+    scorer: Scorer, index: pd.DataFrame, folder: Path, cases: Sequence[Case]
+) -> pd.DataFrame:
+    """The index with columns score (task_specific in [0, 1], nan where there is none) and reason.
+
+    Raises UserError when a case is not the bench's.
+    """
+    by_name = {case.name: case for case in cases}
+    found = []
+    for row in progress(index.itertuples(), total=len(index), desc="score", unit="videos"):
+        case = by_name[row.case]
+        if case.facts.get("source") != "vbvr-bench":
+            raise UserError(f"{case.name} is no case of VBVR-Bench: score puzzles with `cos read`.")
+        score = scorer.score(folder / row.file, case.folder, case.task, frames=row.frames)
+        found.append((score.value, score.reason))
+    values, reasons = zip(*found, strict=True) if found else ((), ())
+    return index.assign(
+        score=pd.array(values, dtype="Float64").to_numpy(float, na_value=np.nan), reason=reasons
+    )
+
+
+def check_counts(scores: pd.DataFrame, cases: pd.DataFrame) -> None:
+    """Raises UserError where a case has no row or two: nothing may drop out of a mean unseen."""
+    wanted = set(cases["case"])
+    for (model, label, seed), rows in scores.groupby(["model", "label", "seed"], dropna=False):
+        who = f"{label} of {model}" + ("" if pd.isna(seed) else f", seed {seed}")
+        twice = rows["case"][rows["case"].duplicated()]
+        if len(twice):
+            raise UserError(f"{who} has {twice.iloc[0]} twice: score each video once.")
+        missing = wanted - set(rows["case"])
+        if missing and rows["condition"].iloc[0] in FULL:
+            raise UserError(
+                f"{who} has {len(rows)} of {len(wanted)} videos, {min(missing)} is missing: sample "
+                "and score it first."
+            )
+        strange = set(rows["case"]) - wanted
+        if strange:
+            raise UserError(f"{who} has {min(strange)}, which is no case: make the cases again.")
+
+
+def summarise_scores(
+    scores: pd.DataFrame, cases: pd.DataFrame, *, n_boot: int, seed: int
+) -> pd.DataFrame:
+    """Plain means over samples, with 95 % intervals that resample tasks, long form.
+
+    scores: rows of `score_videos` of all runs. cases: the index of the cases. Columns: those of a
+    run, part (all, split, family), split, family, videos, missing (videos without a score), n,
+    mean, low, high (of the others), and the paired difference from the single run of the same
+    case and seed: pairs, difference, difference_low, difference_high, p. Published are `all` over
+    500 samples and the two splits over 250 each.
+    """
+    check_counts(scores, cases)
+    scores = scores.merge(cases[["case", "family"]], on="case", validate="many_to_one")
+    options = {"n_boot": n_boot, "seed": seed}
+    rows = []
+    for key, run in scores.groupby(RUN, sort=False, dropna=False):
+        labels = dict(zip(RUN, key, strict=True))
+        for part, group in parts(run):
+            known = group.dropna(subset="score")
+            entry = {**labels, **part, "videos": len(group), "missing": len(group) - len(known)}
+            found = mean_ci(known["score"], clusters=known["task"], **options)
+            rows.append({**entry, **vars(found), **against_single(known, scores, **options)})
+    return pd.DataFrame(rows).astype({"index": "Int64", "step": "Int64"})
+
+
+def parts(run: pd.DataFrame) -> Iterator[tuple[dict[str, str], pd.DataFrame]]:
+    """All rows, those of each split, and of each family in a split."""
+    yield {"part": "all", "split": "", "family": ""}, run
+    for split, rows in run.groupby("split"):
+        yield {"part": "split", "split": split, "family": ""}, rows
+        for family, few in rows.groupby("family"):
+            yield {"part": "family", "split": split, "family": family}, few
+
+
+def against_single(run: pd.DataFrame, scores: pd.DataFrame, **options) -> dict[str, float]:
+    """The difference of a run from the single runs of its model, over pairs that both score."""
+    names = ("pairs", "difference", "difference_low", "difference_high", "p")
+    if run.empty or run["condition"].iloc[0] in ("clean", "reference"):
+        return dict.fromkeys(names, np.nan)
+    single = scores[(scores["condition"] == "clean") & scores["model"].isin(run["model"])]
+    pair = ["case", "task", "seed"]
+    both = run.merge(single.dropna(subset="score"), on=pair, suffixes=("", "_single"))
+    if both.empty:
+        return dict.fromkeys(names, np.nan)
+    wide = pd.concat(
+        [
+            both[[*pair, "score"]].assign(run="this"),
+            both[[*pair]].assign(score=both["score_single"], run=SINGLE),
+        ]
+    )
+    found = paired_difference(
+        wide,
+        "score",
+        condition="run",
+        treatment="this",
+        control=SINGLE,
+        pair=pair,
+        cluster="task",
+        n_perm=2000,
+        **options,
+    )
+    return dict(zip(names, vars(found).values(), strict=True))

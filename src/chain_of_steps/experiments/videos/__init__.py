@@ -1,0 +1,1 @@
+"""Videos of every case and condition."""

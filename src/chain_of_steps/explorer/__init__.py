@@ -1,0 +1,1 @@
+"""Looking at runs: the page, strips for papers, labels by hand."""

@@ -1,0 +1,1 @@
+"""The pocket reasoner: its pipeline, training and card."""

@@ -1,0 +1,1 @@
+"""Means with intervals, paired tests, and how they are judged and printed."""

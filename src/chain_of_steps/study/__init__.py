@@ -1,0 +1,1 @@
+"""A study as a whole: its configuration, plan, cost, claims and manifest."""
