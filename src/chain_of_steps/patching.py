@@ -76,8 +76,8 @@ def resumed(
 ) -> Iterator[Spared]:
     """Forward passes of a stored site start behind its block; the blocks up to it do not run.
 
-    The same bits as `hooked(write=swap(states))`, for less. states: hidden states (B, N, D), at
-    most one site for a pass; other passes run whole. Blocks that carry sound beside the video
+    The same bits as a `write` that puts the states in, for less. states: hidden states (B, N, D),
+    at most one site for a pass; other passes run whole. Blocks that carry sound beside the video
     must have it isolated (`models.ltx2`), as it passes by the blocks that do not run.
     """
     last = {site[:3]: site.layer for site in states}
