@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor
 
-from chain_of_steps.models.condition import Condition, pixels
+from chain_of_steps.models.condition import Condition
 from chain_of_steps.models.ltx import LTXModel, LTXVelocity
+from chain_of_steps.models.pictures import pixels
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -25,9 +26,7 @@ class LTX2Model(LTXModel):
     """Adapter over the parts of an LTX2ImageToVideoPipeline that make the video."""
 
     PIPELINE = "LTX2ImageToVideoPipeline"
-
-    def __init__(self, pipe, *, frame_rate: float = 24, **options):
-        super().__init__(pipe, frame_rate=frame_rate, **options)
+    FRAME_RATE = 24
 
     def velocity(self, condition: Condition) -> LTX2Velocity:
         return LTX2Velocity(self, condition)
@@ -62,7 +61,7 @@ class LTX2Velocity(LTXVelocity):
         words = "caption_channels" if config.use_prompt_embeddings else "audio_cross_attention_dim"
         return {
             "sigma": clock,
-            "fps": self.model.frame_rate,
+            "fps": self.model.FRAME_RATE,
             "audio_hidden_states": x.new_zeros(len(x), 1, config.audio_in_channels, dtype=dtype),
             "audio_encoder_hidden_states": x.new_zeros(len(x), 1, config[words], dtype=dtype),
             "audio_timestep": clock,

@@ -13,15 +13,14 @@ import torch
 from torch import Tensor, nn
 
 from chain_of_steps.errors import UserError
-from chain_of_steps.models.condition import Condition, pixels
+from chain_of_steps.models.condition import Condition
 from chain_of_steps.models.loading import require
 from chain_of_steps.models.model import VideoModel
+from chain_of_steps.models.pictures import pixels
 from chain_of_steps.models.velocity import GivenFrameVelocity, VideoVelocity
 
 if TYPE_CHECKING:
     from PIL import Image
-
-__all__ = ["Condition", "WanGivenFrameModel", "WanModel"]
 
 
 class WanModel(VideoModel):
@@ -47,7 +46,7 @@ class WanModel(VideoModel):
         return tuple(expert.blocks for expert in self.experts)
 
     @property
-    def cell(self) -> tuple[int, int, int]:
+    def compression(self) -> tuple[int, int, int]:
         config = self.pipe.vae.config
         return config.scale_factor_temporal, *[config.scale_factor_spatial] * 2
 
@@ -77,7 +76,7 @@ class WanModel(VideoModel):
         video = torch.full((1, n_frames, image.height, image.width, 3), 0.5)
         video[0, 0] = pixels(image)
         latents = self.encode(video)
-        mask = latents.new_zeros(1, self.cell[0], *latents.shape[2:])
+        mask = latents.new_zeros(1, self.compression[0], *latents.shape[2:])
         mask[:, :, 0] = 1
         clip = None
         if self.experts[0].config.image_dim is not None:
