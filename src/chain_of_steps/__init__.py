@@ -36,7 +36,7 @@ _EXPORTS = {
     "Recorder": "trajectory",
     "Trajectory": "trajectory",
     # models
-    "wrap": "models.adapters",
+    "wrap": "models.wrapping",
     "VideoModel": "models.model",
     "Condition": "models.condition",
     # Loading the pocket model, diffusers asks for the codec and the base class that can load it.

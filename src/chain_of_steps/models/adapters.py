@@ -1,61 +1,48 @@
-"""Which adapter a pipeline needs, on disk or already loaded."""
+"""Which adapter a pipeline needs."""
 
 from __future__ import annotations
 
-import inspect
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Protocol
+
+import torch
 
 from chain_of_steps.errors import UserError
-from chain_of_steps.models.loading import pipeline_index
+from chain_of_steps.gpus import device_of
+from chain_of_steps.models.loading import fetch, pipeline_index
 from chain_of_steps.models.ltx import LTXModel
 from chain_of_steps.models.ltx2 import LTX2Model
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.models.wan import WanGivenFrameModel, WanModel
+from chain_of_steps.settings.execution import Execution
+from chain_of_steps.settings.models import Model, named_model
 
-if TYPE_CHECKING:
-    from diffusers import DiffusionPipeline
+
+class HasExecution(Protocol):
+    """What `load_model` reads: a view with WithModels and WithExecution."""
+
+    @property
+    def models(self) -> dict[str, Model]: ...
+
+    @property
+    def execution(self) -> Execution: ...
 
 
 def adapter_for(directory: Path) -> type[VideoModel]:
-    """The adapter that the class of a pipeline on disk asks for. Raises UserError if none does."""
+    """The adapter that a pipeline's class asks for. Raises UserError if there is none."""
     index = pipeline_index(directory)
-    return _adapter(str(directory), index.get("_class_name"), index.get("expand_timesteps"))
+    return adapter_of_class(
+        index.get("_class_name"), index.get("expand_timesteps"), what=str(directory)
+    )
 
 
-def wrap(pipe: DiffusionPipeline, **options: Any) -> VideoModel:
-    """The adapter over a diffusers pipeline that is loaded already; both have the same weights.
+def adapter_of_class(
+    name: str | None, expand_timesteps: bool | None, *, what: str
+) -> type[VideoModel]:
+    """The adapter of the class `name` of a pipeline, whose configuration has expand_timesteps.
 
-    options: those of `VideoModel`, such as guidance=1.0. What is not given is the pipeline's own:
-    guidance and the length of prompts are what calling it would take, the boundary between experts
-    is in its configuration. Components stay on the device where they are.
-    Raises UserError for a pipeline of no known family, and for one that moves its parts by itself.
+    Raises UserError, which calls the pipeline `what`, if there is none.
     """
-    import diffusers
-
-    name, expanded = type(pipe).__name__, pipe.config.get("expand_timesteps")
-    adapter = _adapter("This pipeline", name, expanded)
-    if any(hasattr(component, "_hf_hook") for component in pipe.components.values()):
-        raise UserError(
-            "This pipeline moves its parts between devices by itself: call remove_all_hooks() on it"
-            " and bring it to one device, or load it by the adapter's own load(offload=...)."
-        )
-    stock = getattr(diffusers, adapter.PIPELINE)
-    if not isinstance(pipe, stock):  # of the same family, but made for text alone
-        fields = inspect.signature(stock).parameters
-        given = {**pipe.config, **pipe.components}
-        # not from_pipe, which would cast the components that both pipelines share
-        pipe = stock(**{name: given[name] for name in fields if name in given})
-    call = inspect.signature(pipe.__call__).parameters
-    length = call["max_sequence_length"].default
-    if pipe.tokenizer is not None:
-        length = min(length, pipe.tokenizer.model_max_length)
-    own = {"guidance": call["guidance_scale"].default, "max_sequence_length": length}
-    return adapter(pipe, **(own | options))
-
-
-def _adapter(what: str, name: str | None, expand_timesteps: bool | None) -> type[VideoModel]:
-    """name: the class of a pipeline; expand_timesteps: of its configuration."""
     if name in ("WanImageToVideoPipeline", "WanPipeline") and expand_timesteps:
         return WanGivenFrameModel  # the repository of TI2V-5B names WanPipeline
     if name == "WanImageToVideoPipeline":
@@ -67,4 +54,26 @@ def _adapter(what: str, name: str | None, expand_timesteps: bool | None) -> type
     raise UserError(
         f"{what} is a {name}, which makes no video from a picture here: write a Wan "
         "image-to-video, Wan TI2V, LTX-Video or LTX-2 model."
+    )
+
+
+def load_model(settings: HasExecution, name: str) -> VideoModel:
+    """A configured model on its device, with the study's number of threads.
+
+    Raises UserError for a name that is not in the configuration, and as `VideoModel.load` does.
+    """
+    model, execution = settings.models[named_model(settings, name)], settings.execution
+    torch.set_num_threads(execution.threads)
+    device = device_of(execution.device)
+    directory = fetch(model.path, model.revision)
+    keys = ("guidance", "guidance_2", "boundary", "negative_prompt", "max_sequence_length")
+    return adapter_for(directory).load(
+        directory,
+        name=name,
+        device=device,
+        dtype=getattr(torch, execution.dtype),
+        offload=execution.offload,
+        vae_tiling=execution.vae_tiling,
+        lora=model.lora.model_dump(),
+        **{key: getattr(model, key) for key in keys},
     )

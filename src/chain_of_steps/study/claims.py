@@ -1,6 +1,6 @@
 """The paper against ours: a verdict for every claim of the paper (arXiv 2603.16870).
 
-A file of claims (workflow/reference/expected.yaml) holds what the paper says, its published value,
+A file of claims (workflow/paper/expected.yaml) holds what the paper says, its published value,
 and which row of which table tests it, as data. The test says where the number must lie; a claim
 
     holds            where the whole 95 % interval lies there
@@ -77,7 +77,7 @@ def _schema() -> dict[str, Any]:
     return yaml.safe_load(_SCHEMA.read_text(encoding="utf-8"))
 
 
-def load_claims(path: Path) -> list[Claim]:
+def load_claims(path: Path, known: Sequence[str] | None = None) -> list[Claim]:
     """The claims of a file, in its order. Raises UserError naming the first bad claim."""
     content = read_yaml(path, "a file of claims")
     if not isinstance(content, list) or not content:
