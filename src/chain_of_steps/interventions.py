@@ -92,7 +92,8 @@ class Noise(ABC):
         """The module's formulas on touched cells x, clean (B, C, M) and noise (C, M)."""
         if self.mode == "add":
             return x + self.strength * noise
-        base, scale = 0.0, 1.0
+        base: Tensor | float = 0.0
+        scale: Tensor | float = 1.0
         if self.mode == "renoise":
             base, scale = 0.0 if clean is None else (1 - sigma) * clean, sigma
         elif self.mode == "matched":

@@ -12,7 +12,7 @@ Sources: token energy and layer swaps, arXiv 2603.16870, section 5; the ensemble
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -59,8 +59,8 @@ def hooked(
     model is hundreds of MB. Raises UserError if `write` returns another shape.
     """
 
-    def hook_for(expert: int, layer: int):
-        def hook(module, args, kwargs, output):
+    def hook_for(expert: int, layer: int) -> Callable[..., Any]:
+        def hook(module: torch.nn.Module, args: tuple, kwargs: dict, output: Any) -> Any:
             if velocity.site is None:
                 return None
             site = Site(*velocity.site, layer)

@@ -84,8 +84,8 @@ def flow_sigmas(n_steps: int, shift: float) -> Tensor:
     if not shift > 0:
         raise UserError(f"shift is {shift}: write a flow shift above 0, such as 3.0 or 5.0.")
     ends = torch.tensor([1000.0, 1.0]) / 1000
-    ends = (shift * ends / (1 + (shift - 1) * ends)).tolist()
-    steps = np.linspace(ends[0] * 1000, ends[1] * 1000, n_steps) / 1000
+    first, last = (shift * ends / (1 + (shift - 1) * ends)).tolist()
+    steps = np.linspace(first * 1000, last * 1000, n_steps) / 1000
     steps = shift * steps / (1 + (shift - 1) * steps)
     return torch.tensor([*steps, 0.0], dtype=torch.float32)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -38,5 +39,8 @@ class Condition:
 
     def select(self, index: int | slice | Sequence[int]) -> Condition:
         """The rows of `index`; a single int keeps the batch axis."""
-        index = [index] if isinstance(index, int) else index
-        return Condition(*(None if x is None else x[index] for x in vars(self).values()))
+        rows = [index] if isinstance(index, int) else index
+        given: dict[str, Any] = {
+            name: None if x is None else x[rows] for name, x in vars(self).items()
+        }
+        return Condition(**given)

@@ -9,9 +9,11 @@ puts both branches of guidance into one batch, and here they are two passes with
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from chain_of_steps.errors import UserError
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class LTXModel(VideoModel):
-    """Adapter over the parts of an LTXImageToVideoPipeline."""
+    """Adapter over the components of an LTXImageToVideoPipeline."""
 
     PIPELINE = "LTXImageToVideoPipeline"
     FRAME_RATE: ClassVar[int] = 25  # pictures per second that the model is told, the pipeline's own
@@ -82,7 +84,7 @@ class LTXModel(VideoModel):
         )
         return embeds.cpu(), mask.cpu()
 
-    def _texts_of(self, prompts) -> tuple[Tensor, Tensor]:
+    def _texts_of(self, prompts: Sequence[str] | Tensor) -> tuple[Tensor, Tensor]:
         embeds, mask = super()._texts_of(prompts)
         return embeds, embeds.new_ones(embeds.shape[:2]) if mask is None else mask
 
@@ -106,7 +108,17 @@ class LTXModel(VideoModel):
 
 
 class LTXVelocity(GivenFrameVelocity):
-    def _predict(self, net, dtype, x, timestep, text, mask) -> Tensor:
+    model: LTXModel
+
+    def _predict(
+        self,
+        net: nn.Module,
+        dtype: torch.dtype,
+        x: Tensor,
+        timestep: Tensor,
+        text: Tensor,
+        mask: Tensor | None,
+    ) -> Tensor:
         frames, h, w = x.shape[2:]
         tokens = net(
             hidden_states=x.flatten(2).transpose(1, 2).to(dtype),
@@ -121,7 +133,9 @@ class LTXVelocity(GivenFrameVelocity):
         )[0]
         return tokens.transpose(1, 2).unflatten(2, (frames, h, w))
 
-    def _of_family(self, net, dtype, x, timestep) -> dict[str, Any]:
+    def _of_family(
+        self, net: nn.Module, dtype: torch.dtype, x: Tensor, timestep: Tensor
+    ) -> dict[str, Any]:
         """What this transformer is given besides."""
         time, *space = self.model.compression
         return {"rope_interpolation_scale": (time / self.model.FRAME_RATE, *space)}

@@ -12,7 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from chain_of_steps.models.condition import Condition
 from chain_of_steps.models.ltx import LTXModel, LTXVelocity
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class LTX2Model(LTXModel):
-    """Adapter over the parts of an LTX2ImageToVideoPipeline that make the video."""
+    """Adapter over the components of an LTX2ImageToVideoPipeline that make the video."""
 
     PIPELINE = "LTX2ImageToVideoPipeline"
     FRAME_RATE = 24
@@ -55,8 +56,11 @@ class LTX2Model(LTXModel):
 
 
 class LTX2Velocity(LTXVelocity):
-    def _of_family(self, net, dtype, x, timestep) -> dict[str, Any]:
-        config, clock = net.config, timestep.to(x.device).expand(len(x))
+    def _of_family(
+        self, net: nn.Module, dtype: torch.dtype, x: Tensor, timestep: Tensor
+    ) -> dict[str, Any]:
+        config: Any = net.config
+        clock = timestep.to(x.device).expand(len(x))
         # LTX-2.3 is given words of the width that its blocks read, LTX-2 projects them first
         words = "caption_channels" if config.use_prompt_embeddings else "audio_cross_attention_dim"
         return {

@@ -132,8 +132,8 @@ class VideoModel(ABC):
         own = directory_digest(self.directory)
         if not self.loras:
             return own
-        parts = [own, *(lora.digest for lora in self.loras)]
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+        digests = [own, *(lora.digest for lora in self.loras)]
+        return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
     @property
     def device(self) -> torch.device:

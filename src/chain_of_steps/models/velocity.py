@@ -76,7 +76,7 @@ class VideoVelocity(Velocity):
         """One forward pass under the name of its site, counted."""
         expert, given = self.expert(sigma), self.condition
         text, mask = given.prompt_embeds, given.prompt_mask
-        if branch == "uncond":
+        if branch == "uncond" and given.negative_embeds is not None:
             text, mask = given.negative_embeds, given.negative_mask
         net = self.model.placement.expert(self.model.experts, expert)
         self.site = (k, expert, branch)

@@ -7,7 +7,7 @@ diffusers' WanImageToVideoPipeline bit for bit.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -20,16 +20,17 @@ from chain_of_steps.models.pictures import pixels
 from chain_of_steps.models.velocity import GivenFrameVelocity, VideoVelocity
 
 if TYPE_CHECKING:
+    from diffusers import DiffusionPipeline
     from PIL import Image
 
 
 class WanModel(VideoModel):
-    """Adapter over the parts of a WanImageToVideoPipeline; the picture comes in channels."""
+    """Adapter over the components of a WanImageToVideoPipeline; the picture comes in channels."""
 
     PIPELINE = "WanImageToVideoPipeline"
     EXPANDED = False  # does the pipeline give each token a time of its own
 
-    def __init__(self, pipe, **options):
+    def __init__(self, pipe: DiffusionPipeline, **options: Any) -> None:
         super().__init__(pipe, **options)
         if pipe.config.expand_timesteps != self.EXPANDED:
             other = WanModel if self.EXPANDED else WanGivenFrameModel
@@ -92,7 +93,15 @@ class WanModel(VideoModel):
 
 
 class WanVelocity(VideoVelocity):
-    def _predict(self, net, dtype, x, timestep, text, mask) -> Tensor:
+    def _predict(
+        self,
+        net: nn.Module,
+        dtype: torch.dtype,
+        x: Tensor,
+        timestep: Tensor,
+        text: Tensor,
+        mask: Tensor | None,
+    ) -> Tensor:
         given = self.condition
         clip = None if given.image_embeds is None else given.image_embeds.to(dtype)
         return net(
@@ -117,7 +126,15 @@ class WanGivenFrameModel(WanModel):
 
 
 class WanGivenFrameVelocity(GivenFrameVelocity):
-    def _predict(self, net, dtype, x, timestep, text, mask) -> Tensor:
+    def _predict(
+        self,
+        net: nn.Module,
+        dtype: torch.dtype,
+        x: Tensor,
+        timestep: Tensor,
+        text: Tensor,
+        mask: Tensor | None,
+    ) -> Tensor:
         return net(
             hidden_states=x.to(dtype),
             timestep=self._token_times(x, timestep),

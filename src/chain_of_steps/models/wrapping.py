@@ -19,7 +19,7 @@ def wrap(pipe: DiffusionPipeline, **options: Any) -> VideoModel:
     options: those of `VideoModel`, such as guidance=1.0. What is not given is the pipeline's own:
     guidance and the length of prompts are what calling it would take, the boundary between experts
     is in its configuration. Components stay on the device where they are.
-    Raises UserError for a pipeline of no known family, and for one that moves its parts by itself.
+    Raises UserError for a pipeline of no known family, and for one that offloads by itself.
     """
     import diffusers
 
@@ -27,8 +27,8 @@ def wrap(pipe: DiffusionPipeline, **options: Any) -> VideoModel:
     adapter = adapter_of_class(name, expanded, what="This pipeline")
     if any(hasattr(component, "_hf_hook") for component in pipe.components.values()):
         raise UserError(
-            "This pipeline moves its parts between devices by itself: call remove_all_hooks() on it"
-            " and bring it to one device, or load it by the adapter's own load(offload=...)."
+            "This pipeline moves its components between devices by itself: call remove_all_hooks()"
+            " on it and bring it to one device, or load it by the adapter's own load(offload=...)."
         )
     stock = getattr(diffusers, adapter.PIPELINE)
     if not isinstance(pipe, stock):  # of the same family, but made for text alone
