@@ -17,11 +17,10 @@ from safetensors.torch import load_file, save_file
 
 from chain_of_steps import gpus
 from chain_of_steps.cli import main
-from chain_of_steps.commands.common import load_model
 from chain_of_steps.errors import UserError
 from chain_of_steps.gpus import free_gpu
 from chain_of_steps.models import loading
-from chain_of_steps.models.adapters import adapter_for
+from chain_of_steps.models.adapters import adapter_for, load_model
 from chain_of_steps.models.loading import fetch, weight_bytes
 from chain_of_steps.models.ltx import LTXModel
 from chain_of_steps.models.ltx2 import LTX2Model
@@ -404,7 +403,7 @@ def test_a_gpu_without_memory_is_one_sentence(monkeypatch, capsys, tmp_path):
     def full(*args):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
-    monkeypatch.setattr("chain_of_steps.commands.trajectories.cmd_cases", full)
+    monkeypatch.setattr("chain_of_steps.cases.stage_cases.run", full)
     assert main(["cases", "--out", str(tmp_path / "x")]) == 1
     assert "write a smaller execution.batch" in capsys.readouterr().err
 

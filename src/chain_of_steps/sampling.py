@@ -4,7 +4,7 @@
     clean = x_s - sigma_s v        the clean estimate, read from one velocity              eq. 2
     x <- x + (s_{k+1} - s_k) v     the Euler update of step k
 
-Euler has no memory, so x_k alone determines the rest of a run: a run forked at step k gives the
+Euler looks at x_k alone, which thus determines the rest of a run: a run forked at step k gives the
 bits of the uninterrupted one, as long as the batch has the same layout.
 """
 

@@ -149,7 +149,7 @@ class VideoModel(ABC):
     @property
     @abstractmethod
     def compression(self) -> tuple[int, int, int]:
-        """Pixel frames, rows and columns that a latent cell stands for (in frame 0: one frame)."""
+        """Pixel frames (in frame 0: one), rows and columns that a latent position stands for."""
 
     @property
     @abstractmethod
