@@ -44,7 +44,7 @@ def entry(**changes) -> dict:
 
 def load(path: Path, *entries: dict) -> list[Claim]:
     path.write_text(yaml.safe_dump(list(entries)))
-    return load_claims(path)
+    return load_claims(path, known=["noise", "layers"])
 
 
 @pytest.fixture
