@@ -3,7 +3,7 @@
 
 EXPLORE, EXPLORE_PAGE = stage_of("explore"), stage_of("explore-page")
 EXPLORER = RESULTS / "explorer"
-PARTS = ["explorer.css", "labels.js", "chart.js", "explorer.js", "runs.js"]
+PARTS = ["explorer.css", "explorer.js", "runs.js"]
 PUZZLES = STUDY.cases.source == "puzzles"
 MAPS = [RESULTS / "tables/token_maps_runs.parquet"] if "layers" in STUDY.experiments else []
 
