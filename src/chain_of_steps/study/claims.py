@@ -1,6 +1,6 @@
 """The paper against ours: a verdict for every claim of the paper (arXiv 2603.16870).
 
-A file of claims (workflow/reference/expected.yaml) holds what the paper says, its published value,
+A file of claims (workflow/paper/expected.yaml) holds what the paper says, its published value,
 and which row of which table tests it, as data. The test says where the number must lie; a claim
 
     holds            where the whole 95 % interval lies there
@@ -109,7 +109,7 @@ def _one_bound(test: Test) -> Test:
 
 
 class Claim(Section):
-    """One claim of workflow/reference/expected.yaml."""
+    """One claim of workflow/paper/expected.yaml."""
 
     id: str = Field(pattern="^[a-z0-9-]+$", description="Short name of the claim.")
     claim: Text = Field(description="What the paper says, in our words.")
