@@ -30,6 +30,7 @@ from chain_of_steps.errors import UserError
 from chain_of_steps.experiments.decision.timeline import commitment
 from chain_of_steps.experiments.noise.perturbation import Perturbation, fork
 from chain_of_steps.experiments.noise.propagation import compare
+from chain_of_steps.explorer.settings import Explorer
 from chain_of_steps.files import atomic_path, read_json, write_json
 from chain_of_steps.interventions import NoiseAtFrame, NoiseAtStep
 from chain_of_steps.models.model import VideoModel
@@ -59,10 +60,10 @@ def intervention(name: str, n_steps: int, n_latent_frames: int) -> Perturbation:
     return Perturbation(kind, int(number), noise)
 
 
-def interventions(settings: Mapping[str, Any], n_steps: int, n_latent_frames: int) -> list[str]:
-    """Names of the perturbations that the field `explorer` asks for, as shares of a run."""
-    steps = {int(share * n_steps) for share in settings["noise_at_steps"]}
-    frames = {round(share * (n_latent_frames - 1)) for share in settings["noise_at_frames"]}
+def interventions(settings: Explorer, n_steps: int, n_latent_frames: int) -> list[str]:
+    """Names of the perturbations that the section `explorer` asks for, as shares of a run."""
+    steps = {int(share * n_steps) for share in settings.noise_at_steps}
+    frames = {round(share * (n_latent_frames - 1)) for share in settings.noise_at_frames}
     return [*(f"step-{k}" for k in sorted(steps)), *(f"frame-{f}" for f in sorted(frames))]
 
 
@@ -158,14 +159,14 @@ def explore_shard(
     *,
     noisy_cases: Sequence[Case],
     noises: Sequence[str],
-    settings: Mapping[str, Any],
+    settings: Explorer,
     maps: pd.DataFrame | None = None,
 ) -> int:
     """Writes the data of the runs of `trajectory` into `folder`; returns the NFE.
 
     trajectory: the clean runs to show, of `cases`. readouts: their looks, as `read_trajectory`
     gives them; None for cases that are no puzzles. noisy_cases: those whose runs of the first seed
-    are also shown under `noises`. settings: the field `explorer`. maps: the table token_maps, for
+    are also shown under `noises`. settings: the section `explorer`. maps: the table token_maps, for
     the overlay. Besides scripts and pictures there is runs.json, from which the page lists its
     runs.
     """
@@ -175,8 +176,8 @@ def explore_shard(
         return 0
     frames = shown_frames(trajectory.made_by["frames"])
     width, height = cases[0].image.size
-    size = picture_size(height, width, trajectory.n_steps + 1, len(frames), settings["pixels"])
-    show = {"frames": frames, "size": size, "quality": settings["quality"]}
+    size = picture_size(height, width, trajectory.n_steps + 1, len(frames), settings.pixels)
+    show = {"frames": frames, "size": size, "quality": settings.quality}
     runs = _runs(folder, model, trajectory, readouts, CLEAN, 0, **show)
     names, nfe = {case.name for case in noisy_cases}, 0
     first_seed = trajectory.runs["seed"] == trajectory.runs["seed"].iloc[0]
