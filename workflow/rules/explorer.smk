@@ -1,8 +1,9 @@
 # A page to look at runs, written to results/<study>/explorer: `snakemake explorer`.
 # Not part of `all`: it takes minutes and some 200 MB, and no number comes from it.
 
+from chain_of_steps.explorer.publish import PARTS
+
 EXPLORER = RESULTS / "explorer"
-PARTS = ["explorer.css", "labels.js", "chart.js", "explorer.js", "runs.js"]
 PUZZLES = STUDY["cases"]["source"] == "puzzles"
 MAPS = [RESULTS / "tables/token_maps_runs.parquet"] if "layers" in STUDY["experiments"] else []
 
@@ -34,13 +35,12 @@ rule explorer:
     input:
         expand(EXPLORER / "{model}/{shard}", model=MAIN_MODEL, shard=SHARDS),
     output:
-        page=EXPLORER / "index.html",
-        parts=[EXPLORER / name for name in PARTS],
+        [EXPLORER / name for name in PARTS],
     log:
         f"logs/{STUDY['study']}/explorer.log",
     localrule: True
     params:
-        code=package_fingerprint("explorer", "explorer.data", "plots"),
+        code=package_fingerprint("explorer", "explorer.publish", "plots"),
         config=SETTINGS,
     shell:
-        "cos explore-page --config {params.config} --out {output.page} {input} 2> {log}"
+        "cos explore-page --config {params.config} --out {output[0]} {input} 2> {log}"

@@ -104,7 +104,7 @@ def cmd_explore(arguments) -> None:
 
 
 def cmd_explore_page(arguments) -> None:
-    from chain_of_steps.explorer.data import write_page
+    from chain_of_steps.explorer.publish import write_page
     from chain_of_steps.plots import TITLES
 
     config = load_config(arguments.config)
