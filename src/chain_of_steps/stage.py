@@ -10,10 +10,11 @@ cannot read what its rule does not watch. Cheap to import, as every job of a stu
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +55,10 @@ class Files:
 
 @dataclass(frozen=True)
 class Folder:
-    """A folder of a study that a stage makes whole."""
+    """A folder that a stage makes whole; of a study, or below results/ for all studies."""
 
     place: str
+    of_all_studies: bool = False
 
     @property
     def places(self) -> tuple[str, ...]:
@@ -68,14 +70,19 @@ Artifact = File | Files | Folder
 
 @dataclass(frozen=True)
 class Option:
-    """A further option of a command: its name without dashes, and what argparse is told of it."""
+    """A further option of a command, or an argument where `name` has no dashes.
+
+    about: what argparse is told of it.
+    """
 
     name: str
     about: Mapping[str, Any]
 
-    @classmethod
-    def of(cls, name: str, text: str, **about: Any) -> Option:
-        return cls(name, {"help": text, **about})
+
+OUT_FOLDER = Option("--out", {"type": Path, "required": True, "help": "folder to write"})
+SOME_MODEL = Option(
+    "--model", {"help": "name of a model in the configuration (default: the first)"}
+)
 
 
 @dataclass(frozen=True)
@@ -111,6 +118,18 @@ class Stage:
         """Whether it is too small to be sent to a cluster."""
         return not (self.heavy or self.loads_model)
 
+    def view(self, resolved: Mapping[str, Any], model: str | None = None) -> Any:
+        """Its sections of a resolved configuration.
+
+        Of the models a stage that is told one sees that and the main one: what it does cannot hang
+        on others, so a further model of a study makes nothing of these again.
+        """
+        if "model" in self.asks and model in resolved.get("models", {}):
+            main = next(iter(resolved["models"]))
+            models = {name: resolved["models"][name] for name in dict.fromkeys((main, model))}
+            resolved = {**resolved, "models": models}
+        return self.settings.model_validate(resolved)
+
     def gathers(self, artifact: Artifact) -> frozenset[str]:
         """The names over which all files of an artifact are taken, as none of its own has them."""
         mine = names_in(*(place for made in self.makes.values() for place in made.places))
@@ -120,6 +139,16 @@ class Stage:
 def names_in(*places: str) -> frozenset[str]:
     """The names in braces."""
     return frozenset(name for place in places for name in re.findall(r"\{(\w+)\}", place))
+
+
+def filled(place: str, values: Mapping[str, Iterable[object]]) -> list[str]:
+    """A place with every combination of the values of some names; other names stay in braces."""
+    mine = [name for name in values if name in names_in(place)]
+    rest = {name: f"{{{name}}}" for name in names_in(place)}
+    return [
+        place.format(**{**rest, **dict(zip(mine, found, strict=True))})
+        for found in product(*(values[name] for name in mine))
+    ]
 
 
 @cache

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from chain_of_steps.settings.cases import WithCases
-from chain_of_steps.settings.models import WithModels
 from chain_of_steps.settings.video import WithVideo
 from chain_of_steps.stage import Files, Stage
 
 
-class Settings(WithCases, WithVideo, WithModels):
-    """Models count, as prompts are checked against what each of them takes."""
+class Settings(WithCases, WithVideo):
+    pass
 
 
 def user_files(settings: Settings) -> list[Path]:

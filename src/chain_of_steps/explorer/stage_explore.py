@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from chain_of_steps.explorer.settings import WithExplorer
-from chain_of_steps.places import CASES, TRAJECTORY
+from chain_of_steps.places import CASES
 from chain_of_steps.settings.cases import WithCases
 from chain_of_steps.settings.execution import WithExecution
 from chain_of_steps.settings.models import WithModels, seeds_of
 from chain_of_steps.settings.sampler import WithSampler
 from chain_of_steps.settings.seeds import WithSeeds
-from chain_of_steps.stage import Folder, Option, Stage
+from chain_of_steps.stage import OUT_FOLDER, Option, Stage
 
 
 class Settings(WithModels, WithSampler, WithSeeds, WithCases, WithExecution, WithExplorer):
@@ -22,10 +22,11 @@ STAGE = Stage(
     name="explore",
     text="Pictures and numbers of one shard's runs for the explorer; --out is a folder.",
     settings=Settings,
-    takes={"cases": CASES, "trajectory": TRAJECTORY},
-    makes={"out": Folder("explorer/{model}/{shard}")},
+    takes={"cases": CASES},
     asks=("model",),
     options=(
+        OUT_FOLDER,
+        Option("--trajectory", {"type": Path, "required": True, "help": "of `cos sample`"}),
         Option("--readouts", {"type": Path, "help": "table of `cos read`; puzzles only"}),
         Option("--maps", {"type": Path, "help": "table token_maps_runs of the layer analysis"}),
     ),

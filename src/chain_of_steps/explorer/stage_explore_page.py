@@ -31,6 +31,4 @@ def run(settings: Settings, *, out: Path, shards: list[Path]) -> None:
     from chain_of_steps.explorer.publish import write_page
     from chain_of_steps.plots import TITLES
 
-    write_page(
-        out.parent, shards, study=settings.study, model=main_model(settings), titles=TITLES
-    )
+    write_page(out.parent, shards, study=settings.study, model=main_model(settings), titles=TITLES)

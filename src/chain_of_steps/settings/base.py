@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 T = TypeVar("T")
@@ -23,6 +23,17 @@ class View(BaseModel):
     """Some sections of a resolved configuration; the others are left out."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore", allow_inf_nan=False)
+
+
+class Everything(View):
+    """The whole of a resolved configuration, for what is about the study itself."""
+
+    content: dict[str, Any]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _whole(cls, resolved: dict[str, Any]) -> dict[str, Any]:
+        return {"content": resolved}
 
 
 def refusal(sentence: str) -> PydanticCustomError:

@@ -6,6 +6,7 @@ from typing import Annotated, Protocol
 
 from pydantic import Field
 
+from chain_of_steps.errors import UserError
 from chain_of_steps.settings.base import NAME, Index, Section, View
 
 
@@ -104,6 +105,15 @@ class HasSeeds(Protocol):
 def main_model(settings: WithModels) -> str:
     """The first model, which every figure shows."""
     return next(iter(settings.models))
+
+
+def named_model(settings: WithModels, name: str | None) -> str:
+    """The name itself, or that of the main model for None. Raises UserError if there is none."""
+    name = main_model(settings) if name is None else name
+    if name not in settings.models:
+        known = ", ".join(settings.models)
+        raise UserError(f"model {name!r} is not in the configuration: write one of {known}.")
+    return name
 
 
 def seeds_of(settings: HasSeeds, model: str) -> list[int]:

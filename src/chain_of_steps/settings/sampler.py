@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from chain_of_steps.errors import UserError
 from chain_of_steps.settings.base import Section, View
 
 
@@ -37,3 +38,9 @@ def solver_refusal(what: str) -> str:
         f"sampler.solver is unipc, but {what} forks or changes runs in between: write euler, since "
         "UniPC steers each step by its memory of earlier ones, which is no part of the latent."
     )
+
+
+def require_euler(settings: WithSampler, what: str) -> None:
+    """Raises UserError where `what` forks or changes runs and the study's solver remembers."""
+    if settings.sampler.solver != "euler":
+        raise UserError(solver_refusal(what))

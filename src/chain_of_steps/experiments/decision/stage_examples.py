@@ -24,9 +24,7 @@ STAGE = Stage(
 )
 
 
-def run(
-    settings: Settings, *, cases: Path, trajectories: Path, readouts: Path, out: Path
-) -> None:
+def run(settings: Settings, *, cases: Path, trajectories: Path, readouts: Path, out: Path) -> None:
     from chain_of_steps.artifacts import read_table
     from chain_of_steps.experiments.decision.examples import write_examples
     from chain_of_steps.files import atomic_path

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from pydantic import Field, field_validator
 
 from chain_of_steps.settings.base import Section, View, refusal
+from chain_of_steps.settings.models import HasSeeds, seeds_of
 
 
 class Ensemble(Section):
@@ -49,3 +50,14 @@ class Ensemble(Section):
 
 class WithEnsemble(View):
     ensemble: Ensemble = Field(default_factory=Ensemble)
+
+
+class HasEnsemble(HasSeeds, Protocol):
+    @property
+    def ensemble(self) -> Ensemble: ...
+
+
+def ensemble_seeds(settings: HasEnsemble, model: str) -> list[int]:
+    """The model's own seeds first, so that its plain runs are there to compare with."""
+    seeds = dict.fromkeys([*seeds_of(settings, model), *settings.seeds])
+    return list(seeds)[: settings.ensemble.k]

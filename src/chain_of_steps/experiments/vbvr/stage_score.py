@@ -7,19 +7,19 @@ from pathlib import Path
 
 from chain_of_steps.experiments.vbvr.settings import WithVbvr
 from chain_of_steps.places import CASES
-from chain_of_steps.stage import File, Option, Stage
+from chain_of_steps.stage import File, Folder, Stage
 
 STAGE = Stage(
     name="score",
     text="Score the videos of an index with VBVR-Bench's scorer (task_specific).",
     settings=WithVbvr,
-    takes={"cases": CASES, "index": File("videos/{model}/{condition}-{shard}.csv")},
+    takes={
+        "cases": CASES,
+        "index": File("videos/{model}/{condition}-{shard}.csv"),
+        "scorer": Folder("scorer", of_all_studies=True),
+    },
     makes={"out": File("scores/{model}/{condition}-{shard}.csv")},
     names={"condition": ("clean", "noise", "ensemble", "reference")},
-    options=(
-        # one environment for all studies, so it lies beside them
-        Option("--scorer", {"type": Path, "required": True, "help": "folder of `cos scorer`"}),
-    ),
     heavy=True,
     also=("experiments/vbvr/worker.py",),
 )

@@ -15,7 +15,7 @@
 
 # %% tags=["parameters"]
 tables: str = "results/vbvr-wan2.2/figures/tables"
-stem: str = "results/vbvr-wan2.2/figures/table2_bench"
+stem: str = "results/vbvr-wan2.2/figures/table2_vbvr"
 model: str = "vbvr-wan2.2"
 
 # %%
@@ -27,8 +27,8 @@ from chain_of_steps import plots
 from chain_of_steps.artifacts import read_table
 
 tables, stem = Path(tables), Path(stem)
-scores = read_table(tables / "bench.csv")
-published = read_table(tables / "published_bench.csv")
+scores = read_table(tables / "vbvr.csv")
+published = read_table(tables / "published_vbvr.csv")
 SPLITS = (("in-domain", "ID"), ("out-of-domain", "OOD"))
 
 # %% [markdown]
@@ -86,4 +86,4 @@ numbers). Mean task_specific score in [0, 1] of VBVR-Bench's own scorer, plain m
 95 % bootstrap intervals over tasks, n = {cases} cases ({full}), {seeds} seeds a case; {complete}.
 Against the single run: paired difference and sign-flip test by task. References need no model:
 ground truth, its first frame held, first and final frame, another case's ground truth."""
-plots.save_table(table, stem, note, ["tables/bench.csv", "tables/published_bench.csv"])
+plots.save_table(table, stem, note, ["tables/vbvr.csv", "tables/published_vbvr.csv"])

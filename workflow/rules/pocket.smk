@@ -1,5 +1,7 @@
 # Training of the pocket reasoner. Not part of `all`: its weights come with the repository.
 
+TRAIN, CARD = stage_of("train"), stage_of("card")
+
 
 rule train_pocket:
     output:
@@ -7,30 +9,32 @@ rule train_pocket:
         early=directory("results/training/pocket-early"),
     log:
         "logs/train_pocket.log",
-    threads: STUDY["train"]["threads"]
+    threads: STUDY.train.threads
     params:
-        settings=settings("train"),
-        code=package_fingerprint("pocket.training"),
+        settings=settings_of(TRAIN),
+        code=code_of(TRAIN),
         config=SETTINGS,
     shell:
-        "cos train --config {params.config} --out {output.model} --early {output.early}" " 2> {log}"
+        "cos train --config {params.config} --out {output.model} --early {output.early} 2> {log}"
 
 
 rule card:
     input:
-        model_files,
+        weights,
     output:
         "results/training/{model}.card.done",
     log:
         "logs/card_{model}.log",
-    threads: THREADS
+    threads: threads_of(CARD)
     resources:
-        gpu=GPUS,
+        gpu=gpus_of(CARD),
+        mem_mb=memory_of(CARD),
+        runtime=minutes_of(CARD),
     params:
-        settings=settings("card", "sampler", "video"),
-        code=package_fingerprint("pocket.card"),
+        settings=settings_of(CARD),
+        code=code_of(CARD),
         config=SETTINGS,
-        folder=lambda wildcards: STUDY["models"][wildcards.model]["path"],
+        folder=lambda wildcards: STUDY.models[wildcards.model].path,
     shell:
         "cos card --config {params.config} --model {wildcards.model} --out {params.folder} 2> {log}"
         " && touch {output}"

@@ -1,11 +1,11 @@
-# Measurements, made anew each time they are asked for: `snakemake bench`. Not part of `all`.
+# Measurements, made anew each time they are asked for: `snakemake benchmarks`. Not part of `all`.
 
 
-rule bench:
+rule benchmarks:
     input:
-        sorted(Path(STUDY["models"][MAIN_MODEL]["path"]).rglob("*.safetensors")),
+        sorted(Path(STUDY.models[MAIN_MODEL].path).rglob("*.safetensors")),
     log:
-        f"logs/{STUDY['study']}/bench.log",
+        LOGS / "benchmarks.log",
     localrule: True
     threads: lambda wildcards: workflow.cores
     params:
