@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from chain_of_steps.statistics.estimates import mean_ci
 
 from chain_of_steps.cases.folders import Case, write_case
 from chain_of_steps.errors import UserError
@@ -22,7 +23,6 @@ from chain_of_steps.models.wan import WanModel
 from chain_of_steps.pocket.card import accuracy_table
 from chain_of_steps.runs import batches, condition_runs, plan_runs, read_trajectory, run_shard
 from chain_of_steps.sampling import flow_sigmas, sample
-from chain_of_steps.statistics.estimates import mean_ci
 from chain_of_steps.study.config import check_config
 from chain_of_steps.study.manifest import config_digest, figure_manifest, model_digests
 from chain_of_steps.tasks import TASKS, stream

@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 import tiny
 import torch
+from chain_of_steps.statistics.estimates import wilson
+from chain_of_steps.statistics.intervals import mean_or_rate_ci
 from diffusers import LTX2VideoTransformer3DModel, LTXVideoTransformer3DModel
 
 from chain_of_steps.cases.folders import load_cases, make_cases
@@ -19,8 +21,6 @@ from chain_of_steps.patching import PARTS, Ledger, Patcher, mixed, resumed
 from chain_of_steps.probes import Record, Site, hooked, skip
 from chain_of_steps.probes import swap as put
 from chain_of_steps.sampling import flow_sigmas, sample
-from chain_of_steps.statistics.estimates import wilson
-from chain_of_steps.statistics.intervals import mean_or_rate_ci
 from chain_of_steps.tasks import TASKS, stream
 from chain_of_steps.tasks.regions import named_layers, tile_masks
 from chain_of_steps.tasks.scene import COLOURS, FLOOR, render_movie, split_tiles

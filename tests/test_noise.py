@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from chain_of_steps.statistics.intervals import strata_of
 
 from chain_of_steps.experiments.noise.propagation import ESTIMATE
 from chain_of_steps.experiments.noise.tables import (
@@ -18,7 +19,6 @@ from chain_of_steps.experiments.noise.tables import (
     steps_stood_for,
     verdict_table,
 )
-from chain_of_steps.statistics.intervals import strata_of
 
 FEW = Resampling(300, 0)
 N_STEPS = 10

@@ -6,8 +6,6 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats as reference
-
 from chain_of_steps.statistics.estimates import (
     Estimate,
     group_mean_ci,
@@ -18,6 +16,7 @@ from chain_of_steps.statistics.estimates import (
     sign_flip_p,
     wilson,
 )
+from scipy import stats as reference
 
 
 def clustered(n_clusters: int, size: int, seed: int, mean: float = 0.0) -> tuple:

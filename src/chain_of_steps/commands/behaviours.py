@@ -86,9 +86,10 @@ def cmd_behaviour_summary(arguments) -> None:
     from chain_of_steps.cases.folders import INDEX
     from chain_of_steps.experiments.behaviours import correction, memory, perception, posterior
     from chain_of_steps.experiments.behaviours.verdicts import verdict_table
+    from chain_of_steps.statistics.resampling import Resampling
 
     statistics = load_config(arguments.config)["statistics"]
-    options = {"n_boot": statistics["resamples"], "seed": statistics["seed"]}
+    options = {"resampling": Resampling(statistics["resamples"], statistics["seed"])}
     cases = read_table(arguments.cases / INDEX)
     runs = {
         name: read_table(arguments.tables / f"{name}_runs.parquet")

@@ -115,13 +115,13 @@ def cmd_summary(arguments) -> None:
     from chain_of_steps.artifacts import read_table, write_table
     from chain_of_steps.cases.folders import INDEX
     from chain_of_steps.experiments.vbvr.scores import summarise_scores
+    from chain_of_steps.statistics.resampling import Resampling
 
     statistics = load_config(arguments.config)["statistics"]
     scores = pd.concat([read_table(path) for path in arguments.tables], ignore_index=True)
     table = summarise_scores(
         scores,
         read_table(arguments.cases / INDEX),
-        n_boot=statistics["resamples"],
-        seed=statistics["seed"],
+        resampling=Resampling(statistics["resamples"], statistics["seed"]),
     )
     write_table(arguments.out, table)

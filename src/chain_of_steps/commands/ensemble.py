@@ -97,10 +97,11 @@ def cmd_compare(arguments) -> None:
     from chain_of_steps.cases.folders import INDEX, load_cases
     from chain_of_steps.cases.references import read_references
     from chain_of_steps.experiments.ensemble.ensembles import SINGLE, compare, rivals
+    from chain_of_steps.statistics.resampling import Resampling
 
     config = load_config(arguments.config)
     settings, statistics = config["ensemble"], config["statistics"]
-    options = {"n_boot": statistics["resamples"], "seed": statistics["seed"]}
+    options = {"resampling": Resampling(statistics["resamples"], statistics["seed"])}
     parts = {(): "all", ("split",): "split", ("split", "family"): "family"}
     cases, readouts = read_table(arguments.cases / INDEX), read_table(arguments.readouts)
     references = read_references(load_cases(arguments.cases, cases["case"].tolist()))

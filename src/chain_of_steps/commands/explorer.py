@@ -156,8 +156,10 @@ def cmd_strip(arguments) -> None:
 def cmd_agreement(arguments) -> None:
     from chain_of_steps.artifacts import read_table, write_table
     from chain_of_steps.explorer.agreement import agreement, measured, read_labels
+    from chain_of_steps.statistics.resampling import Resampling
 
     statistics = load_config(arguments.config)["statistics"]
+    resampling = Resampling(statistics["resamples"], statistics["seed"])
     labels = read_labels(arguments.labels)
     given = [arguments.readouts, arguments.memory, arguments.perception]
     if arguments.readouts is None and any(given):
@@ -165,6 +167,6 @@ def cmd_agreement(arguments) -> None:
     measures = None
     if arguments.readouts is not None:
         measures = measured(*(path and read_table(path) for path in given))
-    table = agreement(labels, measures, n_boot=statistics["resamples"], seed=statistics["seed"])
+    table = agreement(labels, measures, resampling=resampling)
     write_table(arguments.out, table)
     print(table.round(2).to_string(index=False))

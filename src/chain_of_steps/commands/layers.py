@@ -70,12 +70,12 @@ def cmd_layers(arguments) -> None:
 def cmd_layer_summary(arguments) -> None:
     from chain_of_steps.artifacts import read_table, write_table
     from chain_of_steps.experiments.layers.analyses import summarise
+    from chain_of_steps.statistics.resampling import Resampling
 
     statistics = load_config(arguments.config)["statistics"]
     table = summarise(
         arguments.analysis,
         read_table(arguments.table),
-        n_boot=statistics["resamples"],
-        seed=statistics["seed"],
+        resampling=Resampling(statistics["resamples"], statistics["seed"]),
     )
     write_table(arguments.out, table)

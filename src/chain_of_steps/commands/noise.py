@@ -107,9 +107,10 @@ def cmd_noise(arguments) -> None:
 
     from chain_of_steps.artifacts import read_table, write_table
     from chain_of_steps.experiments.noise import tables as noise
+    from chain_of_steps.statistics.resampling import Resampling
 
     config = load_config(arguments.config)
-    resampling = noise.Resampling(config["statistics"]["resamples"], config["statistics"]["seed"])
+    resampling = Resampling(config["statistics"]["resamples"], config["statistics"]["seed"])
     rows = read_table(arguments.perturbation)
     flows = pd.concat([read_table(path) for path in arguments.flows], ignore_index=True)
     found = noise.effects(rows, flows)

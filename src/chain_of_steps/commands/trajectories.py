@@ -141,13 +141,13 @@ def cmd_timeline(arguments) -> None:
     from chain_of_steps.artifacts import read_table, write_table
     from chain_of_steps.cases.folders import INDEX
     from chain_of_steps.experiments.decision.timeline import timeline
+    from chain_of_steps.statistics.resampling import Resampling
 
     statistics = load_config(arguments.config)["statistics"]
     cases = read_table(arguments.cases / INDEX)
     table = timeline(
         read_table(arguments.readouts),
         cases,
-        n_boot=statistics["resamples"],
-        seed=statistics["seed"],
+        resampling=Resampling(statistics["resamples"], statistics["seed"]),
     )
     write_table(arguments.out, table)
