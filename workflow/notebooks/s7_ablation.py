@@ -97,6 +97,6 @@ step and token, in one third of the {int(ablation["steps"].max())} steps; n = {r
 runs a task. Below: change of the share of right answers over all tasks,
 n = {int(right["n"].max())} runs; bands are 95 % intervals, bootstrap clustered by case with the
 number of cases of each task fixed (Wilson's where no run changed). The largest loss is
-{with_interval(-here["mean"].min(), -here.loc[worst, "high"], -here.loc[worst, "low"])} at layer {worst[2]}
+{with_interval(*-here.loc[worst, ["mean", "high", "low"]])} at layer {worst[2]}
 ({modes[worst[0]]}, {worst[1]} steps)."""
 plots.save_figure(figure, stem, caption, ["tables/layer_ablation.csv"], facts)
