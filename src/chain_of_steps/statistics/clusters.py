@@ -53,7 +53,7 @@ def listed(columns: Columns | None) -> list[str]:
 
 
 def cluster_sums(
-    values: NDArray[Any], clusters: NDArray[Any], strata: NDArray
+    values: NDArray[Any], clusters: NDArray[Any], strata: NDArray[Any]
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Sum of values, number of rows and stratum of each cluster, in the order of their codes.
 
