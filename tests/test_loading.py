@@ -96,13 +96,12 @@ def test_a_configured_model_is_loaded_with_its_settings(tmp_path):
         "l": {"path": str(ltx), "guidance": 3.0},
         "t": {"path": str(ti2v), "negative_prompt": "blue"},
     }
-    config = check_config({"study": "s", "models": models, "cases": {"tasks": ["odd"]}})
-    config["execution"]["vae_tiling"] = True
-    loaded = load_model(config, "l")
+    config = {"study": "s", "models": models, "cases": {"tasks": ["odd"]}}
+    loaded = load_model(check_config(config | {"execution": {"vae_tiling": True}}), "l")
     assert isinstance(loaded, LTXModel)
     assert (loaded.name, loaded.guidances) == ("l", (3.0, 3.0))
     assert loaded.pipe.vae.use_tiling
-    config["execution"]["vae_tiling"] = False
+    config = check_config(config)
     ends = []
     for model in (load_model(config, "l"), LTXModel(tiny.ltx_pipeline(), guidance=3.0)):
         given = {"negative_embeds": tiny.prompt_embeds(1)}
@@ -290,8 +289,7 @@ def test_a_text_encoder_without_words_is_refused(saved, monkeypatch):
 def test_a_device_that_is_not_there_is_refused_before_anything_loads(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(loading, "fetch", lambda *a: pytest.fail("something was fetched"))
     config = {"study": "s", "models": {"m": {"path": "p"}}, "cases": {"tasks": ["odd"]}}
-    config = check_config(config)
-    config["execution"]["device"] = "cuda:77"
+    config = check_config(config | {"execution": {"device": "cuda:77"}})
     with pytest.raises(UserError, match=r"execution\.device is 'cuda:77', which torch cannot use"):
         load_model(config, "m")
 
@@ -400,7 +398,7 @@ def test_blocks_that_come_one_by_one_give_the_same_bits_and_can_be_hooked(saved)
 
 
 def test_a_gpu_without_memory_is_one_sentence(monkeypatch, capsys, tmp_path):
-    def full(*args):
+    def full(*args, **options):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
     monkeypatch.setattr("chain_of_steps.cases.stage_cases.run", full)
@@ -462,7 +460,7 @@ def test_cuda_means_a_free_card_for_the_whole_job(tmp_path, monkeypatch):
 # Solvers
 
 
-@pytest.mark.parametrize("stage", ["perturb", "ensemble", "layers"])
+@pytest.mark.parametrize("stage", ["perturb", "ensemble", "energy"])
 def test_unipc_refuses_what_forks_or_changes_runs(tmp_path, capsys, stage):
     path = tmp_path / "config.yaml"
     path.write_text(
@@ -472,7 +470,7 @@ def test_unipc_refuses_what_forks_or_changes_runs(tmp_path, capsys, stage):
     options = {
         "perturb": ["--trajectory=t", "--flow=f"],
         "ensemble": ["--shard=0"],
-        "layers": ["--analysis=energy", "--job=0"],
+        "energy": ["--job=0"],
     }[stage]
     command = [stage, "--config", str(path), "--model=m", "--cases=c", "--out=o", *options]
     assert main(command) == 1

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import (
     AfterValidator,
     ConfigDict,
@@ -17,7 +15,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import PydanticCustomError
 
 from chain_of_steps.cases.vbvr import SUFFIX, bench_size, bench_tasks
 from chain_of_steps.errors import UserError
@@ -27,13 +25,15 @@ from chain_of_steps.experiments.layers.settings import WithLayers
 from chain_of_steps.experiments.noise.settings import WithPerturbation
 from chain_of_steps.experiments.vbvr.settings import WithVbvr
 from chain_of_steps.explorer.settings import WithExplorer
+from chain_of_steps.files import read_yaml
 from chain_of_steps.pocket.settings import WithCard, WithTrain
-from chain_of_steps.settings.base import REFUSAL, Distinct, refusal
+from chain_of_steps.settings.base import Distinct, refusal
 from chain_of_steps.settings.cases import Cases, WithCases
 from chain_of_steps.settings.execution import WithExecution
 from chain_of_steps.settings.models import WithModels, main_model, seeds_of
 from chain_of_steps.settings.sampler import WithSampler, solver_refusal
 from chain_of_steps.settings.seeds import WithSeeds
+from chain_of_steps.settings.sentences import explain, schema_of, suggestion
 from chain_of_steps.settings.statistics import WithStatistics
 from chain_of_steps.settings.study import WithExperiments, WithStudy
 from chain_of_steps.settings.video import WithVideo
@@ -105,8 +105,8 @@ class Study(  # the holders from last to first: so their fields stand in the ord
             tasks = [name.removesuffix(SUFFIX) for name in cases.tasks or known]
         for number, name in enumerate(tasks or ()):
             if name not in known:
-                hint = _hint(name, known, f"write one of {', '.join(known)}.")
-                raise refusal(f"cases.tasks.{number} is {name!r}: {hint}")
+                said = suggestion(name, known, f"write one of {', '.join(known)}.")
+                raise refusal(f"cases.tasks.{number} is {name!r}: {said}")
         cases = cases.model_copy(update={"tasks": tasks or known})
         if cases.source == "vbvr-bench" and not bench_size(cases):
             raise refusal(
@@ -201,21 +201,6 @@ def load_config(paths: Sequence[Path]) -> Study:
     return check_config(merged)
 
 
-def read_yaml(path: Path, kind: str) -> Any:
-    """Content of a YAML file; `kind` says in an error what the path should lead to."""
-    try:
-        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist: write the path of {kind}.") from None
-    except OSError as error:
-        raise UserError(
-            f"{path} cannot be read ({error.strerror}): write the path of {kind}."
-        ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{path} is not valid YAML: {reason}.") from None
-
-
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """`over` laid over `base`, map by map; lists and values are replaced."""
     merged = dict(base)
@@ -242,7 +227,7 @@ def check_config(config: Mapping[str, Any]) -> Study:
 @cache
 def schema() -> dict[str, Any]:
     """The JSON schema of a configuration, written out: no references, no titles of fields."""
-    return flat_schema(Study.model_json_schema())
+    return schema_of(Study)
 
 
 def _task_names() -> list[str]:
@@ -267,101 +252,3 @@ def _check_old_words(config: Mapping[str, Any]) -> None:
             raise UserError(f"unknown field {old}: it is called {new} now, write {new}.")
         if isinstance(experiments, list) and old in experiments:
             raise UserError(f"experiments has {old}: write {new} instead.")
-
-
-# One sentence for an error of pydantic
-
-
-def flat_schema(part: dict[str, Any], defs: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """A JSON schema of pydantic as one would write it by hand.
-
-    References are resolved, `null` becomes one of the types, titles that repeat names are left out.
-    """
-    defs = part.get("$defs", {}) if defs is None else defs
-    part = {name: value for name, value in part.items() if name not in ("$defs", "title")}
-    if "$ref" in part:
-        part = defs[part.pop("$ref").rpartition("/")[2]] | part
-        return flat_schema(part, defs)
-    if "anyOf" in part:  # a field that can be null: no other union stands in a section
-        inner = flat_schema(part.pop("anyOf")[0], defs)
-        part = {**inner, "type": [inner["type"], "null"], **part}
-    if "patternProperties" in part:
-        ((pattern, values),) = part.pop("patternProperties").items()
-        part |= {"propertyNames": {"pattern": pattern}, "additionalProperties": values}
-    for name in ("items", "additionalProperties"):
-        if isinstance(part.get(name), dict):
-            part[name] = flat_schema(part[name], defs)
-    if "properties" in part:
-        fields = part["properties"].items()
-        part["properties"] = {name: flat_schema(field, defs) for name, field in fields}
-    if "description" in part:
-        part["description"] = " ".join(part["description"].split())
-    return part
-
-
-def explain(errors: ValidationError, whole: Mapping[str, Any]) -> str:
-    """The first of the outermost errors as one sentence: the field, what is wrong, what to write.
-
-    whole: the schema of the model, as `flat_schema` writes it.
-    """
-    return _sentence(min(errors.errors(), key=_depth), whole)
-
-
-def _depth(error: ErrorDetails) -> int:
-    """Fields around the place where something is wrong: of a missing field, its parents."""
-    inner = error["type"] in ("missing", "extra_forbidden") or error["loc"][-1:] == ("[key]",)
-    late = error["type"] == REFUSAL  # these compare fields, which must be right by themselves
-    return len(error["loc"]) - inner + 1000 * late
-
-
-def _sentence(error: ErrorDetails, whole: Mapping[str, Any]) -> str:
-    kind, path, value = error["type"], error["loc"], error["input"]
-    details = error.get("ctx", {})
-    field = ".".join(map(str, path))
-    if kind == REFUSAL:
-        return details["sentence"]
-    if kind == "extra_forbidden":
-        known = list(_field(whole, path[:-1])["properties"])
-        return f"unknown field {field}: " + _hint(path[-1], known, f"known are {', '.join(known)}.")
-    if kind == "missing":
-        return f"field {field} is missing: write it."
-    if path[-1:] == ("[key]",):  # what is wrong is the name of a field
-        field, part = ".".join(map(str, path[:-2])), {}
-    else:
-        part = _field(whole, path)
-    field = field or "the configuration"
-    if kind in ("literal_error", "enum"):
-        options = [str(option) for option in part["enum"]]
-        return f"{field} is {value!r}: " + _hint(
-            value, options, f"write one of {', '.join(options)}."
-        )
-    if kind.endswith("_type") or kind == "finite_number":
-        types = part["type"]
-        wanted = f"a value of type {types if isinstance(types, str) else ' or '.join(types)}"
-    else:
-        wanted = {
-            "greater_than_equal": "{ge:g} or more",
-            "less_than_equal": "{le:g} or less",
-            "greater_than": "a number above {gt:g}",
-            "less_than": "a number below {lt:g}",
-            "too_short": "at least {min_length} of them",
-            "too_long": "at most {max_length} of them",
-            "not_distinct": "each of them once",
-            "string_too_short": "a text that is not empty",
-            "string_pattern_mismatch": "letters, digits, dots, dashes and underscores only",
-        }[kind].format(**details)
-    about = part.get("description", "").split(". ")[0].rstrip(".")
-    return f"{field} is {value!r}: write {wanted}{f' ({about})' if about else ''}."
-
-
-def _field(part: Mapping[str, Any], path: Sequence[int | str]) -> Mapping[str, Any]:
-    """The schema of the field at a path."""
-    for name in path:
-        inner = part["items"] if isinstance(name, int) else part.get("properties", {}).get(name)
-        part = part["additionalProperties"] if inner is None else inner
-    return part
-
-
-def _hint(word: Any, known: Sequence[str], else_: str) -> str:
-    close = difflib.get_close_matches(str(word), known, n=1)
-    return f"did you mean {close[0]}?" if close else else_
