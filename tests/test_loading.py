@@ -96,13 +96,12 @@ def test_a_configured_model_is_loaded_with_its_settings(tmp_path):
         "l": {"path": str(ltx), "guidance": 3.0},
         "t": {"path": str(ti2v), "negative_prompt": "blue"},
     }
-    config = {"study": "s", "models": models, "cases": {"tasks": ["odd"]}}
-    loaded = load_model(check_config(config | {"execution": {"vae_tiling": True}}), "l")
+    study = {"study": "s", "models": models, "cases": {"tasks": ["odd"]}}
+    loaded = load_model(check_config(study | {"execution": {"vae_tiling": True}}), "l")
     assert isinstance(loaded, LTXModel)
     assert (loaded.name, loaded.guidances) == ("l", (3.0, 3.0))
     assert loaded.pipe.vae.use_tiling
-    config = check_config(config)
-    ends = []
+    config, ends = check_config(study), []
     for model in (load_model(config, "l"), LTXModel(tiny.ltx_pipeline(), guidance=3.0)):
         given = {"negative_embeds": tiny.prompt_embeds(1)}
         condition = model.condition([tiny.picture()], tiny.prompt_embeds(0), N_FRAMES, **given)
