@@ -6,7 +6,7 @@ from pathlib import Path
 from PIL import Image
 
 from chain_of_steps.cases.vbvr import bench_tasks
-from chain_of_steps.tasks import TASKS, stream
+from chain_of_steps.tasks import stream, task_of
 from chain_of_steps.tasks.scene import render_movie
 from chain_of_steps.video import to_uint8, write_mp4, write_png
 
@@ -23,7 +23,7 @@ def write_bench(root: Path, samples: int = 1, *, scale: int = 3, lengths=(17, 17
         task = bench_tasks()[name]
         drawn = itertools.islice(stream(puzzle, task.split, "evaluation", 0), samples)
         for number, one in enumerate(drawn):
-            video = to_uint8(render_movie(TASKS[puzzle].movie(one, one.shown)))
+            video = to_uint8(render_movie(task_of(puzzle).movie(one, one.shown)))
             video = video.repeat(scale, axis=1).repeat(scale, axis=2)
             video = video[[min(i, len(video) - 1) for i in range(length)]]
             folder = root / task.folder / f"{number:05d}"

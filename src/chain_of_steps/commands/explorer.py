@@ -105,12 +105,15 @@ def cmd_explore(arguments) -> None:
 
 def cmd_explore_page(arguments) -> None:
     from chain_of_steps.explorer.data import write_page
-    from chain_of_steps.plots import TITLES
+    from chain_of_steps.tasks import task_of
 
     config = load_config(arguments.config)
     main = next(iter(config["models"]))
     folder = arguments.out.parent
-    write_page(folder, arguments.shards, study=config["study"], model=main, titles=TITLES)
+    # other sources call their tasks as they like
+    puzzles = config["cases"]["tasks"] if config["cases"]["source"] == "puzzles" else []
+    titles = {name: task_of(name).TITLE for name in puzzles}
+    write_page(folder, arguments.shards, study=config["study"], model=main, titles=titles)
 
 
 def cmd_strip(arguments) -> None:

@@ -21,12 +21,16 @@ from chain_of_steps.files import atomic_path, read_json, write_json
 from chain_of_steps.models.codec import LinearVideoCodec, fit_codec
 from chain_of_steps.pocket.pipeline import MAX_PROMPT_TOKENS, build_pipeline, build_tokenizer
 from chain_of_steps.progress import progress
-from chain_of_steps.tasks import TASKS, stream
+from chain_of_steps.tasks import in_order, stream, task_names, task_of
 from chain_of_steps.tasks.puzzle import Puzzle
 from chain_of_steps.tasks.scene import BEAT, BOARD, FRAMES, Movie, render_tile
 
 IN_DOMAIN = "in-domain"
 RECORD = "training.json"
+
+
+def _even_mix() -> dict[str, float]:
+    return dict.fromkeys(in_order(task_names()), 1.0)  # the order decides what a seed draws
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class TrainConfig:
     prompt_dropout: float = 0.05
     seed: int = 0
     threads: int = 2
-    mix: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(TASKS, 1.0))
+    mix: Mapping[str, float] = field(default_factory=_even_mix)
 
 
 def movie_blocks(movie: Movie) -> list[tuple]:
@@ -71,9 +75,9 @@ def render_block(key: tuple) -> np.ndarray:
 def codec_for_puzzles(z_dim: int, per_task: int = 400) -> LinearVideoCodec:
     """A codec fitted to the blocks of in-domain training puzzles, all tasks alike."""
     counts: Counter[tuple] = Counter()
-    for task, module in TASKS.items():
+    for task in task_names():
         for puzzle in itertools.islice(stream(task, IN_DOMAIN, "train", "codec"), per_task):
-            counts.update(movie_blocks(module.movie(puzzle, puzzle.shown)))
+            counts.update(movie_blocks(task_of(task).movie(puzzle, puzzle.shown)))
     keys = sorted(counts)
     blocks = np.stack([render_block(key) for key in keys])
     return fit_codec(blocks, np.array([counts[key] for key in keys], dtype=float), z_dim)
@@ -179,7 +183,7 @@ def new_pipeline(config: TrainConfig):
     """An untrained pocket model whose codec and tokenizer know the puzzles."""
     prompts = [
         puzzle.prompt
-        for task in TASKS
+        for task in task_names()
         for puzzle in itertools.islice(stream(task, IN_DOMAIN, "train", "words"), 400)
     ]
     return build_pipeline(
@@ -272,7 +276,7 @@ def flow_loss(
     pipe, paint: LatentPainter, batch: list[Puzzle], config: TrainConfig, generator: torch.Generator
 ) -> Tensor:
     """Mean squared error of the velocity x1 - x0 at stratified noise levels."""
-    clean = paint([TASKS[p.task].movie(p, p.shown) for p in batch])
+    clean = paint([task_of(p.task).movie(p, p.shown) for p in batch])
     u = (torch.rand(len(batch), generator=generator) + torch.arange(len(batch))) / len(batch)
     u = u[torch.randperm(len(batch), generator=generator)]
     sigma = config.shift * u / (1 + (config.shift - 1) * u)

@@ -17,6 +17,7 @@ from jsonschema.validators import extend
 
 from chain_of_steps.cases.vbvr import SUFFIX, bench_size, bench_tasks
 from chain_of_steps.errors import UserError
+from chain_of_steps.tasks import task_names
 
 FORKING = ("noise", "behaviours", "layers", "ensemble")  # these fork or change runs
 NEED_PUZZLES = ("decision", *FORKING)  # experiments that ask a puzzle's reader
@@ -107,10 +108,10 @@ def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
             f"ensemble.k is {ensemble['k']}: write {len(filled['seeds'])} or less, or more seeds."
         )
     named = {name for stage in filled["train"]["stages"] for name in stage.get("mix", {})}
-    unknown = sorted(named - set(_task_names()))
+    unknown = sorted(named - set(task_names()))
     if unknown:
         raise UserError(
-            f"train.stages: mix names {unknown[0]!r}, write one of {', '.join(_task_names())}."
+            f"train.stages: mix names {unknown[0]!r}, write one of {', '.join(task_names())}."
         )
     return filled
 
@@ -142,7 +143,7 @@ def _check_cases(config: dict[str, Any]) -> None:
         form = f"{video['stride']} k + 1"
         raise UserError(f"video.frames is {frames}: write {form}, such as {good}.")
     if source == "puzzles":
-        known = _task_names()
+        known = list(task_names())
         if frames is None:
             raise UserError("video.frames is null, which is for ground truths: write 17.")
         if not cases["in-domain"]:
@@ -208,10 +209,6 @@ def _check_perturbation(config: Mapping[str, Any]) -> None:
                 f"perturbation.seeds has {seed}, but the main model runs with seeds "
                 f"{', '.join(map(str, seeds))}: write some of those."
             )
-
-
-def _task_names() -> list[str]:
-    return schema()["$defs"]["puzzle"]["enum"]
 
 
 def _with_defaults(value: Any, part: Mapping[str, Any]) -> Any:

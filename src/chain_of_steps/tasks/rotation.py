@@ -11,7 +11,9 @@ from chain_of_steps.tasks.puzzle import ALL_CELLS, Puzzle, Retry, held_out, obje
 from chain_of_steps.tasks.scene import BOARD, FRAMES, Scene, hold, with_tiles
 
 NAME = "rotation"
+TITLE = "rotation pattern"
 FAMILY = "Abstraction"
+ORDER = 7
 PROMPT = "Each arrow in the row is turned further. Draw the missing arrow."
 KEY_FRAMES = (FRAMES - 1,)
 
