@@ -16,7 +16,7 @@ import pytest
 
 import chain_of_steps.tasks
 from chain_of_steps.cases import folders as cases
-from chain_of_steps.cases.vbvr import bench_tasks
+from chain_of_steps.cases.vbvr import vbvr_tasks
 from chain_of_steps.errors import UserError
 from chain_of_steps.tasks import identify, in_order, pool_of, stream, task_names, task_of
 from chain_of_steps.tasks.puzzle import SPLITS, Puzzle
@@ -125,7 +125,7 @@ def test_a_task_says_what_it_is(task):
     module = task_of(task)
     assert task == module.NAME
     assert re.fullmatch(r"[a-z][a-z, -]*[a-z]", module.TITLE)
-    assert module.FAMILY in {task.family for task in bench_tasks().values()}
+    assert module.FAMILY in {task.family for task in vbvr_tasks().values()}
     assert module.ORDER > 0
     frames = module.KEY_FRAMES
     assert sorted(set(frames)) == list(frames)

@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 from jsonschema.validators import extend
 
-from chain_of_steps.cases.vbvr import SUFFIX, bench_size, bench_tasks
+from chain_of_steps.cases.vbvr import SUFFIX, vbvr_size, vbvr_tasks
 from chain_of_steps.errors import UserError
 from chain_of_steps.tasks import task_names
 
@@ -151,7 +151,7 @@ def _check_cases(config: dict[str, Any]) -> None:
     elif cases["path"] is None:
         raise UserError(f"cases.path is missing: write the folder of {source}.")
     elif source == "vbvr-bench":
-        known = list(bench_tasks())
+        known = list(vbvr_tasks())
         cases["tasks"] = tasks = [name.removesuffix(SUFFIX) for name in tasks or known]
     if source != "folder":
         for number, name in enumerate(tasks or ()):
@@ -160,7 +160,7 @@ def _check_cases(config: dict[str, Any]) -> None:
                 hint = f"did you mean {close[0]}?" if close else f"write one of {', '.join(known)}."
                 raise UserError(f"cases.tasks.{number} is {name!r}: {hint}")
         cases["tasks"] = tasks or known
-    if source == "vbvr-bench" and not bench_size(cases):
+    if source == "vbvr-bench" and not vbvr_size(cases):
         raise UserError(
             "cases.in-domain and cases.out-of-domain leave none of cases.tasks: write 1 or more."
         )
