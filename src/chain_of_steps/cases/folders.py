@@ -71,10 +71,10 @@ class Case:
     def image(self) -> Image.Image:
         """The first frame at the size a model is given it."""
         image = Image.fromarray(read_image(self.folder / "first_frame.png"))
-        size = self.shape[:2]
-        if self.is_puzzle or image.size == size:
+        if self.is_puzzle:
             return image
-        return image.resize(size, Image.Resampling.LANCZOS)
+        size = (self.facts["width"], self.facts["height"])
+        return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
 
     @property
     def prompt(self) -> str:

@@ -133,7 +133,7 @@ def fitted_size(
     all), a large one that stretches it little: 1 % of stretch weighs as much as 4 % of the pixels.
     """
     scale = 1.0 if area is None else min(1.0, math.sqrt(area / (width * height)))
-    up = tuple(-(-side // multiple) * multiple for side in (width, height))
+    up = (-(-width // multiple) * multiple, -(-height // multiple) * multiple)
     if stretch((width, height), up) <= MOST_STRETCH and (area is None or math.prod(up) <= area):
         return up
 

@@ -14,8 +14,10 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from diffusers import WanImageToVideoPipeline
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from transformers import PreTrainedTokenizerBase
 
 from chain_of_steps.files import atomic_path, read_json, write_json
 from chain_of_steps.models.codec import LinearVideoCodec, fit_codec
@@ -158,7 +160,9 @@ class FloatAttention:
         return attn.to_out[0](out.transpose(1, 2).flatten(2))
 
 
-def encode_prompts(tokenizer, text_encoder: nn.Module, prompts: list[str]) -> Tensor:
+def encode_prompts(
+    tokenizer: PreTrainedTokenizerBase, text_encoder: nn.Module, prompts: list[str]
+) -> Tensor:
     """(B, 24, text_dim), zeros behind each prompt's end, as the Wan pipelines do."""
     unique = list(dict.fromkeys(prompts))
     tokens = tokenizer(
@@ -179,7 +183,7 @@ def learning_rate(step: int, config: TrainConfig) -> float:
     return min(1.0, (step + 1) / config.warm_up, left)
 
 
-def new_pipeline(config: TrainConfig):
+def new_pipeline(config: TrainConfig) -> WanImageToVideoPipeline:
     """An untrained pocket model whose codec and tokenizer know the puzzles."""
     prompts = [
         puzzle.prompt
@@ -273,7 +277,11 @@ def train(
 
 
 def flow_loss(
-    pipe, paint: LatentPainter, batch: list[Puzzle], config: TrainConfig, generator: torch.Generator
+    pipe: WanImageToVideoPipeline,
+    paint: LatentPainter,
+    batch: list[Puzzle],
+    config: TrainConfig,
+    generator: torch.Generator,
 ) -> Tensor:
     """Mean squared error of the velocity x1 - x0 at stratified noise levels."""
     clean = paint([task_of(p.task).movie(p, p.shown) for p in batch])
@@ -316,14 +324,12 @@ def _copy(source: Mapping[str, Tensor], network: nn.Module) -> None:
             p.copy_(source[name])
 
 
-def load_pipeline(folder: Path):
+def load_pipeline(folder: Path) -> WanImageToVideoPipeline:
     """A saved pocket pipeline in fp32, to train on."""
-    from diffusers import WanImageToVideoPipeline
-
     return WanImageToVideoPipeline.from_pretrained(folder, dtype=torch.float32)
 
 
-def save_pipeline(pipe, folder: Path) -> None:
+def save_pipeline(pipe: WanImageToVideoPipeline, folder: Path) -> None:
     """Saves a pocket pipeline: fp16 transformer and text encoder, fp32 codec."""
     pipe.save_pretrained(folder, safe_serialization=True)
     for part in ("transformer", "text_encoder"):

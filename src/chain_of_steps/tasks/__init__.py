@@ -34,7 +34,10 @@ class Task(Protocol):
     TITLE: str  # what figures call it
     FAMILY: str  # its category, one of VBVR-Bench's five
     ORDER: int  # where figures put it among the others; of equal ones the name decides
-    KEY_FRAMES: tuple[int, ...]  # the frames that a reader looks at
+
+    @property
+    def KEY_FRAMES(self) -> tuple[int, ...]:
+        """The frames that a reader looks at."""
 
     def propose(self, rng: random.Random, split: str) -> Puzzle:
         """A random puzzle, drawn from `rng` alone. Raises Retry where a layout breaks a rule."""
