@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from chain_of_steps.cases.folders import Case
+from chain_of_steps.errors import UserError
 from chain_of_steps.models.condition import Condition
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.progress import progress
@@ -59,6 +60,22 @@ def condition_runs(
     chosen = [by_name[name] for name in wanted]
     encoded = model.condition([c.image for c in chosen], [c.prompt for c in chosen], n_frames)
     return encoded.select([wanted.index(name) for name in runs["case"]])
+
+
+def frames_of(cases: Sequence[Case], frames: int | None) -> int:
+    """Frames of the videos of these cases, which share their tensors; `frames` for puzzles.
+
+    Raises UserError where their sizes or numbers of frames differ.
+    """
+    shapes = {case.shape: case for case in cases}
+    if len(shapes) > 1:
+        (one, first), (other, second) = list(shapes.items())[:2]
+        raise UserError(
+            f"{first.name} has {one} and {second.name} has {other} (width, height, frames), but "
+            "cases of one job must be alike: write execution.shard: 1, or video.frames and "
+            "video.area that fit all."
+        )
+    return cases[0].frames or frames
 
 
 def run_shard(

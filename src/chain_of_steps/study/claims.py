@@ -1,64 +1,169 @@
 """The paper against ours: a verdict for every claim of the paper (arXiv 2603.16870).
 
-A file of claims (workflow/reference/expected.yaml) holds what the paper says, its published value,
+A file of claims (workflow/paper/expected.yaml) holds what the paper says, its published value,
 and which row of which table tests it, as data. The test says where the number must lie; a claim
 
     holds            where the whole 95 % interval lies there
-    does not hold    where no part of it does
+    does not hold    where the whole of it lies beyond the bound, on the other side
     cannot be tested with this model    elsewhere: undecided by the interval, or no measurement
 
-and the reason says which. A test that could only come out one way is refused. Cheap to import.
+and the reason says which; `statistics.verdicts` has the rules. A test that could only come out one
+way is refused. Cheap to import.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import NoneType
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import yaml
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    with_config,
+)
+from pydantic_core import PydanticCustomError
+from typing_extensions import TypedDict
 
 from chain_of_steps.errors import UserError
-from chain_of_steps.study.config import checked, read_yaml, schema
+from chain_of_steps.files import read_yaml
+from chain_of_steps.settings.base import Section
+from chain_of_steps.settings.sentences import explain, schema_of
+from chain_of_steps.statistics import verdicts
+from chain_of_steps.statistics.text import NO_SPREAD, interval_text, p_text
+from chain_of_steps.statistics.verdicts import LEVEL, Region
 
 if TYPE_CHECKING:
     import pandas as pd
 
 HOLDS, FAILS, UNTESTED = "holds", "does not hold", "cannot be tested with this model"
 VERDICTS = (HOLDS, FAILS, UNTESTED)
-LEVEL = 0.05  # of the two-sided tests that tables bring along
+_VERDICTS = {verdicts.HOLDS: HOLDS, verdicts.REVERSED: FAILS, verdicts.UNDECIDED: UNTESTED}
 COLUMNS = (
     *("id", "claim", "where", "figure", "published", "published_words", "measure"),
     *("ours", "ci_low", "ci_high", "n", "model", "test", "verdict", "reason"),
 )
-_SCHEMA = Path(__file__).with_name("expected.schema.yaml")
+_USUAL = {"value": "mean", "low": "low", "high": "high", "n": "n"}  # columns of most tables
 _PLACES = {"first": 0.0, "middle": 0.5, "last": 1.0}
 _SHOWN = 12  # values that an error lists
 _ROUNDING = 1e-9
 
 
-@dataclass(frozen=True)
-class Claim:
-    """One claim; fields as expected.schema.yaml describes them."""
+def _of_type(*types: type) -> AfterValidator:
+    """A value of one of these types as it is: 2 stays 2, and nan is no number."""
 
-    id: str
-    claim: str
-    where: str
-    published: Mapping[str, Any]
-    untestable: str | None = None
-    experiment: str | None = None
-    figure: str | None = None
-    measure: str | None = None
-    table: str | None = None
-    rows: Mapping[str, Any] = field(default_factory=dict)
-    columns: Mapping[str, str] = field(default_factory=dict)
-    test: Mapping[str, Any] = field(default_factory=dict)
-    range: Sequence[float | None] = (None, None)
-    scale: str | None = None
-    absent: str | None = None
+    def check(value: Any) -> Any:
+        finite = type(value) is not float or math.isfinite(value)
+        if type(value) not in types or not finite:
+            raise PydanticCustomError("value_type", "of another type")
+        return value
+
+    return AfterValidator(check)
+
+
+Number = Annotated[Any, _of_type(int, float), WithJsonSchema({"type": "number"})]
+Cell = Annotated[
+    Any,
+    _of_type(str, int, float, bool, NoneType),
+    WithJsonSchema({"type": ["string", "number", "boolean", "null"]}),
+]
+Text = Annotated[str, Field(min_length=1)]
+
+
+@with_config(Section.model_config)
+class Published(TypedDict):
+    """What the paper says: its number, or null, and what it says about it in words."""
+
+    value: Number | None
+    words: Text
+
+
+@with_config(Section.model_config)
+class Columns(TypedDict, total=False):
+    value: str
+    low: str
+    high: str
+    n: str
+    p: str
+
+
+@with_config(Section.model_config)
+class Test(TypedDict, total=False):
+    above: Number
+    below: Number
+    within: Annotated[list[Number], Field(min_length=2, max_length=2)]
+
+
+def _with_usual_columns(given: Any) -> Any:
+    return {**_USUAL, **given} if isinstance(given, Mapping) else given
+
+
+def _one_bound(test: Test) -> Test:
+    if len(test) != 1:
+        kind, limit = ("too_long", "max_length") if test else ("too_short", "min_length")
+        raise PydanticCustomError(kind, "not one bound", {limit: 1})
+    return test
+
+
+class Claim(Section):
+    """One claim of workflow/paper/expected.yaml."""
+
+    id: str = Field(pattern="^[a-z0-9-]+$", description="Short name of the claim.")
+    claim: Text = Field(description="What the paper says, in our words.")
+    where: Text = Field(description="Section, figure or table of the paper.")
+    published: Published = Field(
+        description="The paper's number, or null, and what the paper says about it in words."
+    )
+    untestable: Text | None = Field(
+        None,
+        description="Why no table of any study here tests it; instead of the fields below.",
+    )
+    experiment: str | None = Field(
+        None, description="The experiment of a study that makes the table."
+    )
+    figure: str | None = Field(
+        None, pattern="^[a-z0-9_]+$", description="The figure or table of ours that shows it."
+    )
+    measure: Text | None = Field(None, description="What is measured, with its unit.")
+    table: str | None = Field(
+        None, pattern="^[a-z_]+[.]csv$", description="File in figures/tables."
+    )
+    rows: dict[str, Cell] = Field(
+        {},
+        description=(
+            "Column and value for each column that picks the one row; null is an empty cell; "
+            "first, middle and last are places among the values of a column of numbers. The main "
+            "model's rows are taken."
+        ),
+    )
+    columns: Annotated[Columns, BeforeValidator(_with_usual_columns)] = Field(
+        _USUAL,
+        description=(
+            "Names of the columns with the value, its interval, and n; p, if there is one, is a "
+            "two-sided test against 0 and must be below 0.05 too."
+        ),
+    )
+    test: Annotated[Test, AfterValidator(_one_bound)] = Field(
+        {}, description="Where the whole 95 % interval must lie for the claim to hold."
+    )
+    range: Annotated[list[Number | None], Field(min_length=2, max_length=2)] = Field(
+        [None, None],
+        description="Smallest and largest value that the measure can take; null is no limit.",
+    )
+    scale: Literal["steps"] | None = Field(
+        None, description="What the numbers of test and range are shares of."
+    )
+    absent: Text | None = Field(
+        None,
+        description="Why a study may have no such row; without it a missing row is an error.",
+    )
 
 
 @dataclass(frozen=True)
@@ -72,13 +177,11 @@ class Found:
     p: float = math.nan
 
 
-@cache
-def _schema() -> dict[str, Any]:
-    return yaml.safe_load(_SCHEMA.read_text(encoding="utf-8"))
+def load_claims(path: Path, known: Sequence[str] | None = None) -> list[Claim]:
+    """The claims of a file, in its order. Raises UserError naming the first bad claim.
 
-
-def load_claims(path: Path) -> list[Claim]:
-    """The claims of a file, in its order. Raises UserError naming the first bad claim."""
+    known: the experiments that a claim may name; None takes any.
+    """
     content = read_yaml(path, "a file of claims")
     if not isinstance(content, list) or not content:
         raise UserError(f"{path} holds no claims: write a list of them.")
@@ -86,8 +189,8 @@ def load_claims(path: Path) -> list[Claim]:
     for number, entry in enumerate(content, start=1):
         name = entry.get("id") if isinstance(entry, Mapping) else None
         try:
-            claim = Claim(**checked(entry, _schema()))
-            _check(claim)
+            claim = _read(entry)
+            _check(claim, known)
             if claim.id in {other.id for other in claims}:
                 raise UserError("there is one of this name before: write another id.")
         except UserError as error:
@@ -96,8 +199,20 @@ def load_claims(path: Path) -> list[Claim]:
     return claims
 
 
-def _check(claim: Claim) -> None:
-    """What the schema cannot say; above all that the test can come out either way."""
+def _read(entry: Any) -> Claim:
+    try:
+        return Claim.model_validate(entry)
+    except ValidationError as error:
+        raise UserError(explain(error, _schema())) from None
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    return schema_of(Claim)
+
+
+def _check(claim: Claim, known: Sequence[str] | None) -> None:
+    """What no field can say by itself; above all that the test can come out either way."""
     needed = ("experiment", "measure", "table", "test")
     given = [name for name in needed if getattr(claim, name)]
     if claim.untestable:
@@ -107,14 +222,13 @@ def _check(claim: Claim) -> None:
     missing = [name for name in needed if name not in given]
     if missing:
         raise UserError(f"field {missing[0]} is missing: write it, or why it is untestable.")
-    known = schema()["properties"]["experiments"]["items"]["enum"]
-    if claim.experiment not in known:
+    if known is not None and claim.experiment not in known:
         raise UserError(f"experiment is {claim.experiment!r}: write one of {', '.join(known)}.")
     if "p" in claim.columns and set(claim.test.values()) != {0}:
         raise UserError("columns.p is a test against 0: write above: 0 or below: 0, or no p.")
-    (start, end), (least, most) = _bounds(claim), _limits(claim)
-    reached = start < most and end > least and start <= end
-    missed = start > least or end < most
+    region, (least, most) = _region(claim), _limits(claim)
+    reached = region.start < most and region.end > least and region.start <= region.end
+    missed = region.start > least or region.end < most
     if not (reached and missed):
         raise UserError(
             f"a value in its range {list(claim.range)} is always or never {criterion(claim)}: "
@@ -122,11 +236,11 @@ def _check(claim: Claim) -> None:
         )
 
 
-def _bounds(claim: Claim, n_steps: int = 1) -> tuple[float, float]:
+def _region(claim: Claim, n_steps: int = 1) -> Region:
     """Where the test wants the number; shares of the steps are turned into steps."""
     start, end = claim.test.get("within", (-math.inf, math.inf))
     start, end = claim.test.get("above", start), claim.test.get("below", end)
-    return start * _unit(claim, n_steps), end * _unit(claim, n_steps)
+    return Region(start * _unit(claim, n_steps), end * _unit(claim, n_steps))
 
 
 def _limits(claim: Claim, n_steps: int = 1) -> tuple[float, float]:
@@ -142,10 +256,10 @@ def _unit(claim: Claim, n_steps: int) -> int:
 
 def criterion(claim: Claim, n_steps: int = 1) -> str:
     """The test in words."""
-    start, end = (f"{bound:g}" for bound in _bounds(claim, n_steps))
-    if "within" in claim.test:
-        return f"from {start} to {end}"
-    return f"above {start}" if "above" in claim.test else f"below {end}"
+    region = _region(claim, n_steps)
+    if region.is_band:
+        return f"from {region.start:g} to {region.end:g}"
+    return f"above {region.start:g}" if "above" in claim.test else f"below {region.end:g}"
 
 
 def tables_of(claims: Sequence[Claim], experiments: Sequence[str]) -> list[str]:
@@ -206,11 +320,7 @@ def find(claim: Claim, table: pd.DataFrame, model: str) -> Found | None:
 
 
 def judge(claim: Claim, found: Found | None, n_steps: int) -> tuple[str, str]:
-    """Verdict and reason. Raises UserError for a value outside the claim's range.
-
-    Where there is a p it must be below LEVEL, too, for a claim to hold, and for it to fail unless
-    every resample gives the same: then p is 1 where nothing differs in any run.
-    """
+    """Verdict and reason. Raises UserError for a value outside the claim's range."""
     if claim.untestable is not None:
         return UNTESTED, claim.untestable
     if found is None:
@@ -222,21 +332,26 @@ def judge(claim: Claim, found: Found | None, n_steps: int) -> tuple[str, str]:
         )
     if math.isnan(found.value) or math.isnan(found.low):
         return UNTESTED, "undecided: no interval, as there are too few cases"
-    (start, end), wanted = _bounds(claim, n_steps), criterion(claim, n_steps)
-    width = "" if found.low < found.high else " (every resample gives the same, so it has no width)"
-    if "within" in claim.test:
-        inside = start <= found.low and found.high <= end
-        outside = found.high < start or found.low > end
-    else:  # bounds are not part of the region
-        inside = start < found.low and found.high < end
-        outside = found.high <= start or found.low >= end
-    if found.p >= LEVEL and (inside or (outside and not width)):
-        return UNTESTED, f"undecided: the paired test does not tell it from 0 (p = {found.p:.2f})"
-    if inside:
-        return HOLDS, f"the whole interval is {wanted}{width}"
-    if outside:
-        return FAILS, f"no part of the interval is {wanted}{width}"
-    return UNTESTED, f"undecided: only a part of the interval is {wanted}"
+    region, wanted = _region(claim, n_steps), criterion(claim, n_steps)
+    verdict = verdicts.judge(found.low, found.high, region, found.p)
+    return _VERDICTS[verdict], _reason(verdict, found, region, wanted)
+
+
+def _reason(verdict: str, found: Found, region: Region, wanted: str) -> str:
+    """Why the verdict on a number with an interval is what it is."""
+    inside = region.holds(found.low, found.high)
+    outside = region.excludes(found.low, found.high)
+    equal = found.low == found.high
+    width = f" ({NO_SPREAD}: every resample gives the same)" if equal else ""
+    if verdict == verdicts.HOLDS:
+        return f"the whole interval is {wanted}{width}"
+    if verdict == verdicts.REVERSED:
+        return f"no part of the interval is {wanted}{width}"
+    if found.p >= LEVEL and (inside or outside):
+        return f"undecided: the paired test does not tell it from 0 ({p_text(found.p)})"
+    if equal or found.high == region.start or found.low == region.end:
+        return f"undecided: no part of the interval is {wanted}, but it ends at the bound{width}"
+    return f"undecided: only a part of the interval is {wanted}"
 
 
 def judge_claims(
@@ -275,9 +390,9 @@ def summary(table: pd.DataFrame, left_out: Sequence[str]) -> str:
         f"are the paper's, on its own models and puzzles). Of {len(table)} claims {hold} hold, "
         f"{fail} do not, and {rest} cannot be tested with this model, {undecided} of them because "
         "their interval or paired test leaves it undecided. A claim holds where the whole 95 % "
-        "interval of what is measured lies where its test says, and does not hold where no part "
-        "of it does; where there is a paired test, p must be below 0.05, too, unless the interval "
-        "has no width."
+        "interval of what is measured lies where its test says, and does not hold where the whole "
+        "of it lies beyond the bound, on the other side; one that ends at the bound decides "
+        f"nothing. Where there is a paired test, p must be below {LEVEL}, too."
     )
     if left_out:
         text += f" Not part of this study: {', '.join(left_out)}."
@@ -291,7 +406,7 @@ def page(table: pd.DataFrame, text: str) -> str:
     for row in table.itertuples():
         shown = f"[{row.figure}]({row.figure}.md)" if isinstance(row.figure, str) else ""
         measured = ", ".join(part for part in (_cell(row.measure), shown) if part)
-        interval = "" if math.isnan(row.ci_low) else f"{row.ci_low:.3g} to {row.ci_high:.3g}"
+        interval = "" if math.isnan(row.ours) else interval_text(row.ci_low, row.ci_high, ".3g")
         cells = [f"{_cell(row.claim)} ({_cell(row.where)})", _cell(row.published_words), measured]
         cells += ["" if math.isnan(row.ours) else f"{row.ours:.3g}", interval]
         cells += [_cell(row.n), _cell(row.test), f"**{row.verdict}**", _cell(row.reason)]
