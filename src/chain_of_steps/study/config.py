@@ -19,11 +19,6 @@ from pydantic_core import PydanticCustomError
 
 from chain_of_steps.cases.vbvr import SUFFIX, vbvr_size, vbvr_tasks
 from chain_of_steps.errors import UserError, suggestion
-from chain_of_steps.experiments.behaviours.settings import WithBehaviours
-from chain_of_steps.experiments.ensemble.settings import WithEnsemble
-from chain_of_steps.experiments.layers.settings import WithLayers
-from chain_of_steps.experiments.noise.settings import WithPerturbation
-from chain_of_steps.experiments.vbvr.settings import WithVbvr
 from chain_of_steps.explorer.settings import WithExplorer
 from chain_of_steps.files import read_yaml
 from chain_of_steps.pocket.settings import WithCard, WithTrain
@@ -53,25 +48,21 @@ def _known_experiment(name: str) -> str:
     return name
 
 
-class Study(  # the holders from last to first: so their fields stand in the order of the page
-    WithTrain,
-    WithCard,
-    WithExplorer,
-    WithLayers,
-    WithVbvr,
-    WithBehaviours,
-    WithEnsemble,
-    WithPerturbation,
-    WithStatistics,
-    WithExecution,
-    WithSeeds,
-    WithCases,
-    WithVideo,
-    WithSampler,
-    WithExperiments,
-    WithModels,
-    WithStudy,
-):
+def _titles(of_puzzles: bool) -> str:
+    rows = [row for row in EXPERIMENTS if row.needs_puzzles == of_puzzles]
+    return ", ".join(f"{row.name} ({row.title})" for row in rows)
+
+
+# From last to first, so that their fields stand in the order of the page.
+_HOLDERS = (
+    *(WithTrain, WithCard, WithExplorer),
+    *(row.settings for row in reversed(EXPERIMENTS) if row.settings),
+    *(WithStatistics, WithExecution, WithSeeds, WithCases, WithVideo, WithSampler),
+    *(WithExperiments, WithModels, WithStudy),
+)
+
+
+class Study(*_HOLDERS):
     """Configuration of a study."""
 
     model_config = ConfigDict(extra="forbid")
@@ -82,9 +73,7 @@ class Study(  # the holders from last to first: so their fields stand in the ord
         ["decision", "noise", "behaviours", "layers", "ensemble"],
         min_length=1,
         description=(
-            "What `snakemake` makes: decision (Figures 1, 2, S1), noise (Figure 3), behaviours "
-            "(Figures 4, 5, S3, S4), layers (Figure 6), ensemble (Table 1), which read puzzles; "
-            "videos (of every case and condition) and vbvr (their scores by VBVR-Bench), which "
+            f"What `snakemake` makes: {_titles(True)}, which read puzzles; {_titles(False)}, which "
             "need no reader."
         ),
     )

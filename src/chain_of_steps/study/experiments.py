@@ -10,6 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from chain_of_steps.experiments.behaviours.settings import WithBehaviours
+from chain_of_steps.experiments.ensemble.settings import WithEnsemble
+from chain_of_steps.experiments.layers.settings import WithLayers
+from chain_of_steps.experiments.noise.settings import WithPerturbation
+from chain_of_steps.experiments.vbvr.settings import WithVbvr
+from chain_of_steps.settings.base import View
+
 
 @dataclass(frozen=True)
 class Experiment:
@@ -18,7 +25,9 @@ class Experiment:
     title: for the report and the page of the configuration. needs_puzzles: whether it asks a
     puzzle's reader. forks: whether it forks or changes runs in between, which UniPC forbids.
     figures, tables: name -> what its notebook reads, files and folders of figures/tables.
-    keeps: tables that no notebook reads but that are published with it.
+    keeps: tables that no notebook reads but that are published with it. after: the experiments
+    whose artifacts its stages take; they stand above it. settings: its section of the
+    configuration.
     """
 
     name: str
@@ -28,6 +37,8 @@ class Experiment:
     figures: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     keeps: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    settings: type[View] | None = None
 
 
 _NOISE = ("noise.csv", "cka.csv", "sensitivity.csv", "noise_verdicts.csv")
@@ -49,6 +60,8 @@ EXPERIMENTS = (
         needs_puzzles=True,
         forks=True,
         figures={"figure3": _NOISE, "s2_noise": _NOISE},
+        after=("decision",),
+        settings=WithPerturbation,
     ),
     Experiment(
         "behaviours",
@@ -64,6 +77,8 @@ EXPERIMENTS = (
             ),
             "s4_posterior": ("posterior.csv", "behaviour_verdicts.csv"),
         },
+        after=("decision", "noise"),
+        settings=WithBehaviours,
     ),
     Experiment(
         "layers",
@@ -81,6 +96,7 @@ EXPERIMENTS = (
             *("layer_swap_runs.parquet", "layer_patching_runs.parquet"),
             "layer_ablation_runs.parquet",
         ),
+        settings=WithLayers,
     ),
     Experiment(
         "ensemble",
@@ -89,12 +105,16 @@ EXPERIMENTS = (
         forks=True,
         figures={"s5_compute": ("compare.csv",)},
         tables={"table1_ensemble": ("compare.csv", "published.csv")},
+        after=("decision",),
+        settings=WithEnsemble,
     ),
-    Experiment("videos", "every case and condition"),
+    Experiment("videos", "every case and condition", after=("decision",)),
     Experiment(
         "vbvr",
         "their scores by VBVR-Bench",
         tables={"table2_vbvr": ("vbvr.csv", "published_vbvr.csv")},
         keeps=("vbvr_scores.csv",),
+        after=("videos",),
+        settings=WithVbvr,
     ),
 )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chain_of_steps.errors import UserError
 from chain_of_steps.experiments.layers.settings import WithLayers
@@ -17,7 +17,11 @@ from chain_of_steps.settings.seeds import WithSeeds
 from chain_of_steps.settings.video import WithVideo
 from chain_of_steps.stage import File, Files, Stage
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 FOLDER = "layers/{model}/{job}"
+SWAPPED, PATCHED = "identify", "maze"  # the one task that is swapped, and that is patched
 
 
 class Settings(WithModels, WithSampler, WithVideo, WithSeeds, WithExecution, WithLayers):
@@ -59,7 +63,6 @@ def run_job(
     """
     from chain_of_steps.artifacts import read_table, write_tables
     from chain_of_steps.cases.folders import INDEX, load_cases, need_puzzles
-    from chain_of_steps.experiments.layers.analyses import pick_cases, share_of_job
     from chain_of_steps.models.adapters import load_model
 
     require_euler(settings, "layers")
@@ -100,3 +103,30 @@ def run_job(
     files = {out / f"{name}.parquet": table for name, table in tables.items()}
     write_tables(files, parameters=parameters, nfe=ledger.nfe, seconds=seconds)
     print(f"{analysis}: {ledger}, {ledger.nfe} NFE, {seconds:.1f} s")
+
+
+def pick_cases(
+    index: pd.DataFrame, analysis: str, per_split: int, task: str | None = None
+) -> list[str]:
+    """Names of the first `per_split` cases of each task and split, or of one task.
+
+    Raises UserError when the study has no case of its task.
+    """
+    rows = index if task is None else index[index["task"] == task]
+    if rows.empty:
+        raise UserError(f"cases.tasks has no {task}: add it, as layer {analysis} is done on it.")
+    return rows.groupby(["task", "split"], sort=False).head(per_split)["case"].tolist()
+
+
+def share_of_job(cases: Sequence[str], job: int, jobs: int) -> list[str]:
+    """The cases of one of `jobs` jobs; every job has some of each task.
+
+    Raises UserError when there is no such job, or it would have no case.
+    """
+    mine = list(cases[job::jobs]) if 0 <= job < jobs else []
+    if not mine:
+        raise UserError(
+            f"job {job} of {jobs} has none of {len(cases)} cases: write a job from 0 to "
+            f"{min(jobs, len(cases)) - 1}, or fewer layers.jobs."
+        )
+    return mine

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chain_of_steps.experiments.layers.job import Settings, layer_stage, run_job
+from chain_of_steps.experiments.layers.job import PATCHED, Settings, layer_stage, run_job
 
 STAGE = layer_stage(
     "patching", "Clean hidden states in runs of a maze under noise, and back.", "layer_patching"
@@ -29,4 +29,4 @@ def run(settings: Settings, *, model: str, cases: Path, job: int, out: Path) -> 
         return {"layer_patching": table}, ledger
 
     place = {"model": model, "cases": cases, "job": job, "out": out}
-    run_job(settings, "patching", measure, **place, per_split=fields.patching_cases, task="maze")
+    run_job(settings, "patching", measure, **place, per_split=fields.patching_cases, task=PATCHED)

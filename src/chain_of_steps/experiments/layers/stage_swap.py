@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chain_of_steps.experiments.layers.job import Settings, layer_stage, run_job
+from chain_of_steps.experiments.layers.job import SWAPPED, Settings, layer_stage, run_job
 
 STAGE = layer_stage(
     "swap", "Hidden states of one run in place of its twin's, layer by layer.", "layer_swap"
@@ -31,4 +31,4 @@ def run(settings: Settings, *, model: str, cases: Path, job: int, out: Path) -> 
         return {"layer_swap": table}, ledger
 
     place = {"model": model, "cases": cases, "job": job, "out": out}
-    run_job(settings, "swap", measure, **place, per_split=fields.swap_cases, task="identify")
+    run_job(settings, "swap", measure, **place, per_split=fields.swap_cases, task=SWAPPED)

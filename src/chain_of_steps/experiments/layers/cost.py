@@ -1,0 +1,110 @@
+"""What the layer analyses cost, in blocks that are computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from chain_of_steps.costs import Group, Line, Makeup
+from chain_of_steps.experiments.layers import job
+from chain_of_steps.experiments.layers.ablation import MODES, step_bands
+from chain_of_steps.experiments.layers.settings import Layers
+from chain_of_steps.patching import PARTS
+from chain_of_steps.settings.cases import WithCases
+from chain_of_steps.settings.models import main_model, passes_of, seeds_of
+from chain_of_steps.tasks.puzzle import SPLITS
+
+ANALYSES = ("energy", "swap", "patching", "ablation")
+TASK_OF = {"swap": job.SWAPPED, "patching": job.PATCHED}  # the others take all tasks of the study
+
+
+class Settings(job.Settings, WithCases):
+    pass
+
+
+def lines(settings: Settings, groups: list[Group]) -> Iterator[Line]:
+    main, jobs = main_model(settings), settings.layers.jobs
+    for analysis in ANALYSES:
+        yield Line(analysis, main, jobs, *_cost(settings, analysis))
+
+
+def _cost(settings: Settings, analysis: str) -> tuple[int, int]:
+    """Runs that start from noise, and NFE, of one layer analysis over all jobs.
+
+    Patched states that agree to the last bit are taken to the end once: with part `all` those of
+    all layers are counted as one; further ones that agree make the true number smaller.
+    """
+    fields, cases = settings.layers, settings.cases
+    name = main_model(settings)
+    model = settings.models[name]
+    tasks = [TASK_OF[analysis]] if analysis in TASK_OF else cases.tasks
+    most = getattr(fields, f"{analysis}_cases")
+    n = sum(min(most, cases.number(split)) for split in SPLITS) * len(tasks)
+    seeds = len(seeds_of(settings, name)[: fields.seeds])
+    layers, passes = Makeup.of(model).num_layers, passes_of(model)
+    counts = {
+        "full": settings.sampler.steps,
+        "short": fields.steps,
+        "layers": layers,
+        "passes": passes,
+        "patched": len(fields.branches),
+    }
+    mine = [len(range(job, n, fields.jobs)) for job in range(fields.jobs)]
+    runs = blocks = 0
+    for few in mine:
+        started, evaluated = layer_blocks(analysis, few, n, seeds, fields, **counts)
+        runs += started
+        blocks += -(-evaluated // layers)
+    return runs, blocks
+
+
+def layer_blocks(
+    analysis: str,
+    cases: int,
+    everyone: int,
+    seeds: int,
+    fields: Layers,
+    *,
+    full: int,
+    short: int,
+    layers: int,
+    passes: int,
+    patched: int,
+) -> tuple[int, int]:
+    """Runs from noise, and block evaluations, of one job.
+
+    cases: of this job; everyone: of all jobs. full, short: steps. patched: branches that are.
+    """
+    runs, reference = cases * seeds, everyone * seeds
+    whole = layers * passes  # blocks of one velocity
+    # one velocity patched at each layer in turn; in patched branches blocks up to it are spared
+    each = patched * layers * (layers - 1) // 2 + (passes - patched) * layers * layers
+    if analysis == "energy":
+        return runs, runs * full * whole
+    if analysis == "ablation":
+        bands = [band for band in step_bands(short).values() if band]
+        forks = len(MODES) * layers * sum(short - band.start for band in bands)
+        return reference + runs, (reference * short + runs * (short + forks)) * whole
+    if analysis == "patching":
+        start, rows = min(round(fields.noise_at * short), short - 1), 2 * runs
+        blocks = short * whole
+        for step in range(start, short):
+            blocks += whole + len(PARTS) * each
+            blocks += ends(PARTS, layers) * (short - step - 1) * whole
+        return rows, rows * blocks
+    rows = 2 * runs  # every case and its twin
+    blocks = full * whole
+    for step in range(0, full, fields.stride):
+        control = ["all"] if step == 0 and cases > 1 else []
+        parts = [*PARTS, *control]
+        finished = ends([part for part in PARTS if part in fields.final_parts], layers)
+        if control and "all" in fields.final_parts:
+            finished += layers  # its prompt is another one, so its layers do not agree
+        blocks += whole + len(parts) * each + finished * (full - step - 1) * whole
+    sites = (len(PARTS) - 1) * layers
+    blocks += short * whole + short * (1 + sites) * whole
+    return 2 * rows, rows * blocks
+
+
+def ends(parts: Sequence[str], layers: int) -> int:
+    """Patched states that are run to the end: `all` gives the same one at every layer."""
+    return sum(1 if part == "all" else layers for part in parts)

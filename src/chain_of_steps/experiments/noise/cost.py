@@ -1,0 +1,44 @@
+"""What noise at steps and frames costs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from chain_of_steps.costs import Group, Line, Makeup, shards_of
+from chain_of_steps.experiments.noise.perturbation import Plan, plan
+from chain_of_steps.experiments.noise.stage_perturb import Settings
+from chain_of_steps.settings.models import main_model, passes_of, seeds_of
+
+__all__ = ["Settings", "lines"]
+
+
+def lines(settings: Settings, groups: list[Group]) -> Iterator[Line]:
+    """Of `cos perturb` over all shards."""
+    fields, steps = settings.perturbation, settings.sampler.steps
+    name = main_model(settings)
+    model = settings.models[name]
+    makeup = Makeup.of(model)
+    seeds = len(fields.seeds or seeds_of(settings, name)[:1])
+    runs = nfe = 0
+    left = Counter()  # cases of a task and split that are controls already
+    for group in groups:
+        planned = plan(fields, steps, makeup.grid(group.shape))
+        kind = (group.task, group.split)
+        few = min(group.cases, fields.control_cases - left[kind])
+        left[kind] += few
+        runs += seeds * (group.cases * len(planned.sweep) + few * len(planned.controls))
+        nfe += planned.nfe(steps, seeds * group.cases, seeds * few)
+        if fields.layers:
+            nfe += layer_flow_cost(planned, steps, seeds * group.cases, seeds * few)
+    jobs = shards_of(groups, settings.execution.shard)
+    yield Line("perturb", name, jobs, runs, nfe * passes_of(model))
+
+
+def layer_flow_cost(planned: Plan, steps: int, runs: int, control_runs: int) -> int:
+    """What perturbation.layers adds: clean and edited runs, from each perturbed step on."""
+    swept, controls = (
+        sum(2 * p.nfe(steps) for p in conditions if p.kind == "step")
+        for conditions in (planned.sweep, planned.controls)
+    )
+    return runs * swept + control_runs * controls
