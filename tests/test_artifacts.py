@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import torch
 
-from chain_of_steps import artifacts
+from chain_of_steps import files
 from chain_of_steps.artifacts import load_tensors, read_table, save_tensors, write_table
 from chain_of_steps.errors import UserError
 from chain_of_steps.files import atomic_path, digest_file, digest_json, read_json, write_json
@@ -92,7 +92,7 @@ def test_every_writer_leaves_the_old_file_when_the_disk_fails(tmp_path, monkeypa
 
     (tmp_path / name).write_text("old")
     with monkeypatch.context() as patch, pytest.raises(OSError, match="no space"):
-        patch.setattr(artifacts, "_fsync", fail)
+        patch.setattr(files, "_fsync", fail)
         write(tmp_path / name)
     assert (tmp_path / name).read_text() == "old"
     assert names(tmp_path) == [name]
