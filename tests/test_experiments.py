@@ -380,11 +380,18 @@ def test_the_digest_of_a_configuration_covers_what_decides_numbers():
     config = check_config(
         {"study": "a", "models": {"m": {"path": "p"}}, "cases": {"tasks": ["maze"]}}
     )
-    same = config_digest(config)
-    assert same == config_digest(json.loads(json.dumps(config)))
-    assert same == config_digest({**config, "train": {}, "card": {}})
-    for name in ("sampler", "seeds", "cases", "models", "execution", "statistics", "perturbation"):
-        assert config_digest({**config, name: {"other": 1}}) != same
+    same, content = config_digest(config), config.resolved()
+    assert same == config_digest(check_config(json.loads(json.dumps(content))))
+    others = {"train": {"batch": 3}, "card": {"cases": 3}}
+    assert same == config_digest(check_config(content | others))
+    for name, field in (
+        *(("sampler", "steps"), ("cases", "seed"), ("execution", "threads")),
+        *(("statistics", "seed"), ("perturbation", "steps_every"), ("ensemble", "every")),
+    ):
+        other = {name: content[name] | {field: content[name][field] + 1}}
+        assert config_digest(check_config(content | other)) != same
+    assert config_digest(check_config(content | {"seeds": [7, 8, 9]})) != same
+    assert config_digest(check_config(content | {"models": {"m": {"path": "q"}}})) != same
 
 
 def test_the_manifest_names_notebook_inputs_and_model_of_each_figure(tmp_path, monkeypatch):

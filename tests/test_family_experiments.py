@@ -92,10 +92,10 @@ def test_noise_at_steps_and_frames(model, cases, config):
     readouts = read_trajectory(model, runs, cases)
     assert len(readouts) == len(cases) * len(SEEDS) * (STEPS + 1)
 
-    fields = config["perturbation"]
+    fields = config.perturbation
     planned = plan(fields, STEPS, runs.x.shape[-3:])
     table, flow, nfe = perturb_shard(
-        model, runs, cases, cases[:1], planned, seeds=SEEDS[:1], layers=fields["layers"]
+        model, runs, cases, cases[:1], planned, seeds=SEEDS[:1], layers=fields.layers
     )
     assert nfe > 0
     sweep = table[table["part"] == "sweep"]
@@ -133,8 +133,8 @@ def test_layers(model, cases, config, analysis):
 
 
 def test_the_ensemble(model, cases, config):
-    fields = config["ensemble"]
-    methods = variants(fields["k"], tuple(fields["band"]), fields["many_steps"])
+    fields = config.ensemble
+    methods = variants(fields.k, tuple(fields.band), fields.many_steps)
     table = run_ensembles(model, cases, SEEDS, methods, **SAMPLER, n_frames=FRAMES, batch=4)
     assert len(table) == len(cases) * len(methods)
     single = 2 * STEPS  # two branches

@@ -45,6 +45,9 @@ def small(tmp_path_factory):
     return SimpleNamespace(pipe=pipe, root=root)
 
 
+LAYERS = {"steps": 3, "stride": 2, "jobs": 2, "swap_cases": 2, "patching_cases": 1}
+
+
 def settings(small, guidance=1.0, **fields):
     base = {
         "study": "small",
@@ -55,7 +58,7 @@ def settings(small, guidance=1.0, **fields):
         "seeds": [0, 1],
         "ensemble": {"k": 2, "every": 2, "many_steps": 2},
         "perturbation": {"steps_every": 2, "frames": [1], "control_cases": 1, "layers": [0]},
-        "layers": {"steps": 3, "stride": 2, "jobs": 2, "swap_cases": 2, "patching_cases": 1},
+        "layers": LAYERS,
         "execution": {"shard": 4, "batch": 4},
         "experiments": ["decision", "noise", "ensemble", "layers"],
     }
@@ -92,7 +95,7 @@ def test_noise_and_ensemble_cost_what_was_planned(small):
         trajectory = run_shard(model, part, [0, 1], **options)
         found["sample"] += trajectory.made_by["nfe"]
         controls = [c for c in part if controls_left.pop((c.task, c.split), 0)]
-        planned_noise = conditions(config["perturbation"], steps, trajectory.x.shape[-3:])
+        planned_noise = conditions(config.perturbation, steps, trajectory.x.shape[-3:])
         found["perturb"] += perturb_shard(
             model, trajectory, part, controls, planned_noise, seeds=[0], layers=[0]
         )[2]
@@ -117,11 +120,10 @@ def test_noise_and_ensemble_cost_what_was_planned(small):
     ],
 )
 def test_layer_analyses_cost_what_was_planned(small, analysis, guidance, branches):
-    config = settings(small, guidance)
-    config["layers"]["branches"] = branches
+    config = settings(small, guidance, layers=LAYERS | {"branches": branches})
     model, cases = model_of(small, guidance), {case.name: case for case in cases_of(small)}
     index = pd.DataFrame({"case": n, "task": c.task, "split": c.split} for n, c in cases.items())
-    names = pick_cases(index, analysis, config["layers"][f"{analysis}_cases"])
+    names = pick_cases(index, analysis, getattr(config.layers, f"{analysis}_cases"))
     everyone, spent = [cases[name] for name in names], 0
     for job in range(2):
         mine = [cases[name] for name in share_of_job(names, job, 2)]
@@ -157,7 +159,7 @@ def test_puzzles_are_planned_at_the_size_they_are_drawn_at(small):
 
 BENCH = {
     "study": "bench",
-    "experiments": ["bench"],
+    "experiments": ["vbvr"],
     "models": {"big": {"path": "someone/big", "guidance": 5.0}},
     "sampler": {"steps": 20},
     "seeds": [1],
@@ -231,8 +233,7 @@ def test_afterwards_every_job_is_counted_once_whatever_it_wrote(tmp_path, monkey
 
 
 def test_an_experiment_that_is_not_counted_is_named(small):
-    config = settings(small)
-    config["experiments"] = ["decision", "telepathy"]
+    config = settings(small).model_copy(update={"experiments": ["decision", "telepathy"]})
     assert "not counted: telepathy" in "\n".join(plan.report(config, small.root))
 
 

@@ -93,11 +93,11 @@ def test_the_plan_is_what_the_study_counted(study, monkeypatch):
 def test_a_bench_study_is_planned_without_data_and_weights(study):
     fields = {
         "study": "bench",
-        "experiments": ["bench", "videos"],
+        "experiments": ["vbvr", "videos"],
         "models": {"pocket": None, "pocket-early": None, "big": {"path": "someone/big"}},
         "cases": {"source": "vbvr-bench", "path": "no/data", "tasks": None}
         | {"in-domain": 1, "out-of-domain": 1},
-        "bench": {"conditions": ["clean", "steps", "noise", "ensemble"]},
+        "vbvr": {"conditions": ["clean", "steps", "noise", "ensemble"]},
         "ensemble": {"every": 1},
         "execution": {"shard": 50},
     }

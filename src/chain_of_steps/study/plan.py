@@ -111,7 +111,7 @@ def groups(study: Study) -> tuple[list[Group], str | None]:
         tasks = [bench_tasks()[name] for name in cases.tasks]
         found = [Group(task.name, task.split, shape, cases.number(task.split)) for task in tasks]
         note = (
-            f"{cases['path']} is not there: every sample is taken to have {width} x {height} "
+            f"{cases.path} is not there: every sample is taken to have {width} x {height} "
             f"pixels and {frames} frames"
         )
         return [group for group in found if group.cases], note
