@@ -20,7 +20,8 @@ from chain_of_steps.sampling import sample
 from chain_of_steps.settings.cases import Cases
 from chain_of_steps.settings.sampler import Sampler
 from chain_of_steps.settings.video import Video
-from chain_of_steps.statistics.estimates import wilson
+from chain_of_steps.statistics.rates import wilson
+from chain_of_steps.statistics.text import interval_text
 from chain_of_steps.tasks import stream
 from chain_of_steps.tasks.puzzle import SPLITS, Puzzle
 from chain_of_steps.tasks.reader import Reader, first_frame
@@ -155,8 +156,8 @@ def card_text(name: str, record: dict[str, Any], table: pd.DataFrame, steps: int
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     lines += [
-        f"| {row.task} | {row.split} | {row.n} | {row.accuracy:.3f} | {row.low:.3f} to "
-        f"{row.high:.3f} | {row.score:.3f} | {row.no_answer:.3f} |"
+        f"| {row.task} | {row.split} | {row.n} | {row.accuracy:.3f} | "
+        f"{interval_text(row.low, row.high, '.3f')} | {row.score:.3f} | {row.no_answer:.3f} |"
         for row in table.itertuples()
     ]
     return "\n".join([*lines, ""])

@@ -15,6 +15,7 @@ from chain_of_steps.experiments.layers.maze_patching import patch_mazes, summari
 from chain_of_steps.experiments.layers.swap import summarise_swap, swap_identify
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.patching import Ledger
+from chain_of_steps.statistics.resampling import Resampling
 
 TASK_OF = {"swap": "identify", "patching": "maze"}  # the others take all tasks of the study
 ANALYSES = ("energy", "swap", "patching", "ablation")
@@ -92,7 +93,7 @@ def run_analysis(
     return {f"layer_{analysis}": table}, ledger
 
 
-def summarise(analysis: str, table: pd.DataFrame, *, n_boot: int, seed: int) -> pd.DataFrame:
+def summarise(analysis: str, table: pd.DataFrame, *, resampling: Resampling) -> pd.DataFrame:
     """The summary of an analysis' (main) table, see the `summarise_*` functions."""
     how = {
         "energy": summarise_energy,
@@ -100,4 +101,4 @@ def summarise(analysis: str, table: pd.DataFrame, *, n_boot: int, seed: int) -> 
         "patching": summarise_patching,
         "ablation": summarise_ablation,
     }
-    return how[analysis](table, n_boot=n_boot, seed=seed)
+    return how[analysis](table, resampling=resampling)
