@@ -37,7 +37,7 @@ from chain_of_steps.progress import progress
 from chain_of_steps.runs import read_latents
 from chain_of_steps.sampling import sample
 from chain_of_steps.statistics.resampling import Resampling
-from chain_of_steps.tasks import TASKS
+from chain_of_steps.tasks import task_of
 from chain_of_steps.tasks.puzzle import Puzzle
 from chain_of_steps.tasks.reader import Reader
 from chain_of_steps.tasks.scene import render_movie
@@ -88,7 +88,7 @@ class IdealVelocity:
 
 def encoded_answers(model: VideoModel, puzzle: Puzzle) -> Tensor:
     """Latents (n, C, F, h, w) of the videos that show each candidate."""
-    movie = TASKS[puzzle.task].movie
+    movie = task_of(puzzle.task).movie
     videos = [render_movie(movie(puzzle, i)) for i in range(len(puzzle.candidates))]
     return model.encode(torch.from_numpy(np.stack(videos))).cpu()
 

@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 
 from chain_of_steps.cases.folders import Case
-from chain_of_steps.cases.vbvr import bench_tasks
+from chain_of_steps.cases.vbvr import vbvr_tasks
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.progress import progress
 from chain_of_steps.trajectory import Trajectory
@@ -54,7 +54,7 @@ def place(run: str, case: Case) -> str:
     """Path of a case's video below the folder of videos."""
     if case.facts.get("source") != "vbvr-bench":
         return f"{run}/{case.name}.mp4"
-    return f"{run}/{bench_tasks()[case.task].folder}/{Path(case.name).name}.mp4"
+    return f"{run}/{vbvr_tasks()[case.task].folder}/{Path(case.name).name}.mp4"
 
 
 def write_trajectory(
