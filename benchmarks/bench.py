@@ -26,11 +26,11 @@ from bench_layers import layers_overhead
 
 from chain_of_steps.artifacts import write_table
 from chain_of_steps.cases.folders import Case, load_cases, make_cases
-from chain_of_steps.commands.common import load_model
 from chain_of_steps.experiments.noise.perturbation import Perturbation, edits_of, fork
 from chain_of_steps.files import atomic_path
 from chain_of_steps.interventions import NoiseAtStep, by_row
 from chain_of_steps.manifests import package_versions
+from chain_of_steps.models.adapters import load_model
 from chain_of_steps.models.wan import WanModel
 from chain_of_steps.runs import condition_runs, run_shard
 from chain_of_steps.sampling import flow_sigmas, sample
@@ -127,7 +127,7 @@ def job_start(config_files: Sequence[Path], name: str, per_nfe: float, config: d
     """A fresh process until the model is loaded, as share of a whole sampling job."""
     code = (
         "import sys; from pathlib import Path; from chain_of_steps.study.config import load_config;"
-        " from chain_of_steps.commands.common import load_model;"
+        " from chain_of_steps.models.adapters import load_model;"
         " load_model(load_config(map(Path, sys.argv[2:])), sys.argv[1])"
     )
     command = [sys.executable, "-c", code, name, *map(str, config_files)]
