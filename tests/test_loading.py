@@ -10,7 +10,6 @@ import time
 import pytest
 import tiny
 import torch
-from chain_of_steps.commands.common import load_model
 from diffusers import DiffusionPipeline
 from huggingface_hub.errors import LocalEntryNotFoundError, RevisionNotFoundError
 from safetensors.torch import load_file, save_file
