@@ -28,7 +28,9 @@ def config() -> Study:
 
 def test_figures_were_made_with_the_shipped_configuration(manifest, config):
     assert manifest["study"] == config.study
-    assert manifest["config_sha256"] == config_digest(config), "run `make figures` and commit"
+    assert manifest["config_sha256"] == config_digest(config.resolved()), (
+        "run `make figures` and commit"
+    )
 
 
 def test_figures_were_made_with_the_shipped_models(manifest, config, monkeypatch):

@@ -27,7 +27,6 @@ def run(
     settings: Everything, *, out: Path, notebooks: Path, facts: list[Path], claims: Path | None
 ) -> None:
     from chain_of_steps.files import write_json
-    from chain_of_steps.study.config import check_config
     from chain_of_steps.study.manifest import figure_manifest
 
-    write_json(out, figure_manifest(check_config(settings.content), notebooks, facts, claims))
+    write_json(out, figure_manifest(settings.content, notebooks, facts, claims))
