@@ -1,6 +1,7 @@
 """The plan of a study: its NFE are those that the stages count when they run."""
 
 import json
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,7 +16,6 @@ from chain_of_steps.experiments.ensemble.ensembles import run_ensembles, variant
 from chain_of_steps.experiments.layers.analyses import (
     ANALYSES,
     pick_cases,
-    run_analysis,
     share_of_job,
 )
 from chain_of_steps.experiments.noise.perturbation import perturb_shard
@@ -131,7 +131,9 @@ def test_layer_analyses_cost_what_was_planned(small, analysis, guidance, branche
             # the tiny tokenizer knows no word, so that even unrelated cases share their prompt, and
             # one of two layers is taken to the end in place of both: 2 steps, 2 passes, both twins
             spent += 2 * 2 * 2 * len(mine)
-        spent += run_analysis(analysis, model, mine, everyone, [0], config)[1].nfe
+        options = {"shift": config.sampler.shift, "n_frames": 17, "batch": 4}
+        measure = import_module(f"chain_of_steps.experiments.layers.stage_{analysis}").measure
+        spent += measure(config, model, mine, everyone, [0], **options)[1].nfe
     assert planned(config)[f"layers {analysis}"].nfe == spent
 
 

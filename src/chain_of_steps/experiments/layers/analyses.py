@@ -1,21 +1,12 @@
-"""The layer analyses of a study: which cases and settings each has, which tables it writes."""
+"""The layer analyses of a study, and which cases each of them takes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 
-from chain_of_steps.cases.folders import Case
 from chain_of_steps.errors import UserError
-from chain_of_steps.experiments.layers.ablation import ablate, summarise_ablation
-from chain_of_steps.experiments.layers.energy import measure_energy, summarise_energy
-from chain_of_steps.experiments.layers.maze_patching import patch_mazes, summarise_patching
-from chain_of_steps.experiments.layers.swap import summarise_swap, swap_identify
-from chain_of_steps.models.model import VideoModel
-from chain_of_steps.patching import Ledger
-from chain_of_steps.statistics.resampling import Resampling
 
 TASK_OF = {"swap": "identify", "patching": "maze"}  # the others take all tasks of the study
 ANALYSES = ("energy", "swap", "patching", "ablation")
@@ -45,60 +36,3 @@ def share_of_job(cases: Sequence[str], job: int, jobs: int) -> list[str]:
             f"{min(jobs, len(cases)) - 1}, or fewer layers.jobs."
         )
     return mine
-
-
-def run_analysis(
-    analysis: str,
-    model: VideoModel,
-    cases: Sequence[Case],
-    everyone: Sequence[Case],
-    seeds: Sequence[int],
-    settings: Any,
-) -> tuple[dict[str, pd.DataFrame], Ledger]:
-    """Tables of one job by name, and the blocks it evaluated.
-
-    everyone: the cases of all jobs, which the ablation's mean update is taken over. settings: a
-    view with the sections layers, sampler, video and execution.
-    """
-    fields = settings.layers
-    options = {
-        "shift": settings.sampler.shift,
-        "n_frames": settings.video.frames,
-        "batch": settings.execution.batch,
-    }
-    branches = {"branches": tuple(fields.branches)}
-    full, short = settings.sampler.steps, fields.steps
-    if analysis == "energy":
-        top = fields.massive
-        return measure_energy(model, cases, seeds, steps=full, top=top, **options, **branches)
-    if analysis == "swap":
-        table, ledger = swap_identify(
-            model,
-            cases,
-            seeds,
-            steps=full,
-            every_steps=short,
-            stride=fields.stride,
-            final_parts=fields.final_parts,
-            **options,
-            **branches,
-        )
-    elif analysis == "patching":
-        noise_at = fields.noise_at
-        table, ledger = patch_mazes(
-            model, cases, seeds, steps=short, noise_at=noise_at, **options, **branches
-        )
-    else:
-        table, ledger = ablate(model, cases, everyone, seeds, steps=short, **options)
-    return {f"layer_{analysis}": table}, ledger
-
-
-def summarise(analysis: str, table: pd.DataFrame, *, resampling: Resampling) -> pd.DataFrame:
-    """The summary of an analysis' (main) table, see the `summarise_*` functions."""
-    how = {
-        "energy": summarise_energy,
-        "swap": summarise_swap,
-        "patching": summarise_patching,
-        "ablation": summarise_ablation,
-    }
-    return how[analysis](table, resampling=resampling)

@@ -50,12 +50,11 @@ def run_job(
     job: int,
     out: Path,
     per_split: int,
-    task: str | None = None,
 ) -> None:
-    """One job of a layer analysis, on the first `per_split` cases of each task, or of one task.
+    """One job of a layer analysis, on the first `per_split` cases of each task that it takes.
 
-    measure(adapter, cases of the job, cases of all jobs, seeds, **options) gives tables by name and
-    the ledger of blocks; options are shift, n_frames and batch.
+    measure(settings, adapter, cases of the job, cases of all jobs, seeds, **options) gives tables
+    by name and the ledger of blocks; options are shift, n_frames and batch.
     """
     from chain_of_steps.artifacts import read_table, write_tables
     from chain_of_steps.cases.folders import INDEX, load_cases, need_puzzles
@@ -70,7 +69,7 @@ def run_job(
             f"layers.branches has uncond, but {model} has guidance {chosen.guidance:g}: write "
             "[cond], or a guidance above 1."
         )
-    names = pick_cases(read_table(cases / INDEX), analysis, per_split, task)
+    names = pick_cases(read_table(cases / INDEX), analysis, per_split)
     mine = share_of_job(names, job, fields.jobs)
     everyone = load_cases(cases, names)
     need_puzzles(everyone)
@@ -78,6 +77,7 @@ def run_job(
     adapter = load_model(settings, model)
     started = time.monotonic()
     tables, ledger = measure(
+        settings,
         adapter,
         [case for case in everyone if case.name in set(mine)],
         everyone,
