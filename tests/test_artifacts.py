@@ -313,7 +313,6 @@ def test_manifest_of_a_directory(tmp_path):
         check_manifest(path)
 
 
-
 def test_importing_artifacts_is_cheap():
     """Every job of the workflow pays for it."""
     code = (

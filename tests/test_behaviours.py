@@ -527,7 +527,7 @@ def test_the_dispute_is_told_as_the_numbers_have_it(firm, early, side):
     tests = pd.DataFrame([{**known, "change": change} for change in ("strict", "wide")])
     text = dispute(verdicts, tests, "m")
     assert side in text
-    assert ("(7) outnumber corruptions (3; net a run 0.250 [0.125, 0.500])" in text) == (
+    assert ("(7) outnumber corruptions (3; net a run 0.250 [0.125 to 0.500])" in text) == (
         firm == "holds"
     )
     assert "nothing is said" in dispute(verdicts, tests, "another")

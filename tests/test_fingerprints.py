@@ -70,9 +70,10 @@ def test_code_changes_the_digests_of_those_that_use_it(copied):
     # every stage that loads a model has all adapters, though it finds its own by name
     assert changed(copied, "models/wan.py", halve) >= models
     assert changed(copied, "errors.py", lambda text: text + "\nX = 1\n") == everyone
-    assert changed(
-        copied, "experiments/layers/swap.py", lambda text: text + "\nX = 1\n"
-    ) == {"swap", "layer-summary"}
+    assert changed(copied, "experiments/layers/swap.py", lambda text: text + "\nX = 1\n") == {
+        "swap",
+        "layer-summary",
+    }
     assert changed(copied, "experiments/vbvr/worker.py", lambda text: text + "\nX = 1\n") == {
         "score"
     }

@@ -9,6 +9,7 @@ import pytest
 import tiny
 import torch
 from diffusers import LTX2VideoTransformer3DModel, LTXVideoTransformer3DModel
+from hooks import Record, put
 
 from chain_of_steps.cases.folders import load_cases, make_cases
 from chain_of_steps.errors import UserError
@@ -16,8 +17,7 @@ from chain_of_steps.experiments.layers import ablation, energy, maze_patching, s
 from chain_of_steps.experiments.layers import analyses as layers
 from chain_of_steps.models.wan import WanModel
 from chain_of_steps.patching import PARTS, Ledger, Patcher, mixed, resumed
-from chain_of_steps.probes import Record, Site, hooked, skip
-from chain_of_steps.probes import swap as put
+from chain_of_steps.probes import Site, hooked, skip
 from chain_of_steps.sampling import flow_sigmas, sample
 from chain_of_steps.statistics.rates import mean_or_rate_ci, wilson
 from chain_of_steps.statistics.resampling import Resampling

@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,13 +14,17 @@ from PIL import Image
 from chain_of_steps.cases import sources
 from chain_of_steps.cases.listing import files_of, own_cases
 from chain_of_steps.cases.vbvr import vbvr_tasks
+from chain_of_steps.settings.cases import Cases
+from chain_of_steps.settings.video import Video
+from chain_of_steps.study.config import check_config
 from chain_of_steps.video import write_mp4
 
 TASK, OTHER = "O-39_maze", "O-10_shape_outline_fill"
 
 
-def asked(root: Path, source: str = "folder", tasks=None) -> SimpleNamespace:
-    return SimpleNamespace(source=source, path=str(root), tasks=tasks)
+def asked(root: Path | None, source: str = "folder", tasks=None, **numbers) -> Cases:
+    path = None if root is None else str(root)
+    return Cases(source=source, path=path, tasks=tasks, **numbers)
 
 
 def listed(root: Path, **options) -> list[str]:
@@ -92,8 +95,15 @@ def test_own_cases_are_listed_by_what_they_are_read_from(own):
 
 
 def test_what_is_listed_is_what_is_read(own, tmp_path):
-    video = {"frames": 9, "stride": 4, "area": 6400, "multiple": 16}
-    config = {"cases": {"source": "folder", "path": str(own), "tasks": None}, "video": video}
+    config = check_config(
+        {
+            "study": "a",
+            "models": {"m": {"path": "p"}},
+            "experiments": ["videos"],
+            "cases": {"source": "folder", "path": str(own), "tasks": None},
+            "video": {"frames": 9, "area": 6400},
+        }
+    )
     read = opened(lambda: sources.take_cases(tmp_path / "cases", config))
     assert {path for path in read if path.is_relative_to(own)} == {own / n for n in OWN_FILES}
 
@@ -149,9 +159,7 @@ def test_a_link_that_leads_nowhere_is_a_case_that_cannot_be_read(own):
     (own / "linked/far.png").unlink()
     assert "linked/far.png" not in listed(own) and "near.PNG" not in listed(own)
     checked = {
-        sample.name: sources.check_sample(
-            sample, {"frames": 9, "stride": 4, "area": None, "multiple": 16}
-        )
+        sample.name: sources.check_sample(sample, Video(frames=9))
         for sample in sources.own_samples(own)
     }
     assert str(own / "near.PNG") in checked["own/own/near"].problem
@@ -174,14 +182,16 @@ def test_samples_of_vbvr_bench_are_listed_by_task(tmp_path):
     folder = vbvr_tasks()[TASK].folder
     expected = [f"{folder}/{number}/{name}" for number in ("00000", "00001") for name in names][:-1]
     assert listed(root, source="vbvr-bench", tasks=[TASK]) == expected
-    everything = listed(root, source="vbvr-bench")
+    everything = listed(root, source="vbvr-bench", tasks=[OTHER, TASK])
     assert len(everything) == 15 and set(expected) < set(everything)
+    first = {"in-domain": 0, "out-of-domain": 1}  # of these the study takes the first ones
+    assert listed(root, source="vbvr-bench", tasks=[OTHER, TASK], **first) == expected[:4]
     assert listed(tmp_path / "nowhere", source="vbvr-bench", tasks=[TASK]) == []
 
 
 def test_puzzles_and_folders_that_are_not_there_have_no_files(own, tmp_path):
     assert files_of(asked(own, source="puzzles")) == []
-    assert files_of(SimpleNamespace(source="puzzles", path=None, tasks=["maze"])) == []
+    assert files_of(asked(None, source="puzzles", tasks=["maze"])) == []
     assert listed(tmp_path / "nowhere") == []
 
 

@@ -11,6 +11,7 @@ import pytest
 import tiny
 import torch
 from diffusers import DiffusionPipeline
+from hooks import Record
 from huggingface_hub.errors import LocalEntryNotFoundError, RevisionNotFoundError
 from safetensors.torch import load_file, save_file
 
@@ -381,7 +382,7 @@ def test_the_text_encoder_is_there_only_while_it_encodes(saved, monkeypatch):
 
 
 def test_blocks_that_come_one_by_one_give_the_same_bits_and_can_be_hooked(saved):
-    from chain_of_steps.probes import Record, hooked
+    from chain_of_steps.probes import hooked
 
     expected = run(WanModel.load(saved))
     model = WanModel.load(saved)

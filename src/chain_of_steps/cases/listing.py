@@ -6,26 +6,18 @@ Reading and watching go by the same list, so that nothing is read whose change g
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from chain_of_steps.cases.vbvr import VbvrTask, vbvr_tasks
 
+if TYPE_CHECKING:
+    from chain_of_steps.settings.cases import Cases
+
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 OWN = "own"  # the task of one's own cases where there is no folder that names one
-
-
-class Asked(Protocol):
-    """What is looked at of the configuration section `cases`."""
-
-    @property
-    def source(self) -> str: ...
-    @property
-    def path(self) -> str | None: ...
-    @property
-    def tasks(self) -> Sequence[str] | None: ...
 
 
 @dataclass(frozen=True)
@@ -50,21 +42,19 @@ class Found:
         return [path for path in every if path is not None and path.is_file()]
 
 
-def files_of(cases: Asked) -> list[Path]:
-    """All files that the cases of the chosen tasks can be read from, sorted.
+def files_of(cases: Cases) -> list[Path]:
+    """All files that a checked section `cases` is read from, sorted.
 
-    Of VBVR-Bench these are all samples of a task, however many of them a study takes. None for
-    puzzles, which are drawn, and where there is no folder.
+    None for puzzles, which are drawn, and where there is no folder.
     """
     if cases.source == "puzzles" or cases.path is None:
         return []
-    root, chosen = Path(cases.path), cases.tasks
+    root, found = Path(cases.path), []
     if cases.source == "folder":
-        found = [one for one in own_cases(root) if chosen is None or one.task in chosen]
+        found = [one for one in own_cases(root) if cases.tasks is None or one.task in cases.tasks]
     else:
-        known = vbvr_tasks()
-        names = known if chosen is None else chosen
-        found = [one for name in names for one in vbvr_cases(root, known[name])]
+        for task in (vbvr_tasks()[name] for name in cases.tasks or ()):
+            found += vbvr_cases(root, task)[: cases.number(task.split)]
     return sorted({path for one in found for path in one.files})
 
 

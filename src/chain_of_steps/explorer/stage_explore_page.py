@@ -33,6 +33,6 @@ def run(settings: Settings, *, out: Path, shards: list[Path]) -> None:
     from chain_of_steps.tasks import task_of
 
     # other sources call their tasks as they like
-    puzzles = settings.cases.tasks if settings.cases.source == "puzzles" else []
-    titles = {name: task_of(name).TITLE for name in puzzles or ()}
+    puzzles = settings.cases.tasks if settings.cases.source == "puzzles" else ()
+    titles = {name: task_of(name).TITLE for name in puzzles}
     write_page(out.parent, shards, study=settings.study, model=main_model(settings), titles=titles)

@@ -18,7 +18,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from chain_of_steps.cases.vbvr import SUFFIX, vbvr_size, vbvr_tasks
-from chain_of_steps.errors import UserError
+from chain_of_steps.errors import UserError, suggestion
 from chain_of_steps.experiments.behaviours.settings import WithBehaviours
 from chain_of_steps.experiments.ensemble.settings import WithEnsemble
 from chain_of_steps.experiments.layers.settings import WithLayers
@@ -33,7 +33,7 @@ from chain_of_steps.settings.execution import WithExecution
 from chain_of_steps.settings.models import WithModels, main_model, seeds_of
 from chain_of_steps.settings.sampler import WithSampler, solver_refusal
 from chain_of_steps.settings.seeds import WithSeeds
-from chain_of_steps.settings.sentences import explain, schema_of, suggestion
+from chain_of_steps.settings.sentences import explain, schema_of
 from chain_of_steps.settings.statistics import WithStatistics
 from chain_of_steps.settings.study import WithExperiments, WithStudy
 from chain_of_steps.settings.video import WithVideo

@@ -9,7 +9,6 @@ its essence (`pool_of`), and the generator discards those of the other side.
 
 from __future__ import annotations
 
-import difflib
 import pkgutil
 import random
 from collections.abc import Iterable, Iterator
@@ -17,7 +16,7 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
-from chain_of_steps.errors import UserError
+from chain_of_steps.errors import UserError, suggestion
 
 if TYPE_CHECKING:
     from chain_of_steps.tasks.puzzle import Puzzle
@@ -59,8 +58,7 @@ def task_of(name: str) -> Task:
     """The task of a name. Raises UserError where there is none."""
     known = task_names()
     if name not in known:
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"write one of {', '.join(known)}."
+        hint = suggestion(name, known, f"write one of {', '.join(known)}.")
         raise UserError(f"no task is called {name!r}: {hint}")
     return cast(Task, import_module(f"{__name__}.{name}"))
 

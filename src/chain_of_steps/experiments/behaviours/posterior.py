@@ -35,7 +35,7 @@ from chain_of_steps.measures import NO_ANSWER, commitment_step
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.progress import progress
 from chain_of_steps.runs import read_latents
-from chain_of_steps.sampling import sample
+from chain_of_steps.sampling import Velocity, sample
 from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.tasks import task_of
 from chain_of_steps.tasks.puzzle import Puzzle
@@ -75,7 +75,7 @@ def divergence(w: np.ndarray, evidence: np.ndarray) -> np.ndarray:
     return np.sum(w * np.log(np.where(w > 0, w, 1) / q), axis=-1)
 
 
-class IdealVelocity:
+class IdealVelocity(Velocity):
     """The velocity (x - x0_hat) / sigma of the ideal denoiser of answers z (n, C, F, h, w)."""
 
     def __init__(self, z: Tensor) -> None:

@@ -338,7 +338,7 @@ def _with_readings(
     names = conditions[0]["case"]
     readers = [Reader(puzzles[name]) for name in names]
     readings = [read_latents(model, reader, ends[:, i]) for i, reader in enumerate(readers)]
-    span = model.cell[0]  # pixel frames of a latent frame, but one
+    span = model.compression[0]  # pixel frames of a latent frame, but one
     read = [{-(-frame // span) for frame in reader.key_frames} for reader in readers]
     columns = {}
     for field in ("score", "correct", "answer"):
