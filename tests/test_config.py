@@ -125,7 +125,16 @@ def test_what_is_read_of_models():
 
 def test_reading_a_configuration_loads_nothing_heavy():
     """Every job of the workflow reads one."""
-    heavy = ("torch", "pandas", "diffusers", "transformers", "matplotlib", "scipy", "jsonschema")
+    heavy = (
+        "torch",
+        "numpy",
+        "pandas",
+        "diffusers",
+        "transformers",
+        "matplotlib",
+        "scipy",
+        "jsonschema",
+    )
     code = (
         "import sys; from pathlib import Path; from chain_of_steps.study.config import load_config;"
         "load_config([Path('config.yaml')]);"
