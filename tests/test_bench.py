@@ -20,19 +20,21 @@ from chain_of_steps.errors import UserError
 from chain_of_steps.experiments.vbvr.scores import check_counts, summarise_scores, write_references
 from chain_of_steps.experiments.videos.writing import VideoFolder
 from chain_of_steps.pocket import training
+from chain_of_steps.settings.cases import Cases
+from chain_of_steps.settings.video import Video
 from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.study.config import check_config
 from chain_of_steps.tasks import task_names, task_of
 from chain_of_steps.video import read_mp4, video_facts, write_mp4
 
-VIDEO = {"frames": 17, "stride": 4, "area": 6400, "multiple": 16}
+VIDEO = Video(frames=17, stride=4, area=6400, multiple=16)
 MAZE, PASS = standin.STAND_INS
 
 
 def config_of(root: Path, **fields) -> dict:
     base = {
         "study": "bench",
-        "experiments": ["bench"],
+        "experiments": ["vbvr"],
         "models": {"pocket": {"path": "model", "max_sequence_length": 24}},
         "sampler": {"steps": 2},
         "cases": {"source": "vbvr-bench", "path": str(root), "tasks": list(standin.STAND_INS)}
@@ -43,7 +45,7 @@ def config_of(root: Path, **fields) -> dict:
         "statistics": {"resamples": 100},
         "perturbation": {"modes": ["replace"], "steps": [1], "frames": [2], "control_cases": 0},
         "ensemble": {"k": 2, "every": 1, "many_steps": 1},
-        "bench": {"conditions": ["clean", "steps"], "steps_every": 1},
+        "vbvr": {"conditions": ["clean", "steps"], "steps_every": 1},
     }
     return base | fields
 
@@ -166,8 +168,8 @@ def test_cases_have_the_size_and_length_of_their_samples(study, data):
 def test_a_subset_is_by_task_split_and_count(data):
     def names(**cases):
         config = check_config(config_of(data, cases=config_of(data)["cases"] | cases))
-        assert sources.count_cases(config["cases"]) == len(sources.samples(config["cases"]))
-        return [sample.name for sample in sources.samples(config["cases"])]
+        assert sources.count_cases(config.cases) == len(sources.samples(config.cases))
+        return [sample.name for sample in sources.samples(config.cases)]
 
     maze, occlude = f"out-of-domain/{MAZE}", f"in-domain/{PASS}"
     assert names() == [f"{maze}/00000", f"{occlude}/00000"]
@@ -178,7 +180,7 @@ def test_a_subset_is_by_task_split_and_count(data):
 def test_the_whole_bench_is_counted_without_its_data():
     cases = {"source": "vbvr-bench", "path": "nowhere", "tasks": None}
     config = check_config(config_of(Path("x"), cases=cases | {"in-domain": 5, "out-of-domain": 1}))
-    assert sources.count_cases(config["cases"]) == 50 * 5 + 50
+    assert sources.count_cases(config.cases) == 50 * 5 + 50
 
 
 @pytest.mark.parametrize(
@@ -198,11 +200,11 @@ def test_a_mistake_in_the_field_cases_is_one_sentence(cases, said):
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"experiments": ["decision"]}, ("experiments has decision", "vbvr-bench", "bench")),
-        ({"experiments": ["bench", "layers"]}, ("experiments has layers",)),
+        ({"experiments": ["decision"]}, ("experiments has decision", "vbvr-bench", "[vbvr]")),
+        ({"experiments": ["vbvr", "layers"]}, ("experiments has layers",)),
         ({"video": {"frames": 81, "stride": 8}, "experiments": ["videos"]}, ()),
         ({"video": {"frames": 77, "stride": 8}}, ("video.frames is 77", "8 k", "73")),
-        ({"bench": {"conditions": ["ensemble"]}, "ensemble": {"k": 1}}, ("ensemble.every is 4",)),
+        ({"vbvr": {"conditions": ["ensemble"]}, "ensemble": {"k": 1}}, ("ensemble.every is 4",)),
         ({"seeds": [1], "ensemble": {"many_steps": 1}}, ()),  # no ensemble is asked for
     ],
 )
@@ -217,12 +219,11 @@ def test_experiments_and_lengths_must_fit_the_source(fields, said):
 
 def test_puzzles_cannot_be_scored_by_the_bench():
     puzzles = {"study": "p", "models": {"m": {"path": "p"}}, "cases": {"tasks": ["maze"]}}
-    with refused("experiments has bench", "puzzles"):
-        check_config(puzzles | {"experiments": ["bench"]})
+    with refused("experiments has vbvr", "puzzles"):
+        check_config(puzzles | {"experiments": ["vbvr"]})
     with refused("video.frames is null"):
         check_config(puzzles | {"video": {"frames": None}})
-    filled = check_config(puzzles | {"cases": {"tasks": None}})
-    assert filled["cases"]["tasks"] == list(task_names())
+    assert check_config(puzzles | {"cases": {"tasks": None}}).cases.tasks == list(task_names())
 
 
 @pytest.mark.parametrize("name", ["ground_truth.mp4", "final_frame.png", "prompt.txt"])
@@ -241,7 +242,7 @@ def test_a_task_with_too_few_samples_is_refused(data, tmp_path):
     with refused("has 2 of 3 samples", "cases.out-of-domain"):
         sources.take_cases(tmp_path / "c", check_config(config_of(data, cases=cases)))
     with refused("no folder", "hf download"):
-        sources.samples({**cases, "path": str(tmp_path / "none")})
+        sources.samples(Cases(**cases | {"path": str(tmp_path / "none")}))
 
 
 # Own folders
@@ -266,7 +267,7 @@ def test_own_cases_are_pictures_with_a_text_or_case_folders(own, tmp_path):
     assert (red.frames, red.task, red.split) == (9, "own", "own")
     with refused("no puzzle", "only puzzles have a reader"):
         red.puzzle  # noqa: B018
-    assert sources.count_cases(check_config(config)["cases"]) == 2
+    assert sources.count_cases(check_config(config).cases) == 2
 
 
 def test_two_own_cases_of_one_name_are_refused(own):

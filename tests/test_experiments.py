@@ -381,11 +381,12 @@ def test_the_digest_of_a_configuration_covers_what_decides_numbers():
     config = check_config(
         {"study": "a", "models": {"m": {"path": "p"}}, "cases": {"tasks": ["maze"]}}
     )
-    same = config_digest(config)
-    assert same == config_digest(json.loads(json.dumps(config)))
-    assert same == config_digest({**config, "train": {}, "card": {}})
+    content = config.resolved()
+    same = config_digest(content)
+    assert same == config_digest(json.loads(json.dumps(content)))
+    assert same == config_digest({**content, "train": {}, "card": {}})
     for name in ("sampler", "seeds", "cases", "models", "execution", "statistics", "perturbation"):
-        assert config_digest({**config, name: {"other": 1}}) != same
+        assert config_digest({**content, name: {"other": 1}}) != same
 
 
 def test_the_manifest_names_notebook_inputs_and_model_of_each_figure(tmp_path, monkeypatch):
@@ -404,7 +405,7 @@ def test_the_manifest_names_notebook_inputs_and_model_of_each_figure(tmp_path, m
             "cases": {"tasks": ["maze"]},
         }
     )
-    found = figure_manifest(config, tmp_path / "notebooks", [facts])
+    found = figure_manifest(config.resolved(), tmp_path / "notebooks", [facts])
     entry = found["figures"]["s9"]
     assert entry["notebook_sha256"] == digest_file(tmp_path / "notebooks/s9.py")
     assert entry["inputs"] == {"table.csv": digest_file(tmp_path / "figures/table.csv")}
@@ -414,4 +415,4 @@ def test_the_manifest_names_notebook_inputs_and_model_of_each_figure(tmp_path, m
     assert model_digests(config) != found["models"]
     (tmp_path / "notebooks/s9.py").unlink()
     with pytest.raises(UserError, match=r"s9\.json has no notebook"):
-        figure_manifest(config, tmp_path / "notebooks", [facts])
+        figure_manifest(config.resolved(), tmp_path / "notebooks", [facts])

@@ -17,6 +17,7 @@ from chain_of_steps.errors import UserError
 from chain_of_steps.experiments.noise.perturbation import run_conditions
 from chain_of_steps.explorer import data as explorer
 from chain_of_steps.explorer.publish import PARTS, write_page
+from chain_of_steps.explorer.settings import Explorer
 from chain_of_steps.models.wan import WanModel
 from chain_of_steps.pocket import training
 from chain_of_steps.runs import read_trajectory, run_shard
@@ -24,7 +25,7 @@ from chain_of_steps.tasks import maze, odd
 from chain_of_steps.video import read_mp4
 
 STEPS, NOISES = 4, ["step-2", "frame-1"]
-SETTINGS = {"pixels": 160, "quality": 100}
+SETTINGS = Explorer(pixels=160, quality=100)
 
 
 @pytest.fixture(scope="module")
@@ -295,12 +296,12 @@ def test_an_intervention_outside_the_run_is_refused():
 
 
 def test_interventions_are_shares_of_the_run():
-    settings = {"noise_at_steps": [0.1, 0, 0.99, 0.11], "noise_at_frames": [1, 0.5]}
+    settings = Explorer(noise_at_steps=[0.1, 0, 0.99, 0.11], noise_at_frames=[1, 0.5])
     assert explorer.interventions(settings, 50, 5) == [
         *("step-0", "step-5", "step-49"),
         *("frame-2", "frame-4"),
     ]
-    assert explorer.interventions({"noise_at_steps": [], "noise_at_frames": []}, 50, 5) == []
+    assert explorer.interventions(Explorer(noise_at_steps=[], noise_at_frames=[]), 50, 5) == []
 
 
 def test_films_of_large_videos_stay_within_webp():

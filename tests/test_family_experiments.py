@@ -1,5 +1,7 @@
 """Every experiment runs on a tiny model of each family; what they measure is tested elsewhere."""
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 import tiny
@@ -8,7 +10,6 @@ import torch
 from chain_of_steps.cases.folders import load_cases, make_cases
 from chain_of_steps.errors import UserError
 from chain_of_steps.experiments.ensemble.ensembles import run_ensembles, variants
-from chain_of_steps.experiments.layers.analyses import run_analysis
 from chain_of_steps.experiments.noise.perturbation import perturb_shard, plan
 from chain_of_steps.models.codec import LinearVideoCodec
 from chain_of_steps.models.ltx import LTXModel
@@ -92,10 +93,10 @@ def test_noise_at_steps_and_frames(model, cases, config):
     readouts = read_trajectory(model, runs, cases)
     assert len(readouts) == len(cases) * len(SEEDS) * (STEPS + 1)
 
-    fields = config["perturbation"]
+    fields = config.perturbation
     planned = plan(fields, STEPS, runs.x.shape[-3:])
     table, flow, nfe = perturb_shard(
-        model, runs, cases, cases[:1], planned, seeds=SEEDS[:1], layers=fields["layers"]
+        model, runs, cases, cases[:1], planned, seeds=SEEDS[:1], layers=fields.layers
     )
     assert nfe > 0
     sweep = table[table["part"] == "sweep"]
@@ -122,7 +123,9 @@ def test_stock_outputs_by_unipc(model, cases):
 def test_layers(model, cases, config, analysis):
     task = {"swap": "identify", "patching": "maze"}.get(analysis)
     chosen = [case for case in cases if task in (None, case.puzzle.task)]
-    tables, ledger = run_analysis(analysis, model, chosen, chosen, SEEDS[:1], config)
+    measure = import_module(f"chain_of_steps.experiments.layers.stage_{analysis}").measure
+    options = {"shift": SAMPLER["shift"], "n_frames": FRAMES, "batch": 2}
+    tables, ledger = measure(config, model, chosen, chosen, SEEDS[:1], **options)
     assert ledger.nfe > 0
     for table in tables.values():
         assert set(table["layer"]) == {0, 1}
@@ -133,8 +136,8 @@ def test_layers(model, cases, config, analysis):
 
 
 def test_the_ensemble(model, cases, config):
-    fields = config["ensemble"]
-    methods = variants(fields["k"], tuple(fields["band"]), fields["many_steps"])
+    fields = config.ensemble
+    methods = variants(fields.k, tuple(fields.band), fields.many_steps)
     table = run_ensembles(model, cases, SEEDS, methods, **SAMPLER, n_frames=FRAMES, batch=4)
     assert len(table) == len(cases) * len(methods)
     single = 2 * STEPS  # two branches

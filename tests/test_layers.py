@@ -14,7 +14,7 @@ from hooks import Record, put
 from chain_of_steps.cases.folders import load_cases, make_cases
 from chain_of_steps.errors import UserError
 from chain_of_steps.experiments.layers import ablation, energy, maze_patching, swap
-from chain_of_steps.experiments.layers import analyses as layers
+from chain_of_steps.experiments.layers import job as layers
 from chain_of_steps.models.wan import WanModel
 from chain_of_steps.patching import PARTS, Ledger, Patcher, mixed, resumed
 from chain_of_steps.probes import Site, hooked, skip

@@ -29,6 +29,7 @@ from chain_of_steps.experiments.noise.propagation import (
     repeat_floor,
     seed_floor,
 )
+from chain_of_steps.experiments.noise.settings import Perturbation as Section
 from chain_of_steps.files import read_json
 from chain_of_steps.interventions import by_row
 from chain_of_steps.manifests import write_manifest
@@ -87,7 +88,7 @@ def first_batch(model, trajectory, cases):
 
 
 def planned(n_steps=N_STEPS, **changes):
-    return plan(SETTINGS | changes, n_steps, GRID)
+    return plan(Section(**SETTINGS | changes), n_steps, GRID)
 
 
 def one_of_each(planned):
@@ -204,7 +205,7 @@ def cells(perturbation, n_steps, grid):
 
 @pytest.mark.parametrize(("n_steps", "grid"), [(6, GRID), (50, GRID), (50, (21, 30, 52))])
 def test_token_controls_disturb_as_many_cells_as_a_step_and_as_a_frame(n_steps, grid):
-    kinds = {p.kind: p for p in plan(SETTINGS, n_steps, grid).controls}
+    kinds = {p.kind: p for p in plan(Section(**SETTINGS), n_steps, grid).controls}
     assert sum(cells(kinds["tokens_step"], n_steps, grid)) == math.prod(grid)
     assert len(cells(kinds["tokens_step"], n_steps, grid)) > 1
     last_clean = cells(kinds["frame_last_clean"], n_steps, grid)
@@ -307,12 +308,12 @@ def test_defaults_fit_the_default_study():
     config = check_config(
         yaml.safe_load("{study: s, models: {m: {path: p}}, cases: {tasks: [odd]}}")
     )
-    fields = config["perturbation"]
-    n_steps = config["sampler"]["steps"]
+    fields = config.perturbation
+    n_steps = config.sampler.steps
     found = plan(fields, n_steps, GRID)
     assert [p.index for p in found.sweep if p.kind == "step"] == list(range(0, 50, 5))
     assert [p.index for p in found.sweep if p.kind == "frame"] == list(range(5))
-    nfe = found.nfe(n_steps, 260, 13 * 2 * fields["control_cases"])
+    nfe = found.nfe(n_steps, 260, 13 * 2 * fields.control_cases)
     assert nfe <= 200_000, "about nine minutes on two cores"
 
 

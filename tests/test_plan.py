@@ -1,6 +1,7 @@
 """The plan of a study: its NFE are those that the stages count when they run."""
 
 import json
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,12 +13,8 @@ from chain_of_steps import cli
 from chain_of_steps.artifacts import write_tables
 from chain_of_steps.cases.folders import load_cases, make_cases
 from chain_of_steps.experiments.ensemble.ensembles import run_ensembles, variants
-from chain_of_steps.experiments.layers.analyses import (
-    ANALYSES,
-    pick_cases,
-    run_analysis,
-    share_of_job,
-)
+from chain_of_steps.experiments.layers.cost import ANALYSES
+from chain_of_steps.experiments.layers.job import pick_cases, share_of_job
 from chain_of_steps.experiments.noise.perturbation import perturb_shard
 from chain_of_steps.experiments.noise.perturbation import plan as conditions
 from chain_of_steps.models.wan import WanModel
@@ -45,6 +42,9 @@ def small(tmp_path_factory):
     return SimpleNamespace(pipe=pipe, root=root)
 
 
+LAYERS = {"steps": 3, "stride": 2, "jobs": 2, "swap_cases": 2, "patching_cases": 1}
+
+
 def settings(small, guidance=1.0, **fields):
     base = {
         "study": "small",
@@ -55,7 +55,7 @@ def settings(small, guidance=1.0, **fields):
         "seeds": [0, 1],
         "ensemble": {"k": 2, "every": 2, "many_steps": 2},
         "perturbation": {"steps_every": 2, "frames": [1], "control_cases": 1, "layers": [0]},
-        "layers": {"steps": 3, "stride": 2, "jobs": 2, "swap_cases": 2, "patching_cases": 1},
+        "layers": LAYERS,
         "execution": {"shard": 4, "batch": 4},
         "experiments": ["decision", "noise", "ensemble", "layers"],
     }
@@ -92,7 +92,7 @@ def test_noise_and_ensemble_cost_what_was_planned(small):
         trajectory = run_shard(model, part, [0, 1], **options)
         found["sample"] += trajectory.made_by["nfe"]
         controls = [c for c in part if controls_left.pop((c.task, c.split), 0)]
-        planned_noise = conditions(config["perturbation"], steps, trajectory.x.shape[-3:])
+        planned_noise = conditions(config.perturbation, steps, trajectory.x.shape[-3:])
         found["perturb"] += perturb_shard(
             model, trajectory, part, controls, planned_noise, seeds=[0], layers=[0]
         )[2]
@@ -117,11 +117,10 @@ def test_noise_and_ensemble_cost_what_was_planned(small):
     ],
 )
 def test_layer_analyses_cost_what_was_planned(small, analysis, guidance, branches):
-    config = settings(small, guidance)
-    config["layers"]["branches"] = branches
+    config = settings(small, guidance, layers=LAYERS | {"branches": branches})
     model, cases = model_of(small, guidance), {case.name: case for case in cases_of(small)}
     index = pd.DataFrame({"case": n, "task": c.task, "split": c.split} for n, c in cases.items())
-    names = pick_cases(index, analysis, config["layers"][f"{analysis}_cases"])
+    names = pick_cases(index, analysis, getattr(config.layers, f"{analysis}_cases"))
     everyone, spent = [cases[name] for name in names], 0
     for job in range(2):
         mine = [cases[name] for name in share_of_job(names, job, 2)]
@@ -129,13 +128,15 @@ def test_layer_analyses_cost_what_was_planned(small, analysis, guidance, branche
             # the tiny tokenizer knows no word, so that even unrelated cases share their prompt, and
             # one of two layers is taken to the end in place of both: 2 steps, 2 passes, both twins
             spent += 2 * 2 * 2 * len(mine)
-        spent += run_analysis(analysis, model, mine, everyone, [0], config)[1].nfe
-    assert planned(config)[f"layers {analysis}"].nfe == spent
+        options = {"shift": config.sampler.shift, "n_frames": 17, "batch": 4}
+        measure = import_module(f"chain_of_steps.experiments.layers.stage_{analysis}").measure
+        spent += measure(config, model, mine, everyone, [0], **options)[1].nfe
+    assert planned(config)[analysis].nfe == spent
 
 
 def test_only_what_is_asked_for_is_planned(small):
     config = settings(small, experiments=["layers"])
-    assert list(planned(config)) == [f"layers {analysis}" for analysis in ANALYSES]
+    assert list(planned(config)) == list(ANALYSES)
     assert list(planned(settings(small, experiments=["decision"]))) == ["sample"]
 
 
@@ -157,7 +158,7 @@ def test_puzzles_are_planned_at_the_size_they_are_drawn_at(small):
 
 BENCH = {
     "study": "bench",
-    "experiments": ["bench"],
+    "experiments": ["vbvr"],
     "models": {"big": {"path": "someone/big", "guidance": 5.0}},
     "sampler": {"steps": 20},
     "seeds": [1],
@@ -231,8 +232,7 @@ def test_afterwards_every_job_is_counted_once_whatever_it_wrote(tmp_path, monkey
 
 
 def test_an_experiment_that_is_not_counted_is_named(small):
-    config = settings(small)
-    config["experiments"] = ["decision", "telepathy"]
+    config = settings(small).model_copy(update={"experiments": ["decision", "telepathy"]})
     assert "not counted: telepathy" in "\n".join(plan.report(config, small.root))
 
 

@@ -261,7 +261,7 @@ def test_references_are_ordered_as_they_should_be(scorer, data, tmp_path):
     config = check_config(
         {
             "study": "s",
-            "experiments": ["bench"],
+            "experiments": ["vbvr"],
             "models": {"m": {"path": "p"}},
             "cases": {"source": "vbvr-bench", "path": str(data), "tasks": [PASS, MAZE]}
             | {"in-domain": 2, "out-of-domain": 1},

@@ -9,7 +9,7 @@ from chain_of_steps import cli
 from chain_of_steps.artifacts import read_table
 from chain_of_steps.files import digest_file, read_json
 from chain_of_steps.study.claims import FAILS, HOLDS, UNTESTED, judge_claims, load_claims
-from chain_of_steps.study.config import load_config
+from chain_of_steps.study.config import Study, load_config
 from chain_of_steps.study.manifest import config_digest, model_digests
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,13 +22,15 @@ def manifest() -> dict:
 
 
 @pytest.fixture(scope="module")
-def config() -> dict:
+def config() -> Study:
     return load_config([ROOT / "config.yaml"])
 
 
 def test_figures_were_made_with_the_shipped_configuration(manifest, config):
-    assert manifest["study"] == config["study"]
-    assert manifest["config_sha256"] == config_digest(config), "run `make figures` and commit"
+    assert manifest["study"] == config.study
+    assert manifest["config_sha256"] == config_digest(config.resolved()), (
+        "run `make figures` and commit"
+    )
 
 
 def test_figures_were_made_with_the_shipped_models(manifest, config, monkeypatch):
@@ -59,7 +61,7 @@ def test_claims_are_those_of_the_shipped_tables(manifest, monkeypatch, tmp_path)
 
 def test_every_verdict_on_the_shipped_tables_turns_with_them(manifest, config):
     judged = read_table(FIGURES / "claims.csv").set_index("id")
-    model, steps = next(iter(config["models"])), config["sampler"]["steps"]
+    model, steps = next(iter(config.models)), config.sampler.steps
     claims = [
         claim
         for claim in load_claims(ROOT / manifest["claims"]["expected"])
@@ -102,7 +104,7 @@ def test_shipped_files_are_small():
 
 def test_the_card_reports_at_least_200_unseen_cases_of_each_task_and_split(config):
     accuracy = read_table(ROOT / "models/pocket/accuracy.csv")
-    assert set(accuracy["task"]) == set(config["cases"]["tasks"])
+    assert set(accuracy["task"]) == set(config.cases.tasks)
     assert set(accuracy["split"]) == {"in-domain", "out-of-domain"}
     assert (accuracy["n"] >= 200).all()
     assert accuracy["accuracy"].between(accuracy["low"], accuracy["high"]).all()

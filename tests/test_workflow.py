@@ -67,8 +67,8 @@ def test_a_second_run_does_nothing(study):
 def test_the_plan_is_what_the_study_counted(study, monkeypatch):
     monkeypatch.chdir(study)
     results = study / "results/smoke"
-    config = json.loads((results / "config.json").read_text())
-    lines = {line.name: line for line in plan.stages(config, plan.groups(config)[0])}
+    study_of = load_config([results / "config.json"])
+    lines = {line.name: line for line in plan.stages(study_of, plan.groups(study_of)[0])}
 
     def manifests(folder: str, pattern: str) -> int:
         paths = list((results / folder / "pocket").glob(pattern))
@@ -84,7 +84,7 @@ def test_the_plan_is_what_the_study_counted(study, monkeypatch):
     tables |= {"patching": "layer_patching", "ablation": "layer_ablation"}
     for analysis, table in tables.items():
         manifest = results / "layers/pocket/0" / f"{table}.parquet.manifest.json"
-        counted[f"layers {analysis}"] = json.loads(manifest.read_text())["nfe"]
+        counted[analysis] = json.loads(manifest.read_text())["nfe"]
     assert {name: line.nfe for name, line in lines.items()} == counted
     page = (results / "figures/cost.md").read_text()
     assert f"| trajectories | {lines['sample'].jobs} | {lines['sample'].nfe:,} |" in page
@@ -93,11 +93,11 @@ def test_the_plan_is_what_the_study_counted(study, monkeypatch):
 def test_a_bench_study_is_planned_without_data_and_weights(study):
     fields = {
         "study": "bench",
-        "experiments": ["bench", "videos"],
+        "experiments": ["vbvr", "videos"],
         "models": {"pocket": None, "pocket-early": None, "big": {"path": "someone/big"}},
         "cases": {"source": "vbvr-bench", "path": "no/data", "tasks": None}
         | {"in-domain": 1, "out-of-domain": 1},
-        "bench": {"conditions": ["clean", "steps", "noise", "ensemble"]},
+        "vbvr": {"conditions": ["clean", "steps", "noise", "ensemble"]},
         "ensemble": {"every": 1},
         "execution": {"shard": 50},
     }
@@ -105,7 +105,7 @@ def test_a_bench_study_is_planned_without_data_and_weights(study):
     output = snakemake(study, "--dry-run", "--configfile", "bench.yaml")
     found = {row.split()[0]: row.split()[1] for row in output.splitlines() if len(row.split()) == 2}
     # two shards: references, clean, noise and ensemble
-    wanted = {"cases": 1, "sample": 2, "scorer": 1, "score": 8, "table": 1, "bench_summary": 1}
+    wanted = {"cases": 1, "sample": 2, "scorer": 1, "score": 8, "table": 1, "vbvr_summary": 1}
     assert {name: int(found[name]) for name in wanted} == wanted
 
 

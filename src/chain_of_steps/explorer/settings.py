@@ -37,7 +37,7 @@ class Explorer(Section):
         description="Where that noise comes, as shares of the steps.",
     )
     noise_at_frames: Distinct[Annotated[float, Field(ge=0, le=1)]] = Field(
-        [0.5, 1],
+        [0.5, 1.0],
         description=(
             "Which latent frame gets noise at every step, as shares of the video's length."
         ),

@@ -14,7 +14,6 @@ from chain_of_steps.settings.models import main_model, passes_of, seeds_of
 from chain_of_steps.tasks.puzzle import SPLITS
 
 ANALYSES = ("energy", "swap", "patching", "ablation")
-TASK_OF = {"swap": job.SWAPPED, "patching": job.PATCHED}  # the others take all tasks of the study
 
 
 class Settings(job.Settings, WithCases):
@@ -36,7 +35,7 @@ def _cost(settings: Settings, analysis: str) -> tuple[int, int]:
     fields, cases = settings.layers, settings.cases
     name = main_model(settings)
     model = settings.models[name]
-    tasks = [TASK_OF[analysis]] if analysis in TASK_OF else cases.tasks
+    tasks = [job.TASK_OF[analysis]] if analysis in job.TASK_OF else cases.tasks
     most = getattr(fields, f"{analysis}_cases")
     n = sum(min(most, cases.number(split)) for split in SPLITS) * len(tasks)
     seeds = len(seeds_of(settings, name)[: fields.seeds])

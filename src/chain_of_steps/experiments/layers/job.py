@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FOLDER = "layers/{model}/{job}"
-SWAPPED, PATCHED = "identify", "maze"  # the one task that is swapped, and that is patched
+TASK_OF = {"swap": "identify", "patching": "maze"}  # the others take all tasks of the study
 
 
 class Settings(WithModels, WithSampler, WithVideo, WithSeeds, WithExecution, WithLayers):
@@ -54,12 +54,11 @@ def run_job(
     job: int,
     out: Path,
     per_split: int,
-    task: str | None = None,
 ) -> None:
-    """One job of a layer analysis, on the first `per_split` cases of each task, or of one task.
+    """One job of a layer analysis, on the first `per_split` cases of each task that it takes.
 
-    measure(adapter, cases of the job, cases of all jobs, seeds, **options) gives tables by name and
-    the ledger of blocks; options are shift, n_frames and batch.
+    measure(settings, adapter, cases of the job, cases of all jobs, seeds, **options) gives tables
+    by name and the ledger of blocks; options are shift, n_frames and batch.
     """
     from chain_of_steps.artifacts import read_table, write_tables
     from chain_of_steps.cases.folders import INDEX, load_cases, need_puzzles
@@ -73,7 +72,7 @@ def run_job(
             f"layers.branches has uncond, but {model} has guidance {chosen.guidance:g}: write "
             "[cond], or a guidance above 1."
         )
-    names = pick_cases(read_table(cases / INDEX), analysis, per_split, task)
+    names = pick_cases(read_table(cases / INDEX), analysis, per_split)
     mine = share_of_job(names, job, fields.jobs)
     everyone = load_cases(cases, names)
     need_puzzles(everyone)
@@ -81,6 +80,7 @@ def run_job(
     adapter = load_model(settings, model)
     started = time.monotonic()
     tables, ledger = measure(
+        settings,
         adapter,
         [case for case in everyone if case.name in set(mine)],
         everyone,
@@ -105,13 +105,12 @@ def run_job(
     print(f"{analysis}: {ledger}, {ledger.nfe} NFE, {seconds:.1f} s")
 
 
-def pick_cases(
-    index: pd.DataFrame, analysis: str, per_split: int, task: str | None = None
-) -> list[str]:
-    """Names of the first `per_split` cases of each task and split, or of one task.
+def pick_cases(index: pd.DataFrame, analysis: str, per_split: int) -> list[str]:
+    """Names of the first `per_split` cases of each task and split that an analysis takes.
 
     Raises UserError when the study has no case of its task.
     """
+    task = TASK_OF.get(analysis)
     rows = index if task is None else index[index["task"] == task]
     if rows.empty:
         raise UserError(f"cases.tasks has no {task}: add it, as layer {analysis} is done on it.")

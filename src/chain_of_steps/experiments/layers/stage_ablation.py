@@ -11,14 +11,15 @@ STAGE = layer_stage(
 )
 
 
-def run(settings: Settings, *, model: str, cases: Path, job: int, out: Path) -> None:
+def measure(settings: Settings, adapter, mine, everyone, seeds, **options):
+    """Tables by name and the ledger, see `run_job`."""
     from chain_of_steps.experiments.layers.ablation import ablate
 
     fields = settings.layers
+    table, ledger = ablate(adapter, mine, everyone, seeds, steps=fields.steps, **options)
+    return {"layer_ablation": table}, ledger
 
-    def measure(adapter, mine, everyone, seeds, **options):
-        table, ledger = ablate(adapter, mine, everyone, seeds, steps=fields.steps, **options)
-        return {"layer_ablation": table}, ledger
 
+def run(settings: Settings, *, model: str, cases: Path, job: int, out: Path) -> None:
     place = {"model": model, "cases": cases, "job": job, "out": out}
-    run_job(settings, "ablation", measure, **place, per_split=fields.ablation_cases)
+    run_job(settings, "ablation", measure, **place, per_split=settings.layers.ablation_cases)

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chain_of_steps.experiments.layers.job import PATCHED, Settings, layer_stage, run_job
+from chain_of_steps.experiments.layers.job import Settings, layer_stage, run_job
 
 STAGE = layer_stage(
     "patching", "Clean hidden states in runs of a maze under noise, and back.", "layer_patching"
 )
 
 
-def run(settings: Settings, *, model: str, cases: Path, job: int, out: Path) -> None:
+def measure(settings: Settings, adapter, mine, everyone, seeds, **options):
+    """Tables by name and the ledger, see `run_job`."""
     from chain_of_steps.experiments.layers.maze_patching import patch_mazes
 
     fields = settings.layers
+    table, ledger = patch_mazes(
+        adapter,
+        mine,
+        seeds,
+        steps=fields.steps,
+        noise_at=fields.noise_at,
+        branches=tuple(fields.branches),
+        **options,
+    )
+    return {"layer_patching": table}, ledger
 
-    def measure(adapter, mine, everyone, seeds, **options):
-        table, ledger = patch_mazes(
-            adapter,
-            mine,
-            seeds,
-            steps=fields.steps,
-            noise_at=fields.noise_at,
-            branches=tuple(fields.branches),
-            **options,
-        )
-        return {"layer_patching": table}, ledger
 
+def run(settings: Settings, *, model: str, cases: Path, job: int, out: Path) -> None:
     place = {"model": model, "cases": cases, "job": job, "out": out}
-    run_job(settings, "patching", measure, **place, per_split=fields.patching_cases, task=PATCHED)
+    run_job(settings, "patching", measure, **place, per_split=settings.layers.patching_cases)

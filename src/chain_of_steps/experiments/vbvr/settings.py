@@ -28,7 +28,7 @@ class Vbvr(Section):
         ),
     )
     timeout: float = Field(
-        120,
+        120.0,
         gt=0,
         description="Seconds that scoring one video may take; over it the score is missing.",
     )
