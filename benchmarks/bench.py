@@ -27,12 +27,12 @@ from bench_layers import layers_overhead
 from chain_of_steps.artifacts import write_table
 from chain_of_steps.cases.folders import Case, load_cases, make_cases
 from chain_of_steps.commands.common import load_model
-from chain_of_steps.experiments.noise.perturbation import Perturbation, edits_of, fork
+from chain_of_steps.experiments.noise.perturbation import Perturbation, fork
 from chain_of_steps.files import atomic_path
 from chain_of_steps.interventions import NoiseAtStep, by_row
 from chain_of_steps.manifests import package_versions
 from chain_of_steps.models.wan import WanModel
-from chain_of_steps.runs import condition_runs, run_shard
+from chain_of_steps.runs import Runs, edits_of, run_shard
 from chain_of_steps.sampling import flow_sigmas, sample
 from chain_of_steps.study.config import load_config
 from chain_of_steps.trajectory import Recorder
@@ -65,7 +65,7 @@ def fork_sweep(model: WanModel, cases: Sequence[Case], config: dict) -> list[Lin
     n_steps, n_frames = config["sampler"]["steps"], config["video"]["frames"]
     shift, batch = config["sampler"]["shift"], len(cases)
     clean = run_shard(model, cases, [0], steps=n_steps, shift=shift, n_frames=n_frames, batch=batch)
-    condition = condition_runs(model, clean.runs, cases, n_frames)
+    condition = Runs.stored(model, clean, cases).condition()
     nfe, taken = [0, 0], [0.0, 0.0]
     for k in range(n_steps):
         perturbation = Perturbation("step", k, NoiseAtStep(step=k))
@@ -73,7 +73,7 @@ def fork_sweep(model: WanModel, cases: Sequence[Case], config: dict) -> list[Lin
         forked = fork(model, condition, clean, perturbation)
         middle = time.perf_counter()
         velocity = model.velocity(condition)
-        edit = by_row(edits_of(perturbation, clean))
+        edit = by_row(edits_of(perturbation.noise, clean))
         whole = sample(velocity, clean.x[:, 0].to(model.device), clean.sigmas, edit=edit)
         taken[0] += middle - started
         taken[1] += time.perf_counter() - middle

@@ -68,6 +68,21 @@ def flow_sigmas(n_steps: int, shift: float) -> Tensor:
     return torch.tensor([*steps, 0.0], dtype=torch.float32)
 
 
+def cuts(n_rows: int, batch: int, *, together: int = 1, even: bool = False) -> list[slice]:
+    """Successive rows that share a forward pass: at most `batch`, in whole groups of `together`.
+
+    A batch's size decides low bits, so what is compared bit for bit must be cut alike. Every cut
+    but the last is full; even: all are of nearly equal number instead, so that a row and another
+    one that gives it something sit in batches of one size. A group larger than `batch` is a cut.
+    """
+    most = max(1, batch // together)
+    groups = -(-n_rows // together)
+    if even and groups:
+        most = -(-groups // -(-groups // most))
+    size = most * together
+    return [slice(i, min(i + size, n_rows)) for i in range(0, n_rows, size)]
+
+
 @torch.no_grad()
 def sample(
     velocity: Velocity,
