@@ -1,5 +1,6 @@
-"""Writes config-reference.md beside this file from the schema: `make docs`."""
+"""Writes config-reference.md beside this file, and the schema for editors: `make docs`."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,17 @@ import yaml
 from chain_of_steps.study.config import schema
 
 PAGE = Path(__file__).with_name("config-reference.md")
+SCHEMA = Path(__file__).parents[1] / "workflow/schemas/config.schema.json"
 HEAD = """\
 # Configuration reference
 
-Generated from [config.schema.yaml](../src/chain_of_steps/config.schema.yaml) by `make docs`; edit
-that file, not this page. A study is a YAML file with some of these fields, laid over
+Generated from the classes of the sections, which
+[study/config.py](../src/chain_of_steps/study/config.py) puts together, by `make docs`; edit those,
+not this page. A study is a YAML file with some of these fields, laid over
 [config.yaml](../config.yaml) with `--configfile`: map by map, while lists and values are
 replaced. Fields without a default must be there. A misspelt field or a value out of range stops the
-run before anything is computed, and the message names the field.
+run before anything is computed, and the message names the field; an editor that reads
+[config.schema.json](../workflow/schemas/config.schema.json) says so while one types.
 """
 
 
@@ -29,6 +33,12 @@ def page() -> str:
         else:
             parts += [f"## {name}\n", f"{text(part)}\n", table(rows)]
     return "\n".join([HEAD, "## Single fields\n", table(single), *parts])
+
+
+def exported() -> str:
+    """The schema as editors read it."""
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return json.dumps(head | schema(), indent=1, ensure_ascii=False) + "\n"
 
 
 def table(rows: list[tuple[str, ...]]) -> str:
@@ -88,3 +98,4 @@ def plain(value: Any) -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(page(), encoding="utf-8")
+    SCHEMA.write_text(exported(), encoding="utf-8")

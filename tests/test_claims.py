@@ -26,7 +26,7 @@ from chain_of_steps.study.claims import (
 )
 
 ROOT = Path(__file__).resolve().parents[1]
-EXPECTED = ROOT / "workflow/reference/expected.yaml"
+EXPECTED = ROOT / "workflow/paper/expected.yaml"
 CLAIMS = load_claims(EXPECTED)
 TESTABLE = [claim for claim in CLAIMS if claim.untestable is None]
 N_STEPS = 50
@@ -44,7 +44,7 @@ def entry(**changes) -> dict:
 
 def load(path: Path, *entries: dict) -> list[Claim]:
     path.write_text(yaml.safe_dump(list(entries)))
-    return load_claims(path)
+    return load_claims(path, known=["noise", "layers"])
 
 
 @pytest.fixture

@@ -1,16 +1,24 @@
 """The configuration: merging, defaults, and one sentence for every mistake."""
 
 import copy
+import json
 import math
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
+from pydantic import ValidationError
 
 from chain_of_steps.errors import UserError
-from chain_of_steps.study.config import check_config, load_config, merge, schema
+from chain_of_steps.settings.models import WithModels, main_model, passes_of, seeds_of
+from chain_of_steps.settings.sampler import WithSampler
+from chain_of_steps.settings.seeds import WithSeeds
+from chain_of_steps.study.config import Study, check_config, load_config, merge, schema
+from chain_of_steps.study.experiments import EXPERIMENTS
 from chain_of_steps.tasks import TASKS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -50,33 +58,80 @@ def test_files_are_merged_in_order(tmp_path):
     two.write_text("sampler: {shift: 3.0}\nmodels: {other: {path: q}}\n")
     three.write_text("sampler: {steps: 30}\nmodels: {m: null}\n")
     config = load_config([one, two, three])
-    assert config["sampler"] == {"steps": 30, "shift": 3.0, "solver": "euler"}
-    assert list(config["models"]) == ["other"]
-    assert config["models"]["other"]["path"] == "q"
+    assert config.resolved()["sampler"] == {"steps": 30, "shift": 3.0, "solver": "euler"}
+    assert list(config.models) == ["other"]
+    assert config.models["other"].path == "q"
 
 
-def test_defaults_are_those_of_the_schema():
+def test_defaults_are_filled_in():
     config = check_config(LEAST)
-    assert config["sampler"] == {"steps": 50, "shift": 5.0, "solver": "euler"}
-    assert config["video"]["frames"] == 17
-    assert config["seeds"] == [0, 1, 2, 3]
-    assert config["models"]["m"]["guidance"] == 1.0
-    assert config["models"]["m"]["seeds"] is None
-    assert config["models"]["m"]["max_sequence_length"] == 512
-    assert config["cases"]["in-domain"] == 12
-    assert config["execution"]["device"] == "cpu"
-    assert check_config(config) == config  # every field is filled in
+    assert config.resolved()["sampler"] == {"steps": 50, "shift": 5.0, "solver": "euler"}
+    assert config.video.frames == 17
+    assert config.seeds == [0, 1, 2, 3]
+    assert config.models["m"].guidance == 1.0
+    assert config.models["m"].seeds is None
+    assert config.models["m"].max_sequence_length == 512
+    assert config.cases.in_domain == 12
+    assert config.execution.device == "cpu"
     assert LEAST == {"study": "a", "models": {"m": {"path": "p"}}, "cases": {"tasks": ["maze"]}}
+
+
+def test_a_resolved_configuration_is_one_that_json_can_hold():
+    config = check_config(changed(models__m__lora={"high": {"path": "x"}}, cases__seed=3))
+    text = json.dumps(config.resolved(), allow_nan=False)
+    assert check_config(json.loads(text)) == config
+    assert json.loads(text)["cases"]["in-domain"] == 12
+    assert list(json.loads(text)) == list(schema()["properties"])
 
 
 def test_a_filled_configuration_shares_nothing_with_the_next():
     first = check_config(LEAST)
     expected = copy.deepcopy(first)
-    first["sampler"]["steps"] = 1
-    first["models"]["m"]["path"] = "elsewhere"
-    first["train"]["stages"].append("more")
-    first["seeds"].append(9)
+    first.train.stages.append(first.train.stages[0])
+    first.seeds.append(9)
+    first.perturbation.modes.append("more")
+    first.resolved()["sampler"]["steps"] = 1
     assert check_config(LEAST) == expected
+
+
+def test_a_section_cannot_be_changed():
+    config = check_config(LEAST)
+    with pytest.raises(ValidationError, match="frozen"):
+        config.sampler.steps = 1
+
+
+class Settings(WithModels, WithSampler, WithSeeds):
+    """What a stage might read."""
+
+
+def test_a_view_has_its_sections_and_no_other():
+    resolved = check_config(changed(sampler__steps=17, models__m__seeds=[3])).resolved()
+    view = Settings.model_validate(resolved)
+    assert view.sampler.steps == 17
+    assert list(type(view).model_fields) == ["seeds", "sampler", "models"]
+    with pytest.raises(AttributeError):
+        view.video  # noqa: B018
+    assert Settings.model_validate(resolved | {"video": "anything"}) == view
+
+
+def test_what_is_read_of_models():
+    models = {"m": {"path": "p", "guidance": 1}, "n": {"path": "q", "seeds": [3], "guidance": 1.5}}
+    view = Settings.model_validate(check_config(changed(models=models)).resolved())
+    assert main_model(view) == "m"
+    assert (seeds_of(view, "m"), seeds_of(view, "n")) == ([0, 1, 2, 3], [3])
+    assert [passes_of(model) for model in view.models.values()] == [1, 2]
+
+
+def test_reading_a_configuration_loads_nothing_heavy():
+    """Every job of the workflow reads one."""
+    heavy = ("torch", "pandas", "diffusers", "transformers", "matplotlib", "scipy", "jsonschema")
+    code = (
+        "import sys; from pathlib import Path; from chain_of_steps.study.config import load_config;"
+        "load_config([Path('config.yaml')]);"
+        f"print(sorted(set({heavy}) & set(sys.modules)))"
+    )
+    run = [sys.executable, "-c", code]
+    assert subprocess.run(run, cwd=ROOT, text=True, capture_output=True).stdout == "[]\n"
 
 
 def described(part: dict, name: str = "") -> None:
@@ -101,8 +156,35 @@ def test_every_field_is_described_and_every_default_is_valid():
     defaults(schema())
 
 
-def test_the_schema_knows_every_task():
-    assert schema()["$defs"]["puzzle"]["enum"] == list(TASKS)
+def test_the_schema_of_editors_is_that_of_the_classes():
+    """`make docs` writes it; what it takes and refuses is what the classes do."""
+    exported = json.loads((ROOT / "workflow/schemas/config.schema.json").read_text())
+    assert {name: part for name, part in exported.items() if name != "$schema"} == schema()
+    assert list(exported["properties"]) == list(check_config(LEAST).resolved())
+    validator = Draft202012Validator(exported)
+    validator.validate(LEAST)
+    validator.validate(check_config(LEAST).resolved())
+    for name in ("stepz", "experiments", "seeds", "models", "perturbation"):
+        assert not validator.is_valid(LEAST | {name: 0})
+    assert not validator.is_valid(changed(cases__in_domain=1))
+
+
+def test_the_editor_is_pointed_at_the_schema():
+    first = (ROOT / "config.yaml").read_text(encoding="utf-8").splitlines()[0]
+    (path,) = re.fullmatch(r"# yaml-language-server: \$schema=(\S+)", first).groups()
+    content = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    Draft202012Validator(json.loads((ROOT / path).read_text())).validate(content)
+
+
+def test_every_section_is_a_field_of_its_holder():
+    for base in Study.__bases__:
+        assert len(base.model_fields) == 1, base
+
+
+def test_every_task_and_experiment_is_known():
+    assert check_config(changed(cases__tasks=None)).cases.tasks == list(TASKS)
+    words = [row.name for row in EXPERIMENTS]
+    assert schema()["properties"]["experiments"]["items"]["enum"] == words
 
 
 VBVR = "vbvr-wan2.2.yaml"
@@ -119,7 +201,7 @@ def overlays():
 def test_the_shipped_configurations_are_valid(overlays):
     config = load_config([ROOT / "config.yaml", *(ROOT / "config" / name for name in overlays)])
     plain = load_config([ROOT / "config.yaml"])
-    assert (config["study"] != plain["study"]) == bool(overlays)  # or results would be mixed up
+    assert (config.study != plain.study) == bool(overlays)  # or results would be mixed up
 
 
 def test_the_two_presets_are_whole():
@@ -130,20 +212,19 @@ def test_the_two_presets_are_whole():
     }
     for names, expected in presets.items():
         config = load_config([ROOT / "config.yaml", *(ROOT / "config" / name for name in names)])
-        (model,) = config["models"].values()
-        sampler = config["sampler"]
-        found = [sampler["steps"], sampler["shift"]]
-        found += [model[field] for field in ("guidance", "guidance_2", "boundary")]
+        (model,) = config.models.values()
+        found = [config.sampler.steps, config.sampler.shift]
+        found += [model.guidance, model.guidance_2, model.boundary]
         assert tuple(found) == expected
-        assert sampler["solver"] == "euler"
+        assert config.sampler.solver == "euler"
 
 
 def test_the_shift_of_ltx_is_that_of_the_pipeline_for_its_size():
     config = load_config([ROOT / "config.yaml", ROOT / "config" / "ltx.yaml"])
-    frames, area = config["video"]["frames"], config["video"]["area"]
+    frames, area = config.video.frames, config.video.area
     tokens = ((frames - 1) // 8 + 1) * area // 32**2
     mu = 0.95 + (2.05 - 0.95) * (tokens - 1024) / (4096 - 1024)
-    assert config["sampler"]["shift"] == pytest.approx(math.exp(mu), rel=0.01)
+    assert config.sampler.shift == pytest.approx(math.exp(mu), rel=0.01)
 
 
 # Mistakes
@@ -197,6 +278,11 @@ def test_the_shift_of_ltx_is_that_of_the_pipeline_for_its_size():
         (changed(study=""), ["study", "write letters, digits"]),
         (changed(models={"a/b": {"path": "p"}}), ["models", "'a/b'", "write letters, digits"]),
         (changed(models__m__path=""), ["models.m.path", "not empty"]),
+        (changed(ensemble__band=[0.7, 0.2]), ["ensemble.band", "the smaller share first"]),
+        (changed(behaviours__withheld=[1]), ["behaviours.withheld.0", "write a number below 1"]),
+        # renamed
+        (changed(bench={}), ["unknown field bench", "it is called vbvr now"]),
+        (changed(experiments=["bench"]), ["experiments has bench: write vbvr instead."]),
         # missing
         ({}, ["study", "missing"]),
         (changed(models={}), ["models", "at least 1"]),
@@ -207,6 +293,9 @@ def test_the_shift_of_ltx_is_that_of_the_pipeline_for_its_size():
         # names that YAML does not read as text
         (changed(models={1: {"path": "p"}}), ["models", "named 1", "quotes"]),
         ({**LEAST, True: 3, "zebra": 4}, ["named True", "quotes"]),
+        # several: what is wrong by itself comes before what does not go together, outer first
+        (changed(ensemble__band=[0.7, 0.2], seeds=3), ["seeds", "array"]),
+        (changed(sampler__steps=0, zebra=1), ["unknown field zebra"]),
     ],
 )
 def test_a_mistake_is_one_sentence_that_names_the_field(config, said):
@@ -241,7 +330,7 @@ def one_sentence(message: str) -> None:
 def test_a_file_that_is_no_configuration_is_named(tmp_path, content, said):
     good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
     good.write_text(yaml.safe_dump(LEAST))
-    assert load_config([good])["study"] == "a"
+    assert load_config([good]).study == "a"
     if content is not None:
         bad.write_bytes(content)
     for paths in ([bad], [good, bad]):

@@ -143,10 +143,8 @@ def test_noise_belongs_to_the_run_not_to_its_batch(trajectory):
     noise = planned().sweep[1].noise
     assert len(set(noise_seeds(trajectory.runs))) == len(trajectory.runs)
     x, estimate = trajectory.x[:, 2], trajectory.clean[:, 1]
-    together = by_row(edits_of(perturbation.noise, trajectory))(2, 0.9, x, estimate)
-    alone = by_row(edits_of(perturbation.noise, trajectory.select([7])))(
-        2, 0.9, x[7:8], estimate[7:8]
-    )
+    together = by_row(edits_of(noise, trajectory))(2, 0.9, x, estimate)
+    alone = by_row(edits_of(noise, trajectory.select([7])))(2, 0.9, x[7:8], estimate[7:8])
     assert torch.equal(together[7:8], alone)
     assert not torch.equal(together[7], together[6])
 

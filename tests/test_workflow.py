@@ -120,7 +120,7 @@ def test_an_edited_notebook_redraws_only_its_figure(study):
 
 
 def test_an_edited_claim_is_judged_again_and_nothing_else(study):
-    expected = study / "workflow/reference/expected.yaml"
+    expected = study / "workflow/paper/expected.yaml"
     text = expected.read_text()
     expected.write_text(text.replace("test: {below: 0.3}", "test: {below: 0.4}"))
     again = jobs(study)

@@ -9,84 +9,136 @@ from __future__ import annotations
 
 import argparse
 import errno
+import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-from chain_of_steps.commands import (
-    behaviours,
-    bench,
-    ensemble,
-    explorer,
-    figures,
-    layers,
-    noise,
-    own,
-    pocket,
-    trajectories,
-)
-from chain_of_steps.commands.common import OPTIONS
 from chain_of_steps.errors import UserError
 from chain_of_steps.files import CANNOT_WRITE
+from chain_of_steps.settings.base import View
+from chain_of_steps.stage import Files, Folder, Stage, stage_modules, stage_of
 
 _CANNOT_WRITE = (*CANNOT_WRITE, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
-
-# Stages import torch and diffusers, which takes seconds: each command imports its own.
-_TOPICS = (own, trajectories, noise, behaviours, layers, ensemble, bench, figures, explorer, pocket)
+# names that commands had, and what is written instead
+RENAMED = {
+    "layers": "energy, swap, patching or ablation",
+    "bench-references": "reference-videos",
+    "bench-summary": "vbvr-summary",
+}
+_HELP = {
+    "model": "name of a model in the configuration",
+    "shard": "number of the shard of cases, from 0",
+    "job": "number of the job, from 0",
+    "out": "file or folder to write",
+    "cases": "folder that `cos cases` wrote",
+    "trajectory": "file that `cos sample` wrote",
+    "trajectories": "folder of one model's trajectories",
+    "readouts": "table of `cos read`, or several joined",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs `cos`; returns the exit status. User errors become one sentence on stderr."""
-    arguments = build_parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    arguments = vars(build_parser(words[:1]).parse_args(words))
+    name, files = arguments.pop("command"), arguments.pop("config")
     try:
-        arguments.run(arguments)
+        stage = stage_of(name)
+        settings = settings_of(stage, files, arguments.get("model"))
+        import_module(stage_modules()[name]).run(settings, **arguments)
     except UserError as error:
-        print(f"cos {arguments.command}: {error}", file=sys.stderr)
+        print(f"cos {name}: {error}", file=sys.stderr)
         return 1
     except RuntimeError as error:
         if type(error).__name__ != "OutOfMemoryError":  # of torch, which is not imported here
             raise
         what = "write a smaller execution.batch, or execution.offload: model or group"
-        print(f"cos {arguments.command}: the GPU has too little memory: {what}.", file=sys.stderr)
+        print(f"cos {name}: the GPU has too little memory: {what}.", file=sys.stderr)
         return 1
     except OSError as error:
         if error.errno not in _CANNOT_WRITE:
             raise
         place = error.filename or "the output"
-        print(
-            f"cos {arguments.command}: cannot write {place}: {os.strerror(error.errno)}.",
-            file=sys.stderr,
-        )
+        print(f"cos {name}: cannot write {place}: {os.strerror(error.errno)}.", file=sys.stderr)
         return 1
     return 0
 
 
-def build_parser() -> argparse.ArgumentParser:
+def settings_of(stage: Stage, files: Sequence[Path], model: str | None = None) -> View:
+    """The sections that a stage reads, out of configuration files.
+
+    A file that the workflow wrote is checked already and holds everything: of it, these sections
+    alone are looked at, so that a job needs no code of sections that it does not read.
+    """
+    resolved = resolved_file(files[0]) if len(files) == 1 else None
+    if resolved is None:
+        # by its name, as it is no part of what a job of the workflow does
+        resolved = import_module("chain_of_steps.study.config").load_config(files).resolved()
+    return stage.view(resolved, model)
+
+
+def resolved_file(path: Path) -> dict[str, Any] | None:
+    """The content of a configuration that the workflow wrote, or None for any other file."""
+    if path.suffix != ".json" or not path.is_file():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return None
+    if not isinstance(content, dict) or content.pop("resolved", None) is not True:
+        return None
+    return content
+
+
+def build_parser(names: Iterable[str] = ()) -> argparse.ArgumentParser:
+    """The parser of the stages `names`, or of all where one of them is none or there are none."""
     parser = argparse.ArgumentParser(
         prog="cos", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="STAGE")
-
-    def stage(name: str, run, text: str, *options: str) -> argparse.ArgumentParser:
-        command = commands.add_parser(name, help=text, description=text)
-        command.set_defaults(run=run)
-        command.add_argument(
-            "--config",
-            "--configfile",  # as snakemake calls it
-            type=Path,
-            nargs="+",
-            default=[Path("config.yaml")],
-            metavar="FILE",
-            help="configuration; later files are laid over earlier ones (default: config.yaml)",
-        )
-        for option in options:
-            command.add_argument(f"--{option}", **OPTIONS[option])
-        return command
-
-    for topic in _TOPICS:
-        topic.add(stage)
+    names = list(names)
+    known = stage_modules()
+    for old, new in RENAMED.items():
+        if old in names:
+            parser.error(f"{old} is called {new} now: write cos {new}.")
+    for name in names if names and known.keys() >= set(names) else known:
+        _add(commands, stage_of(name))
     return parser
+
+
+def _add(commands: Any, stage: Stage) -> None:
+    """The subcommand of a stage; its options follow from what it takes, makes and asks."""
+    command = commands.add_parser(stage.name, help=stage.text, description=stage.text)
+    command.add_argument(
+        "--config",
+        "--configfile",  # as snakemake calls it
+        type=Path,
+        nargs="+",
+        default=[Path("config.yaml")],
+        metavar="FILE",
+        help="configuration; later files are laid over earlier ones (default: config.yaml)",
+    )
+    for name in stage.asks:
+        kind = {"type": int} if name in ("shard", "job") else {"choices": stage.names.get(name)}
+        command.add_argument(f"--{name}", required=True, help=_help(name), **kind)
+    for name, artifact in {**stage.takes, **stage.makes}.items():
+        if name in stage.takes and stage.gathers(artifact) and not isinstance(artifact, Files):
+            help = f"such as {artifact.place}"
+            command.add_argument(name, type=Path, nargs="+", metavar=name.upper(), help=help)
+            continue
+        whole = isinstance(artifact, Files | Folder)
+        text = _help(name, f"{'folder' if whole else 'file'}, such as {artifact.places[0]}")
+        command.add_argument(f"--{name}", type=Path, required=True, help=text)
+    for option in stage.options:
+        command.add_argument(option.name, **option.about)
+
+
+def _help(name: str, text: str = "") -> str:
+    return _HELP.get(name) or text or f"which {name}"
 
 
 if __name__ == "__main__":

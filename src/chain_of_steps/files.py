@@ -1,4 +1,4 @@
-"""Files that are whole or absent: atomic writes, JSON, digests. Cheap to import.
+"""Files that are whole or absent: atomic writes, JSON, YAML, digests. Cheap to import.
 
 Everything is written to a temporary name in the same directory, fsynced and renamed, so that a
 killed job leaves no half-written file.
@@ -16,6 +16,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from chain_of_steps.errors import UserError
 
@@ -92,6 +94,21 @@ def read_json(path: str | Path) -> Any:
         raise UserError(f"{path} is not valid JSON ({where}: {error.msg}): {AGAIN}.") from None
     except (UnicodeDecodeError, OSError):
         raise UserError(f"{path} is not a readable text file: {AGAIN}.") from None
+
+
+def read_yaml(path: Path, kind: str) -> Any:
+    """Content of a YAML file; `kind` says in an error what the path should lead to."""
+    try:
+        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist: write the path of {kind}.") from None
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be read ({error.strerror}): write the path of {kind}."
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path} is not valid YAML: {reason}.") from None
 
 
 def plain(content: Any, null_nan: bool = True) -> Any:

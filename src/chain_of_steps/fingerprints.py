@@ -1,82 +1,84 @@
-"""Digests of the source that a result depends on. Cheap to import."""
+"""Digests of the source that a result depends on. Cheap to import; no module of ours is run.
+
+What counts is the code: comments, docstrings and layout do not. A module brings all that it
+imports, wherever the import stands, and the packages that it lies in.
+"""
+
+from __future__ import annotations
 
 import ast
+import hashlib
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
-from chain_of_steps.errors import UserError
-from chain_of_steps.files import digest_files, existing, files_below
+import grimp
+
+from chain_of_steps.files import digest_file, digest_json
+
+PACKAGE = "chain_of_steps"
+TASKS = f"{PACKAGE}.tasks"
+FOLDER = Path(__file__).resolve().parent
+_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def package_fingerprint(*parts: str | Path, package: Path | None = None) -> str:
-    """sha256 (hex) of the source that the named parts of the package are made of.
+@cache
+def _imports() -> grimp.ImportGraph:
+    # imports for type checkers alone are never carried out
+    return grimp.build_graph(PACKAGE, exclude_type_checking_imports=True, cache_dir=None)
 
-    A part is a dotted module name inside the package ("sampling", "tasks.maze"; "tasks" means
-    every file below tasks/) or a Path to a file or directory. Modules of the package that a part
-    imports count too, and what those import, wherever the import statement stands; imports by
-    a computed name are not seen, so name those. Without parts: every file of the package.
-    For `params:` of a rule, as the workflow does not see imports. Nothing is imported here.
-    Raises UserError naming a part that does not exist.
+
+def modules_behind(*modules: str) -> frozenset[str]:
+    """These modules of the package, and every one that is imported when they are used.
+
+    Imports by a computed name are not seen: name those modules, too.
     """
-    package = package or Path(__file__).resolve().parent
-    if not parts:
-        return digest_files({p.relative_to(package).as_posix(): p for p in files_below(package)})
-    waiting = [file for part in parts for file in _part_files(part, package)]
-    sources: dict[str, Path] = {}
+    found: set[str] = set()
+    waiting = list(modules)
     while waiting:
-        file = waiting.pop()
-        inside = file.is_relative_to(package)
-        name = file.relative_to(package).as_posix() if inside else file.as_posix()
-        if name in sources:
+        module = waiting.pop()
+        if module in found:
             continue
-        sources[name] = file
-        if inside:
-            inits = (package / parent / "__init__.py" for parent in Path(name).parents)
-            waiting += [init for init in inits if init.is_file()]
-        if file.suffix == ".py":
-            waiting += _imported_files(file, package)
-    return digest_files(sources)
+        found.add(module)
+        waiting += _imports().find_modules_directly_imported_by(module)
+        parent = module.rpartition(".")[0]
+        waiting += [parent] if parent else []
+    return frozenset(found)
 
 
-def _part_files(part: str | Path, package: Path) -> list[Path]:
-    if isinstance(part, Path):
-        path = existing(part)
-    else:
-        base = package.joinpath(*part.split("."))
-        path = base if base.is_dir() else base.with_suffix(".py")
-        if not path.exists():
-            raise UserError(
-                f"{part} is no module of {package.name}: write a name such as sampling or tasks."
-            )
-    return files_below(path) if path.is_dir() else [path]
+def modules_of(stage_module: str, tasks: Iterable[str]) -> frozenset[str]:
+    """The modules behind a stage, with those of the study's puzzles where it has to do with any."""
+    behind = modules_behind(stage_module)
+    if TASKS in behind:
+        behind |= modules_behind(*(f"{TASKS}.{task}" for task in tasks))
+    return behind
 
 
-def _imported_files(file: Path, package: Path) -> set[Path]:
-    """Files of the package that `file` imports by statement."""
-    try:
-        tree = ast.parse(file.read_bytes())
-    except SyntaxError as error:
-        raise UserError(f"{file}, line {error.lineno} is not Python ({error.msg}).") from None
-    names: set[tuple[str, ...]] = set()
+def code_digest(modules: Iterable[str], also: Iterable[str] = ()) -> str:
+    """sha256 (hex) of the code of modules; also: files below the package that count as they are.
+
+    A data file of a module's own name (scorer.txt beside scorer.py) counts with it.
+    """
+    parts = {name: _source_digest(_file(name)) for name in sorted(modules)}
+    data = [other for name in modules for other in _data_beside(_file(name))]
+    data += [FOLDER / name for name in also]
+    parts |= {path.relative_to(FOLDER).as_posix(): digest_file(path) for path in data}
+    return digest_json(parts)
+
+
+def _data_beside(path: Path) -> list[Path]:
+    return [other for other in path.parent.glob(f"{path.stem}.*") if other.suffix != path.suffix]
+
+
+def _file(module: str) -> Path:
+    base = FOLDER.joinpath(*module.split(".")[1:])
+    return base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
+
+
+@cache
+def _source_digest(path: Path) -> str:
+    tree = ast.parse(path.read_bytes())
     for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names.update(tuple(alias.name.split(".")) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            start = _parent_names(file, node.level, package) if node.level else ()
-            base = (*start, *(node.module.split(".") if node.module else ()))
-            names.update((*base, alias.name) for alias in node.names)
-    found: set[Path] = set()
-    for name in names:
-        if name[0] != package.name:
-            continue
-        for depth in range(len(name)):
-            base = package.joinpath(*name[1 : depth + 1])
-            found.update(p for p in (base.with_suffix(".py"), base / "__init__.py") if p.is_file())
-    return found
-
-
-def _parent_names(file: Path, level: int, package: Path) -> tuple[str, ...]:
-    """Dotted name of the package that a relative import of this level starts from."""
-    if not file.is_relative_to(package):
-        return ()
-    parents = file.relative_to(package.parent).parts[:-1]
-    return parents[: len(parents) - level + 1]
+        if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()

@@ -18,6 +18,7 @@ from PIL import Image
 from torch import Tensor
 
 from chain_of_steps.cases.folders import Case
+from chain_of_steps.errors import UserError
 from chain_of_steps.interventions import Noise
 from chain_of_steps.models.condition import Condition
 from chain_of_steps.models.model import VideoModel
@@ -121,6 +122,22 @@ class Runs:
         distinct = {id(one): one for one in self.given}
         number = {key: n for n, key in enumerate(distinct)}
         return list(distinct.values()), [number[id(one)] for one in self.given]
+
+
+def frames_of(cases: Sequence[Case], frames: int | None) -> int:
+    """Frames of the videos of these cases, which share their tensors; `frames` for puzzles.
+
+    Raises UserError where their sizes or numbers of frames differ.
+    """
+    shapes = {case.shape: case for case in cases}
+    if len(shapes) > 1:
+        (one, first), (other, second) = list(shapes.items())[:2]
+        raise UserError(
+            f"{first.name} has {one} and {second.name} has {other} (width, height, frames), but "
+            "cases of one job must be alike: write execution.shard: 1, or video.frames and "
+            "video.area that fit all."
+        )
+    return cases[0].frames or frames
 
 
 def batches(table: pd.DataFrame, batch: int) -> Iterator[np.ndarray]:

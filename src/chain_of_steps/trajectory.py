@@ -14,6 +14,7 @@ from torch import Tensor
 
 from chain_of_steps.artifacts import load_tensors, save_tensors
 from chain_of_steps.errors import UserError
+from chain_of_steps.manifests import check_manifest
 from chain_of_steps.sampling import StepState
 
 
@@ -69,6 +70,12 @@ class Trajectory:
                     " it again with `cos sample`."
                 )
         return cls(runs, **tensors, experts=facts["experts"], made_by=facts["made_by"])
+
+    @classmethod
+    def checked(cls, path: Path) -> Trajectory:
+        """As `load`; raises UserError, too, where there is no manifest or the file is not its."""
+        check_manifest(path)
+        return cls.load(path)
 
 
 class Recorder:

@@ -1,27 +1,33 @@
 # A page to look at runs, written to results/<study>/explorer: `snakemake explorer`.
 # Not part of `all`: it takes minutes and some 200 MB, and no number comes from it.
 
+EXPLORE, EXPLORE_PAGE = stage_of("explore"), stage_of("explore-page")
 EXPLORER = RESULTS / "explorer"
 PARTS = ["explorer.css", "labels.js", "chart.js", "explorer.js", "runs.js"]
-PUZZLES = STUDY["cases"]["source"] == "puzzles"
-MAPS = [RESULTS / "tables/token_maps_runs.parquet"] if "layers" in STUDY["experiments"] else []
+PUZZLES = STUDY.cases.source == "puzzles"
+MAPS = [RESULTS / "tables/token_maps_runs.parquet"] if "layers" in STUDY.experiments else []
 
 
 rule explore:
     input:
+        weights=weights,
         trajectory=RESULTS / "trajectories/{model}/{shard}.safetensors",
         readouts=[RESULTS / "readouts/{model}/{shard}.parquet"] if PUZZLES else [],
         maps=MAPS,
     output:
         directory(EXPLORER / "{model}/{shard}"),
     log:
-        f"logs/{STUDY['study']}/explore_{{model}}_{{shard}}.log",
-    threads: THREADS
+        LOGS / "explore_{model}_{shard}.log",
+    threads: threads_of(EXPLORE)
+    resources:
+        gpu=gpus_of(EXPLORE),
+        mem_mb=memory_of(EXPLORE),
+        runtime=minutes_of(EXPLORE),
     params:
-        settings=settings("explorer", "seeds"),
-        code=package_fingerprint("explorer.data"),
+        settings=settings_of(EXPLORE),
+        code=code_of(EXPLORE),
         config=SETTINGS,
-        cases=CASES,
+        cases=RESULTS / "cases",
         tables=lambda wildcards, input: " ".join(
             f"--{name} {input[name]}" for name in ("readouts", "maps") if input[name]
         ),
@@ -37,10 +43,11 @@ rule explorer:
         page=EXPLORER / "index.html",
         parts=[EXPLORER / name for name in PARTS],
     log:
-        f"logs/{STUDY['study']}/explorer.log",
+        LOGS / "explorer.log",
     localrule: True
     params:
-        code=package_fingerprint("explorer", "explorer.data", "plots"),
+        settings=settings_of(EXPLORE_PAGE),
+        code=code_of(EXPLORE_PAGE),
         config=SETTINGS,
     shell:
         "cos explore-page --config {params.config} --out {output.page} {input} 2> {log}"

@@ -2,68 +2,26 @@
 # A study fills them (rule publish); with `--config shipped=true` they are taken as they are.
 from chain_of_steps.study.claims import load_claims, tables_of
 
-NOISE_TABLES = ["noise.csv", "cka.csv", "sensitivity.csv", "noise_verdicts.csv"]
-BEHAVIOUR_TABLES = ["memory.csv", "memory_noise.csv", "correction.csv", "correction_tests.csv"]
-BEHAVIOUR_TABLES += ["behaviour_verdicts.csv"]
-# experiment -> figure or table -> what its notebook reads
-FIGURE_GROUPS = {
-    "decision": {
-        "figure1": ["examples"],
-        "figure2": ["examples"],
-        "s1_timeline": ["timeline.csv"],
-    },
-    "noise": {"figure3": NOISE_TABLES, "s2_noise": NOISE_TABLES},
-    "behaviours": {
-        "figure4": ["behaviour_examples", "memory.csv", "correction.csv"],
-        "figure5": ["behaviour_examples", "perception.csv"],
-        "s3_behaviours": BEHAVIOUR_TABLES,
-        "s4_posterior": ["posterior.csv", "behaviour_verdicts.csv"],
-    },
-    "layers": {
-        "figure6": ["token_maps_runs.parquet", "layer_swap.csv"],
-        "s6_causal_map": ["layer_swap.csv", "layer_patching.csv"],
-        "s7_ablation": ["layer_ablation.csv"],
-        "s8_energy": ["token_energy.csv"],
-    },
-    "ensemble": {"s5_compute": ["compare.csv"]},
-}
-TABLE_GROUPS = {
-    "ensemble": {"table1_ensemble": ["compare.csv", "published.csv"]},
-    "bench": {"table2_bench": ["bench.csv", "published_bench.csv"]},
-}
-# tables that no figure reads, but that belong to an experiment
-KEPT = {
-    "decision": ["readouts.parquet"],
-    "bench": ["bench_scores.csv"],
-    "layers": [
-        "token_channels_runs.parquet",
-        *(f"layer_{analysis}_runs.parquet" for analysis in ("swap", "patching", "ablation")),
-    ],
-}
-
-FIGURE_INPUTS = chosen(FIGURE_GROUPS)
-TABLE_INPUTS = chosen(TABLE_GROUPS)
+# figure or table -> what its notebook reads
+FIGURE_INPUTS = {name: read for row in CHOSEN for name, read in row.figures.items()}
+TABLE_INPUTS = {name: read for row in CHOSEN for name, read in row.tables.items()}
 NOTEBOOK_INPUTS = FIGURE_INPUTS | TABLE_INPUTS
 # figure or table -> experiment, which is its category in the report
-CATEGORY = {
-    name: experiment
-    for groups in (FIGURE_GROUPS, TABLE_GROUPS)
-    for experiment, group in groups.items()
-    for name in group
-}
+CATEGORY = {name: row.name for row in EXPERIMENTS for name in [*row.figures, *row.tables]}
 CATEGORY["claims"] = "claims"
 PAGES = [*TABLE_INPUTS, *(["claims"] if NOTEBOOK_INPUTS else [])]
-PUBLISHED = sorted(
-    {name for experiment in STUDY["experiments"] for name in KEPT.get(experiment, [])}
-    | {name for names in NOTEBOOK_INPUTS.values() for name in names}
-)
+PUBLISHED = {name for row in CHOSEN for name in row.keeps}
+PUBLISHED |= {name for names in NOTEBOOK_INPUTS.values() for name in names}
+CLAIMS, MANIFEST, COST = stage_of("claims"), stage_of("manifest"), stage_of("cost")
 # claims of the paper: each names its experiment and the table that tests it
-EXPECTED = "workflow/reference/expected.yaml"
+EXPECTED = "workflow/paper/expected.yaml"
 try:
-    CLAIM_TABLES = tables_of(load_claims(Path(EXPECTED)), STUDY["experiments"])
+    KNOWN = [row.name for row in EXPERIMENTS]
+    CLAIM_TABLES = tables_of(load_claims(Path(EXPECTED), KNOWN), STUDY.experiments)
 except UserError as error:
     raise WorkflowError(str(error)) from None
 PUBLISHED = sorted({*PUBLISHED, *CLAIM_TABLES})
+FOLDERS = [name for name in PUBLISHED if not Path(name).suffix]
 # A kernel asks for free ports and binds them later; another process may take one in between.
 KERNEL_RETRIES = 2
 RUN_NOTEBOOK = (
@@ -77,11 +35,11 @@ if not SHIPPED:
     # numbers of the paper, copied beside ours and always labelled published
     rule published:
         input:
-            "workflow/reference/{published}.csv",
+            "workflow/paper/{published}.csv",
         output:
             RESULTS / "tables/{published}.csv",
         log:
-            f"logs/{STUDY['study']}/{{published}}.log",
+            LOGS / "{published}.log",
         wildcard_constraints:
             published="published[a-z_]*",
         localrule: True
@@ -94,7 +52,7 @@ if not SHIPPED:
         output:
             TABLES / "{table}.{suffix}",
         log:
-            f"logs/{STUDY['study']}/publish_{{table}}.{{suffix}}.log",
+            LOGS / "publish_{table}.{suffix}.log",
         wildcard_constraints:
             table=r"[a-z_]+",
             suffix="csv|parquet",
@@ -108,9 +66,9 @@ if not SHIPPED:
         output:
             directory(TABLES / "{folder}"),
         log:
-            f"logs/{STUDY['study']}/publish_{{folder}}.log",
+            LOGS / "publish_{folder}.log",
         wildcard_constraints:
-            folder="examples|behaviour_examples",
+            folder="|".join(["-", *FOLDERS]),
         localrule: True
         shell:
             "cp -r {input} {output} 2> {log}"
@@ -137,7 +95,7 @@ rule figure:
     retries: KERNEL_RETRIES
     localrule: True
     params:
-        code=package_fingerprint("plots"),
+        code=lambda wildcards, input: code_of_notebook(input.notebook),
         tables=TABLES,
         stem=lambda wildcards: FIGURES / wildcards.figure,
         model=MAIN_MODEL,
@@ -161,7 +119,7 @@ rule table:
     retries: KERNEL_RETRIES
     localrule: True
     params:
-        code=package_fingerprint("plots"),
+        code=lambda wildcards, input: code_of_notebook(input.notebook),
         tables=TABLES,
         stem=lambda wildcards: FIGURES / wildcards.table,
         model=MAIN_MODEL,
@@ -178,11 +136,11 @@ rule claims:
         page=FIGURES / "claims.md",
         facts=FIGURES / "claims.json",
     log:
-        f"logs/{STUDY['study']}/claims.log",
+        LOGS / "claims.log",
     localrule: True
     params:
-        settings=settings("models", "experiments", "sampler"),
-        code=package_fingerprint("study.claims"),
+        settings=settings_of(CLAIMS),
+        code=code_of(CLAIMS),
         config=SETTINGS,
         tables=TABLES,
     shell:
@@ -198,11 +156,12 @@ rule manifest:
     output:
         FIGURES / "manifest.json",
     log:
-        f"logs/{STUDY['study']}/manifest.log",
+        LOGS / "manifest.log",
     localrule: True
     params:
+        settings=settings_of(MANIFEST),
+        code=code_of(MANIFEST),
         config=SETTINGS,
-        code=package_fingerprint("study.manifest"),
     shell:
         "cos manifest --config {params.config} --out {output} --notebooks workflow/notebooks"
         " --claims {input.claims} {input.facts} 2> {log}"
@@ -215,11 +174,12 @@ rule cost:
     output:
         FIGURES / "cost.md",
     log:
-        f"logs/{STUDY['study']}/cost.log",
+        LOGS / "cost.log",
     localrule: True
     params:
+        settings=settings_of(COST),
+        code=code_of(COST),
         config=SETTINGS,
-        code=package_fingerprint("study.cost"),
     shell:
         "cos cost --config {params.config} --out {output} 2> {log}"
 
@@ -237,7 +197,7 @@ rule page:
             labels={"figure": "{page}"},
         ),
     log:
-        f"logs/{STUDY['study']}/page_{{page}}.log",
+        LOGS / "page_{page}.log",
     wildcard_constraints:
         page="|".join(["-", *PAGES]),
     localrule: True

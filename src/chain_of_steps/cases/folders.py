@@ -19,7 +19,7 @@ from typing import Any
 import pandas as pd
 from PIL import Image
 
-from chain_of_steps.artifacts import write_table
+from chain_of_steps.artifacts import read_table, write_table
 from chain_of_steps.errors import UserError
 from chain_of_steps.files import inside, read_json, write_json
 from chain_of_steps.tasks import TASKS, stream
@@ -198,3 +198,23 @@ def load_cases(root: Path, names: list[str]) -> list[Case]:
         if not (inside(root, name) / "first_frame.png").is_file():
             raise UserError(f"{root / name} has no first_frame.png: make it with `cos cases`.")
     return [Case(name, root / name) for name in names]
+
+
+def cases_of(root: Path, runs: pd.DataFrame) -> list[Case]:
+    """The cases that the column `case` of a table names, in its order."""
+    return load_cases(root, list(dict.fromkeys(runs["case"])))
+
+
+def first_of_each(index: pd.DataFrame, n: int) -> set[str]:
+    """Names of the first n cases of each task and split."""
+    return set(index.groupby(["task", "split"]).head(n)["case"])
+
+
+def shard_cases(root: Path, shard: int, size: int) -> list[Case]:
+    """The cases of one shard of `size`, in the order of the index."""
+    names = read_table(root / INDEX, columns=["case"])["case"].tolist()
+    chosen = names[shard * size : (shard + 1) * size]
+    if shard < 0 or not chosen:
+        last = (len(names) - 1) // size
+        raise UserError(f"shard is {shard}: write a number from 0 to {last}.")
+    return load_cases(root, chosen)

@@ -20,6 +20,9 @@ from chain_of_steps.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from chain_of_steps.cases.folders import Case
+    from chain_of_steps.settings.models import WithModels
+
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 OWN = "own"  # split, and task where there is no folder that names one
 MOST_STRETCH = 0.05  # the bench's scorer takes more for padding
@@ -325,3 +328,33 @@ def take_cases(root: Path, config: Mapping[str, Any]) -> pd.DataFrame:
     index = pd.DataFrame(rows).astype({"truth_frames": "Int64"})
     write_table(root / INDEX, index)
     return index
+
+
+def check_prompts(settings: WithModels, model: str, cases: Sequence[Case]) -> None:
+    """Raises UserError where a prompt that is no puzzle's is longer than the model takes."""
+    brought = [case for case in cases if not case.is_puzzle]
+    if not brought or model not in settings.models:
+        return
+    prompts = Prompts.of(settings.models[model])
+    for case in brought:
+        try:
+            prompts.check(case.prompt)
+        except UserError as error:
+            raise UserError(f"{case.name}: {error}") from None
+
+
+def told(checked: Checked) -> str:
+    """One line on a sample."""
+    if checked.problem:
+        return f"{checked.sample.name}: {checked.problem}"
+    width, height = checked.size
+    shape = checked.shape
+    line = f"{checked.sample.name}: {width} x {height}"
+    if (shape.width, shape.height) != checked.size:
+        line += f", given as {shape.width} x {shape.height}"
+    line += f", {shape.frames} frames"
+    if checked.truth:
+        line += f" (ground truth {checked.truth['frames']})"
+    if checked.unknown:
+        line += f"; the model does not know: {', '.join(checked.unknown)}"
+    return line

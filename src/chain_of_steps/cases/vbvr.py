@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+
+from chain_of_steps.settings.cases import Cases
 
 SUFFIX = "_data-generator"  # of a task's folder; tables and configurations leave it out
 SPLIT_FOLDERS = {"in-domain": "In-Domain_50", "out-of-domain": "Out-of-Domain_50"}
@@ -36,6 +37,6 @@ def bench_tasks() -> Mapping[str, BenchTask]:
     return {task.name: task for task in rows}
 
 
-def bench_size(cases: Mapping[str, Any]) -> int:
-    """Number of cases that the configuration field `cases` takes from the bench."""
-    return sum(cases[bench_tasks()[name].split] for name in cases["tasks"])
+def bench_size(cases: Cases) -> int:
+    """Number of cases that a checked section `cases` takes from the bench."""
+    return sum(cases.number(bench_tasks()[name].split) for name in cases.tasks or ())

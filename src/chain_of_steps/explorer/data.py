@@ -40,7 +40,7 @@ from chain_of_steps.video import read_mp4, to_uint8
 CLEAN = "clean"
 WEBP_SIDE = 16383  # pixels; the format's limit
 FRAMES = 21  # columns of a film at most
-PAGE = ("index.html", "explorer.css", "labels.js", "chart.js", "explorer.js")
+PAGE = ("index.html", "explorer.css", "explorer.js")
 INDEX = "runs.json"
 # What a reader says of each look of a run, and where the run commits.
 READINGS = ("answer", "correct", "score", "candidates", "evidence", "commitment")

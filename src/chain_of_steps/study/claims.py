@@ -1,6 +1,6 @@
 """The paper against ours: a verdict for every claim of the paper (arXiv 2603.16870).
 
-A file of claims (workflow/reference/expected.yaml) holds what the paper says, its published value,
+A file of claims (workflow/paper/expected.yaml) holds what the paper says, its published value,
 and which row of which table tests it, as data. The test says where the number must lie; a claim
 
     holds            where the whole 95 % interval lies there
@@ -14,15 +14,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import NoneType
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import yaml
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    with_config,
+)
+from pydantic_core import PydanticCustomError
+from typing_extensions import TypedDict
 
 from chain_of_steps.errors import UserError
-from chain_of_steps.study.config import checked, read_yaml, schema
+from chain_of_steps.files import read_yaml
+from chain_of_steps.settings.base import Section
+from chain_of_steps.settings.sentences import explain, schema_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,31 +46,120 @@ COLUMNS = (
     *("id", "claim", "where", "figure", "published", "published_words", "measure"),
     *("ours", "ci_low", "ci_high", "n", "model", "test", "verdict", "reason"),
 )
-_SCHEMA = Path(__file__).with_name("expected.schema.yaml")
+_USUAL = {"value": "mean", "low": "low", "high": "high", "n": "n"}  # columns of most tables
 _PLACES = {"first": 0.0, "middle": 0.5, "last": 1.0}
 _SHOWN = 12  # values that an error lists
 _ROUNDING = 1e-9
 
 
-@dataclass(frozen=True)
-class Claim:
-    """One claim; fields as expected.schema.yaml describes them."""
+def _of_type(*types: type) -> AfterValidator:
+    """A value of one of these types as it is: 2 stays 2, and nan is no number."""
 
-    id: str
-    claim: str
-    where: str
-    published: Mapping[str, Any]
-    untestable: str | None = None
-    experiment: str | None = None
-    figure: str | None = None
-    measure: str | None = None
-    table: str | None = None
-    rows: Mapping[str, Any] = field(default_factory=dict)
-    columns: Mapping[str, str] = field(default_factory=dict)
-    test: Mapping[str, Any] = field(default_factory=dict)
-    range: Sequence[float | None] = (None, None)
-    scale: str | None = None
-    absent: str | None = None
+    def check(value: Any) -> Any:
+        finite = type(value) is not float or math.isfinite(value)
+        if type(value) not in types or not finite:
+            raise PydanticCustomError("value_type", "of another type")
+        return value
+
+    return AfterValidator(check)
+
+
+Number = Annotated[Any, _of_type(int, float), WithJsonSchema({"type": "number"})]
+Cell = Annotated[
+    Any,
+    _of_type(str, int, float, bool, NoneType),
+    WithJsonSchema({"type": ["string", "number", "boolean", "null"]}),
+]
+Text = Annotated[str, Field(min_length=1)]
+
+
+@with_config(Section.model_config)
+class Published(TypedDict):
+    """What the paper says: its number, or null, and what it says about it in words."""
+
+    value: Number | None
+    words: Text
+
+
+@with_config(Section.model_config)
+class Columns(TypedDict, total=False):
+    value: str
+    low: str
+    high: str
+    n: str
+    p: str
+
+
+@with_config(Section.model_config)
+class Test(TypedDict, total=False):
+    above: Number
+    below: Number
+    within: Annotated[list[Number], Field(min_length=2, max_length=2)]
+
+
+def _with_usual_columns(given: Any) -> Any:
+    return {**_USUAL, **given} if isinstance(given, Mapping) else given
+
+
+def _one_bound(test: Test) -> Test:
+    if len(test) != 1:
+        kind, limit = ("too_long", "max_length") if test else ("too_short", "min_length")
+        raise PydanticCustomError(kind, "not one bound", {limit: 1})
+    return test
+
+
+class Claim(Section):
+    """One claim of workflow/paper/expected.yaml."""
+
+    id: str = Field(pattern="^[a-z0-9-]+$", description="Short name of the claim.")
+    claim: Text = Field(description="What the paper says, in our words.")
+    where: Text = Field(description="Section, figure or table of the paper.")
+    published: Published = Field(
+        description="The paper's number, or null, and what the paper says about it in words."
+    )
+    untestable: Text | None = Field(
+        None,
+        description="Why no table of any study here tests it; instead of the fields below.",
+    )
+    experiment: str | None = Field(
+        None, description="The experiment of a study that makes the table."
+    )
+    figure: str | None = Field(
+        None, pattern="^[a-z0-9_]+$", description="The figure or table of ours that shows it."
+    )
+    measure: Text | None = Field(None, description="What is measured, with its unit.")
+    table: str | None = Field(
+        None, pattern="^[a-z_]+[.]csv$", description="File in figures/tables."
+    )
+    rows: dict[str, Cell] = Field(
+        {},
+        description=(
+            "Column and value for each column that picks the one row; null is an empty cell; "
+            "first, middle and last are places among the values of a column of numbers. The main "
+            "model's rows are taken."
+        ),
+    )
+    columns: Annotated[Columns, BeforeValidator(_with_usual_columns)] = Field(
+        _USUAL,
+        description=(
+            "Names of the columns with the value, its interval, and n; p, if there is one, is a "
+            "two-sided test against 0 and must be below 0.05 too."
+        ),
+    )
+    test: Annotated[Test, AfterValidator(_one_bound)] = Field(
+        {}, description="Where the whole 95 % interval must lie for the claim to hold."
+    )
+    range: Annotated[list[Number | None], Field(min_length=2, max_length=2)] = Field(
+        [None, None],
+        description="Smallest and largest value that the measure can take; null is no limit.",
+    )
+    scale: Literal["steps"] | None = Field(
+        None, description="What the numbers of test and range are shares of."
+    )
+    absent: Text | None = Field(
+        None,
+        description="Why a study may have no such row; without it a missing row is an error.",
+    )
 
 
 @dataclass(frozen=True)
@@ -72,13 +173,11 @@ class Found:
     p: float = math.nan
 
 
-@cache
-def _schema() -> dict[str, Any]:
-    return yaml.safe_load(_SCHEMA.read_text(encoding="utf-8"))
+def load_claims(path: Path, known: Sequence[str] | None = None) -> list[Claim]:
+    """The claims of a file, in its order. Raises UserError naming the first bad claim.
 
-
-def load_claims(path: Path) -> list[Claim]:
-    """The claims of a file, in its order. Raises UserError naming the first bad claim."""
+    known: the experiments that a claim may name; None takes any.
+    """
     content = read_yaml(path, "a file of claims")
     if not isinstance(content, list) or not content:
         raise UserError(f"{path} holds no claims: write a list of them.")
@@ -86,8 +185,8 @@ def load_claims(path: Path) -> list[Claim]:
     for number, entry in enumerate(content, start=1):
         name = entry.get("id") if isinstance(entry, Mapping) else None
         try:
-            claim = Claim(**checked(entry, _schema()))
-            _check(claim)
+            claim = _read(entry)
+            _check(claim, known)
             if claim.id in {other.id for other in claims}:
                 raise UserError("there is one of this name before: write another id.")
         except UserError as error:
@@ -96,8 +195,20 @@ def load_claims(path: Path) -> list[Claim]:
     return claims
 
 
-def _check(claim: Claim) -> None:
-    """What the schema cannot say; above all that the test can come out either way."""
+def _read(entry: Any) -> Claim:
+    try:
+        return Claim.model_validate(entry)
+    except ValidationError as error:
+        raise UserError(explain(error, _schema())) from None
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    return schema_of(Claim)
+
+
+def _check(claim: Claim, known: Sequence[str] | None) -> None:
+    """What no field can say by itself; above all that the test can come out either way."""
     needed = ("experiment", "measure", "table", "test")
     given = [name for name in needed if getattr(claim, name)]
     if claim.untestable:
@@ -107,8 +218,7 @@ def _check(claim: Claim) -> None:
     missing = [name for name in needed if name not in given]
     if missing:
         raise UserError(f"field {missing[0]} is missing: write it, or why it is untestable.")
-    known = schema()["properties"]["experiments"]["items"]["enum"]
-    if claim.experiment not in known:
+    if known is not None and claim.experiment not in known:
         raise UserError(f"experiment is {claim.experiment!r}: write one of {', '.join(known)}.")
     if "p" in claim.columns and set(claim.test.values()) != {0}:
         raise UserError("columns.p is a test against 0: write above: 0 or below: 0, or no p.")

@@ -1,0 +1,50 @@
+"""The stage that sums the behaviours up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from chain_of_steps.experiments.behaviours.places import BEHAVIOURS
+from chain_of_steps.places import CASES
+from chain_of_steps.settings.statistics import WithStatistics
+from chain_of_steps.stage import Files, Stage
+
+RUNS = tuple(f"{name}_runs.parquet" for name in BEHAVIOURS)
+TABLES = (
+    *("memory", "memory_noise", "correction", "correction_tests"),
+    *("perception", "posterior", "behaviour_verdicts"),
+)
+STAGE = Stage(
+    name="behaviour-summary",
+    text="Behaviours of all runs: means with intervals, tests, verdicts; --out is a folder.",
+    settings=WithStatistics,
+    takes={
+        "cases": CASES,
+        "tables": Files("tables", (*RUNS, "perturbation.csv", "readouts.parquet")),
+    },
+    makes={"out": Files("tables", tuple(f"{name}.csv" for name in TABLES))},
+)
+
+
+def run(settings: WithStatistics, *, cases: Path, tables: Path, out: Path) -> None:
+    from chain_of_steps.artifacts import read_table, write_table
+    from chain_of_steps.cases.folders import INDEX
+    from chain_of_steps.experiments.behaviours import correction, memory, perception, posterior
+    from chain_of_steps.experiments.behaviours.verdicts import verdict_table
+
+    options = {"n_boot": settings.statistics.resamples, "seed": settings.statistics.seed}
+    index = read_table(cases / INDEX)
+    runs = {name: read_table(tables / f"{name}_runs.parquet") for name in BEHAVIOURS}
+    readouts = read_table(tables / "readouts.parquet")
+    noise = read_table(tables / "perturbation.csv")
+    made = {
+        "memory": memory.memory_table(runs["memory"], **options),
+        "memory_noise": memory.memory_noise_table(noise, **options),
+        "correction": correction.correction_table(readouts, index, **options),
+        "correction_tests": correction.correction_tests(readouts, index, **options),
+        "perception": perception.perception_table(runs["perception"], **options),
+        "posterior": posterior.posterior_table(runs["posterior"], **options),
+    }
+    made["behaviour_verdicts"] = verdict_table(made)
+    for name, table in made.items():
+        write_table(out / f"{name}.csv", table)

@@ -1,0 +1,34 @@
+"""The stage that swaps hidden states between runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from chain_of_steps.experiments.layers.job import Settings, layer_stage, run_job
+
+STAGE = layer_stage(
+    "swap", "Hidden states of one run in place of its twin's, layer by layer.", "layer_swap"
+)
+
+
+def run(settings: Settings, *, model: str, cases: Path, job: int, out: Path) -> None:
+    from chain_of_steps.experiments.layers.swap import swap_identify
+
+    fields = settings.layers
+
+    def measure(adapter, mine, everyone, seeds, **options):
+        table, ledger = swap_identify(
+            adapter,
+            mine,
+            seeds,
+            steps=settings.sampler.steps,
+            every_steps=fields.steps,
+            stride=fields.stride,
+            final_parts=fields.final_parts,
+            branches=tuple(fields.branches),
+            **options,
+        )
+        return {"layer_swap": table}, ledger
+
+    place = {"model": model, "cases": cases, "job": job, "out": out}
+    run_job(settings, "swap", measure, **place, per_split=fields.swap_cases, task="identify")

@@ -1,0 +1,59 @@
+"""The section `perturbation`: noise at steps and frames."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from chain_of_steps.settings.base import Distinct, Index, Section, View
+
+
+class Perturbation(Section):
+    """Noise at steps and frames of the main model, and its controls (Figure 3)."""
+
+    modes: Distinct[Literal["replace", "matched", "renoise", "add"]] = Field(
+        ["replace", "renoise", "add"],
+        min_length=1,
+        description=(
+            "What noise does to the latent; the first mode is swept over all cases, the others "
+            "over the control cases."
+        ),
+    )
+    add_strength: float = Field(
+        1.0, ge=0, description="Standard deviation of the noise in mode add."
+    )
+    seeds: Distinct[Index] | None = Field(
+        None,
+        min_length=1,
+        description="Seeds whose runs are perturbed; null takes the main model's first.",
+    )
+    steps: Distinct[Index] | None = Field(
+        None,
+        min_length=1,
+        description="Steps to perturb, from 0; null takes every steps_every-th.",
+    )
+    steps_every: int = Field(
+        5, ge=1, description="Distance between perturbed steps, the first being step 0."
+    )
+    frames: Distinct[Index] | None = Field(
+        None,
+        min_length=1,
+        description="Latent frames to perturb, from 0; null takes all of them.",
+    )
+    control_cases: int = Field(
+        1,
+        ge=0,
+        description=("Cases of each task and split that the controls cover; 0 leaves them out."),
+    )
+    layers: Distinct[Index] = Field(
+        [],
+        description=(
+            "Blocks whose hidden states are compared as well, from 0; any at all adds twice the "
+            "NFE of the perturbed steps."
+        ),
+    )
+
+
+class WithPerturbation(View):
+    perturbation: Perturbation = Field(default_factory=Perturbation)

@@ -1,0 +1,47 @@
+"""The stage that tells what noise did."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from chain_of_steps.experiments.noise.places import FLOW
+from chain_of_steps.places import PERTURBATION, REFERENCES
+from chain_of_steps.settings.sampler import WithSampler
+from chain_of_steps.settings.statistics import WithStatistics
+from chain_of_steps.stage import Files, Stage
+
+
+class Settings(WithSampler, WithStatistics):
+    pass
+
+
+TABLES = ("noise.csv", "cka.csv", "sensitivity.csv", "noise_verdicts.csv")
+STAGE = Stage(
+    name="noise",
+    text="What noise does: means with intervals, sensitivity, verdicts; --out is a folder.",
+    settings=Settings,
+    takes={"perturbation": PERTURBATION, "references": REFERENCES, "flows": FLOW},
+    makes={"out": Files("tables", TABLES)},
+)
+
+
+def run(
+    settings: Settings, *, perturbation: Path, references: Path, flows: list[Path], out: Path
+) -> None:
+    import pandas as pd
+
+    from chain_of_steps.artifacts import read_table, write_table
+    from chain_of_steps.experiments.noise import tables
+
+    resampling = tables.Resampling(settings.statistics.resamples, settings.statistics.seed)
+    rows, steps = read_table(perturbation), settings.sampler.steps
+    flow = pd.concat([read_table(path) for path in flows], ignore_index=True)
+    found = tables.effects(rows, flow)
+    made = (
+        tables.noise_table(rows, read_table(references), steps, resampling),
+        tables.cka_table(flow, resampling),
+        tables.sensitivity_table(found, resampling),
+        tables.verdict_table(rows, found, steps, resampling),
+    )
+    for name, table in zip(TABLES, made, strict=True):
+        write_table(out / name, table)

@@ -1,0 +1,34 @@
+"""The stage that makes the explorer's page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from chain_of_steps.settings.models import WithModels, main_model
+from chain_of_steps.settings.study import WithStudy
+from chain_of_steps.stage import Option, Stage
+
+
+class Settings(WithStudy, WithModels):
+    pass
+
+
+STAGE = Stage(
+    name="explore-page",
+    text="The explorer's page; --out is its index.html.",
+    settings=Settings,
+    options=(
+        Option("--out", {"type": Path, "required": True, "help": "file to write"}),
+        Option(
+            "shards", {"nargs": "+", "type": Path, "metavar": "SHARD", "help": "its data folders"}
+        ),
+    ),
+    also=("explorer/page",),
+)
+
+
+def run(settings: Settings, *, out: Path, shards: list[Path]) -> None:
+    from chain_of_steps.explorer.data import write_page
+    from chain_of_steps.plots import TITLES
+
+    write_page(out.parent, shards, study=settings.study, model=main_model(settings), titles=TITLES)

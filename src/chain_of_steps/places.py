@@ -1,0 +1,12 @@
+"""Where the artifacts that the stages of several experiments share lie in a study's results."""
+
+from __future__ import annotations
+
+from chain_of_steps.stage import File, Files
+
+CASES = Files("cases", ("cases.csv",))
+TRAJECTORY = File("trajectories/{model}/{shard}.safetensors")
+TRAJECTORIES = Files("trajectories/{model}", ("{shard}.safetensors",))
+READOUTS = File("tables/readouts.parquet")
+REFERENCES = File("tables/references.csv")
+PERTURBATION = File("tables/perturbation.csv")

@@ -1,0 +1,58 @@
+"""The sections `card` and `train`: of the pocket reasoner."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from chain_of_steps.settings.base import Section, View
+
+
+class Card(Section):
+    """The evaluation in the model card."""
+
+    cases: int = Field(200, ge=1, description="Unseen cases of each task and split.")
+    steps: int = Field(20, ge=1, description="Denoising steps of the card's runs.")
+
+
+class Stage(Section):
+    """A stage of training."""
+
+    steps: int = Field(ge=1, description="Optimiser steps.")
+    constant: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description=("Share of the steps after which the learning rate falls linearly to zero."),
+    )
+    mix: dict[str, Annotated[float, Field(gt=0)]] | None = Field(
+        None,
+        min_length=1,
+        description="How often each task is drawn, relative to the others; default alike.",
+    )
+
+
+class Train(Section):
+    """Training of the pocket reasoner (`snakemake train_pocket`)."""
+
+    early: int = Field(
+        800, ge=1, description="Step of the first stage that the earlier sibling is saved at."
+    )
+    batch: int = Field(32, ge=1, description="Puzzles a step.")
+    layers: int = Field(8, ge=1, description="Transformer blocks.")
+    threads: int = Field(2, ge=1, description="CPU threads.")
+    seed: int = Field(0, ge=0, description="Seed of weights, puzzles and noise.")
+    stages: list[Stage] = Field(
+        [Stage(steps=6600)],
+        min_length=1,
+        description="Stages of training, each with fresh optimisers and its own mix of puzzles.",
+    )
+
+
+class WithCard(View):
+    card: Card = Field(default_factory=Card)
+
+
+class WithTrain(View):
+    train: Train = Field(default_factory=Train)

@@ -1,0 +1,38 @@
+"""The stage that trains the pocket reasoner."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from chain_of_steps.pocket.settings import WithTrain
+from chain_of_steps.stage import OUT_FOLDER, Option, Stage
+
+STAGE = Stage(
+    name="train",
+    text="Train the pocket reasoner; --early is the folder of the earlier sibling.",
+    settings=WithTrain,
+    options=(
+        OUT_FOLDER,
+        Option(
+            "--early", {"type": Path, "required": True, "help": "folder of the earlier sibling"}
+        ),
+    ),
+    heavy=True,
+)
+
+
+def run(settings: WithTrain, *, out: Path, early: Path) -> None:
+    from chain_of_steps.pocket.training import TrainConfig, train
+
+    fields = settings.train.model_dump(exclude_none=True)
+    phases, step = fields.pop("stages"), fields.pop("early")
+    with TemporaryDirectory() as scratch:
+        start = None
+        for number, phase in enumerate(phases):
+            last = number == len(phases) - 1
+            folder = out if last else Path(scratch) / f"phase{number}"
+            # every phase sees other puzzles and other noise
+            config = TrainConfig(**{**fields, **phase, "seed": fields["seed"] + number})
+            train(config, folder, {early: step} if number == 0 else {}, start)
+            start = folder

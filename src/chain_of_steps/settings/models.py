@@ -1,0 +1,126 @@
+"""The section `models`: what is run, and with which guidance and seeds."""
+
+from __future__ import annotations
+
+from typing import Annotated, Protocol
+
+from pydantic import Field
+
+from chain_of_steps.errors import UserError
+from chain_of_steps.settings.base import NAME, Index, Section, View
+
+
+class Lora(Section):
+    """A LoRA of this expert; null for none."""
+
+    path: str = Field(
+        min_length=1, description="A .safetensors file, or owner/repository/file on the Hub."
+    )
+    weight: float = Field(1.0, description="Factor of what the LoRA adds.")
+    revision: str | None = Field(
+        None, description="Revision of the Hub repository; pin it to a commit."
+    )
+
+
+class Loras(Section):
+    """
+    LoRAs that are merged into the weights, `high` into the first (or only) expert and `low` into
+    the low-noise expert.
+    """
+
+    high: Lora | None = None
+    low: Lora | None = None
+
+
+class Model(Section):
+    """A model, its guidance and what it costs."""
+
+    path: str = Field(
+        min_length=1,
+        description="Directory of a diffusers pipeline, or the name of a repository on the Hub.",
+    )
+    revision: str | None = Field(
+        None, description="Revision of a Hub repository; pin it to a commit."
+    )
+    guidance: float = Field(
+        1.0, ge=1, description="Scale of classifier-free guidance; 1 switches it off."
+    )
+    guidance_2: float | None = Field(
+        None,
+        ge=1,
+        description="Guidance of the low-noise expert; null takes that of the first.",
+    )
+    boundary: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description=(
+            "Sigma from which on down the low-noise expert of two answers; null takes that of the "
+            "pipeline."
+        ),
+    )
+    lora: Loras = Field(default_factory=Loras)
+    negative_prompt: str = Field("", description="Text of the unconditional branch.")
+    max_sequence_length: int = Field(512, ge=1, description="Text tokens a prompt is padded to.")
+    seeds: list[Index] | None = Field(
+        None,
+        min_length=1,
+        description="Seeds of this model's runs; null takes those of the study.",
+    )
+    seconds_per_nfe: float | None = Field(
+        None,
+        gt=0,
+        description=(
+            "Seconds of one forward pass of one run at this study's size, as measured; `cos plan` "
+            "takes null from the runs of the study so far."
+        ),
+    )
+    weights_gb: float | None = Field(
+        None,
+        gt=0,
+        description=("Gigabytes of the weights, for `cos plan`; null measures a local directory."),
+    )
+
+
+class WithModels(View):
+    models: dict[Annotated[str, Field(pattern=NAME)], Model] = Field(
+        min_length=1,
+        description=(
+            "The models to run, by name. The first one is the main model of every figure; the "
+            "others are shown beside it where competence matters."
+        ),
+    )
+
+
+class HasSeeds(Protocol):
+    """What `seeds_of` reads: a view with WithModels and WithSeeds."""
+
+    @property
+    def models(self) -> dict[str, Model]: ...
+
+    @property
+    def seeds(self) -> list[int]: ...
+
+
+def main_model(settings: WithModels) -> str:
+    """The first model, which every figure shows."""
+    return next(iter(settings.models))
+
+
+def named_model(settings: WithModels, name: str | None) -> str:
+    """The name itself, or that of the main model for None. Raises UserError if there is none."""
+    name = main_model(settings) if name is None else name
+    if name not in settings.models:
+        known = ", ".join(settings.models)
+        raise UserError(f"model {name!r} is not in the configuration: write one of {known}.")
+    return name
+
+
+def seeds_of(settings: HasSeeds, model: str) -> list[int]:
+    """The seeds of a model's runs: its own, else those of the study."""
+    return settings.models[model].seeds or settings.seeds
+
+
+def passes_of(model: Model) -> int:
+    """Forward passes of one step: two with guidance, the second without the prompt."""
+    return 2 if model.guidance > 1 else 1

@@ -1,0 +1,100 @@
+"""The experiments that a study can make, one row each. Cheap to import.
+
+A row is all that is said of an experiment in one place: what the configuration accepts, the figures
+and tables that the workflow draws and the tables that it keeps follow from it. Its stages lie in
+the folder experiments/<name>/; what they need of other experiments they take as files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A word of the field `experiments`, and what comes of it.
+
+    title: for the report and the page of the configuration. needs_puzzles: whether it asks a
+    puzzle's reader. forks: whether it forks or changes runs in between, which UniPC forbids.
+    figures, tables: name -> what its notebook reads, files and folders of figures/tables.
+    keeps: tables that no notebook reads but that are published with it.
+    """
+
+    name: str
+    title: str
+    needs_puzzles: bool = False
+    forks: bool = False
+    figures: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    keeps: tuple[str, ...] = ()
+
+
+_NOISE = ("noise.csv", "cka.csv", "sensitivity.csv", "noise_verdicts.csv")
+EXPERIMENTS = (
+    Experiment(
+        "decision",
+        "Figures 1, 2, S1",
+        needs_puzzles=True,
+        figures={
+            "figure1": ("examples",),
+            "figure2": ("examples",),
+            "s1_timeline": ("timeline.csv",),
+        },
+        keeps=("readouts.parquet",),
+    ),
+    Experiment(
+        "noise",
+        "Figure 3",
+        needs_puzzles=True,
+        forks=True,
+        figures={"figure3": _NOISE, "s2_noise": _NOISE},
+    ),
+    Experiment(
+        "behaviours",
+        "Figures 4, 5, S3, S4",
+        needs_puzzles=True,
+        forks=True,
+        figures={
+            "figure4": ("behaviour_examples", "memory.csv", "correction.csv"),
+            "figure5": ("behaviour_examples", "perception.csv"),
+            "s3_behaviours": (
+                *("memory.csv", "memory_noise.csv", "correction.csv", "correction_tests.csv"),
+                "behaviour_verdicts.csv",
+            ),
+            "s4_posterior": ("posterior.csv", "behaviour_verdicts.csv"),
+        },
+    ),
+    Experiment(
+        "layers",
+        "Figure 6",
+        needs_puzzles=True,
+        forks=True,
+        figures={
+            "figure6": ("token_maps_runs.parquet", "layer_swap.csv"),
+            "s6_causal_map": ("layer_swap.csv", "layer_patching.csv"),
+            "s7_ablation": ("layer_ablation.csv",),
+            "s8_energy": ("token_energy.csv",),
+        },
+        keeps=(
+            "token_channels_runs.parquet",
+            *("layer_swap_runs.parquet", "layer_patching_runs.parquet"),
+            "layer_ablation_runs.parquet",
+        ),
+    ),
+    Experiment(
+        "ensemble",
+        "Table 1",
+        needs_puzzles=True,
+        forks=True,
+        figures={"s5_compute": ("compare.csv",)},
+        tables={"table1_ensemble": ("compare.csv", "published.csv")},
+    ),
+    Experiment("videos", "every case and condition"),
+    Experiment(
+        "vbvr",
+        "their scores by VBVR-Bench",
+        tables={"table2_vbvr": ("vbvr.csv", "published_vbvr.csv")},
+        keeps=("vbvr_scores.csv",),
+    ),
+)

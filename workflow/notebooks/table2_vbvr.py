@@ -1,0 +1,89 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Table 2. VBVR-Bench
+
+# %% tags=["parameters"]
+tables: str = "results/vbvr-wan2.2/figures/tables"
+stem: str = "results/vbvr-wan2.2/figures/table2_vbvr"
+model: str = "vbvr-wan2.2"
+
+# %%
+from pathlib import Path
+
+import pandas as pd
+
+from chain_of_steps import plots
+from chain_of_steps.artifacts import read_table
+
+tables, stem = Path(tables), Path(stem)
+scores = read_table(tables / "vbvr.csv")
+published = read_table(tables / "published_vbvr.csv")
+SPLITS = (("in-domain", "ID"), ("out-of-domain", "OOD"))
+
+# %% [markdown]
+# One row a run: references, then the runs of each model, then what others published.
+
+
+# %%
+def mean_of(rows: pd.DataFrame) -> str:
+    return f"{rows['mean'].iloc[0]:.3f}" if len(rows) and rows["n"].iloc[0] else ""
+
+
+lines = []
+for (who, label), rows in scores.groupby(["model", "label"], sort=False):
+    whole = rows[rows["part"] == "all"].iloc[0]
+    line = {
+        "run": label,
+        "model": "none (reference)" if whole["condition"] == "reference" else who,
+        "overall": mean_of(rows[rows["part"] == "all"]),
+        "95 % interval": f"{whole['low']:.3f} to {whole['high']:.3f}" if whole["n"] else "",
+        "videos": str(int(whole["videos"])),
+        "without a score": str(int(whole["missing"])),
+        "against single run": "",
+        "p": "",
+    }
+    if pd.notna(whole["difference"]):
+        low, high = whole["difference_low"], whole["difference_high"]
+        line["against single run"] = f"{whole['difference']:+.3f} ({low:+.3f} to {high:+.3f})"
+        line["p"] = f"{whole['p']:.3f}"
+    for split, short in SPLITS:
+        mine = rows[rows["split"] == split]
+        line[short] = mean_of(mine[mine["part"] == "split"])
+        for family in sorted(scores["family"].dropna().unique()):
+            line[f"{short} {family}"] = mean_of(mine[mine["family"] == family])
+    lines.append(line)
+for row in published.itertuples(index=False):
+    values = dict(zip(published.columns, row, strict=True))
+    line = {"run": f"{values['model']} (published)", "model": values["source"]}
+    for column, short in (("overall", "overall"), *SPLITS):
+        line[short] = "" if pd.isna(values[column]) else f"{values[column]:.3f}"
+    lines.append(line)
+table = pd.DataFrame(lines).fillna("")
+
+# %%
+whole = scores[scores["part"] == "all"]
+ours = whole[whole["condition"] != "reference"]
+missing, videos = int(whole["missing"].sum()), int(whole["videos"].sum())
+cases = int(whole.loc[whole["condition"] == "reference", "videos"].iloc[0])
+complete = "every video has a score"
+if missing:
+    complete = f"{missing} of {videos} videos have no score and are left out of the means"
+full = "all of the bench" if cases == 500 else "a part of the bench's 500"
+seeds = ours[ours["condition"] == "clean"]["videos"].max() // cases
+note = f"""Table 2 ({model} model, its own results; rows marked published are other people's
+numbers). Mean task_specific score in [0, 1] of VBVR-Bench's own scorer, plain means over samples,
+95 % bootstrap intervals over tasks, n = {cases} cases ({full}), {seeds} seeds a case; {complete}.
+Against the single run: paired difference and sign-flip test by task. References need no model:
+ground truth, its first frame held, first and final frame, another case's ground truth."""
+plots.save_table(table, stem, note, ["tables/vbvr.csv", "tables/published_vbvr.csv"])

@@ -1,0 +1,15 @@
+# Measurements, made anew each time they are asked for: `snakemake benchmarks`. Not part of `all`.
+
+
+rule benchmarks:
+    input:
+        sorted(Path(STUDY.models[MAIN_MODEL].path).rglob("*.safetensors")),
+    log:
+        LOGS / "benchmarks.log",
+    localrule: True
+    threads: lambda wildcards: workflow.cores
+    params:
+        config=SETTINGS,
+        script="benchmarks/bench.py",
+    shell:
+        "python {params.script} --config {params.config} 2> {log}"

@@ -1,0 +1,48 @@
+# One rule for every stage that says where its artifacts lie, and one for every table that joins the
+# parts of its jobs. What a rule watches, takes, makes and claims is declared by the stage itself.
+
+for stage in filter(lambda stage: stage.makes, stages()):
+
+    rule:
+        name:
+            rule_of(stage)
+        input:
+            **inputs_of(stage),
+        output:
+            **outputs_of(stage),
+        log:
+            log_of(stage),
+        wildcard_constraints:
+            **{name: "|".join(values) for name, values in stage.names.items()},
+        priority: stage.priority
+        threads: threads_of(stage)
+        resources:
+            gpu=gpus_of(stage),
+            mem_mb=memory_of(stage),
+            runtime=minutes_of(stage),
+        localrule: stage.local
+        params:
+            settings=settings_of(stage),
+            code=code_of(stage),
+            command=f"cos {stage.name}",
+            arguments=arguments_of(stage),
+        shell:
+            "{params.command} {params.arguments} > {log} 2>&1"
+
+    for table, part in stage.joined.items():
+
+        rule:
+            name:
+                f"join_{Path(table).stem}"
+            input:
+                joined_parts(part),
+            output:
+                RESULTS / table,
+            log:
+                str(LOGS / f"join_{Path(table).stem}.log"),
+            localrule: True
+            params:
+                code=code_of(stage_of("join")),
+                config=SETTINGS,
+            shell:
+                "cos join --config {params.config} --out {output} {input} 2> {log}"
