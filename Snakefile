@@ -1,1 +1,4 @@
 include: "workflow/Snakefile"
+
+
+workflow.default_target = "all"  # that of an included file does not count

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from chain_of_steps.artifacts import read_table
+from chain_of_steps.statistics.text import with_interval
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -16,13 +17,12 @@ def block() -> str:
     sections = table["where"].str.extract(r"^Sections? .*?([\d.]+)(?:,|$)")[0]
     tested = table.assign(section=sections).dropna(subset=["section", "ours"])
     lines = [
-        "| section, claim | published | ours (95 % interval), n | verdict |",
+        "| section, claim | published | ours [95 % interval], n | verdict |",
         "| --- " * 4 + "|",
     ]
     for row in tested.drop_duplicates("section").itertuples():
-        equal = row.ci_low == row.ci_high  # all resamples: not an interval to print
-        interval = "no spread" if equal else f"{row.ci_low:.2g} to {row.ci_high:.2g}"
-        ours = f"{row.measure}: {row.ours:.2g} ({interval}), {row.n:.0f}"
+        number = with_interval(row.ours, row.ci_low, row.ci_high, ".2g")
+        ours = f"{row.measure}: {number}, {row.n:.0f}"
         cells = (f"{row.section}: {row.claim}", row.published_words, ours, f"**{row.verdict}**")
         lines.append("| " + " | ".join(cells) + " |")
     counts = ", ".join(f"{verdict} {n}" for verdict, n in table["verdict"].value_counts().items())

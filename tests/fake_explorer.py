@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from chain_of_steps.explorer import data as explorer
+from chain_of_steps.explorer import publish
 from chain_of_steps.files import write_json
 
 STEPS, FRAMES, SIDE, CANDIDATES = 50, 17, 16, 3
@@ -90,7 +91,7 @@ def write_shard(folder: Path, names: list[str], film: bytes | None = None) -> No
         runs = [run(stem, 0), run(stem, 1)]
         runs += [run(stem, 0, "step-15", 15)] if first else []
         data = case(name, runs, f"{stem}.energy.js" if first else None)
-        explorer._write_script(folder / f"{stem}.js", "add", data)
+        publish.write_script(folder / f"{stem}.js", "add", data)
         for one in runs:
             start, noisy = one["start"], one["with"] != "clean"
             if film and not noisy:
@@ -100,7 +101,7 @@ def write_shard(folder: Path, names: list[str], film: bytes | None = None) -> No
             picture.save(folder / one["film"], lossless=True)
         sheet(range(2), TRUTH).save(folder / data["sheet"], lossless=True)
         if first:
-            explorer._write_script(folder / data["energy"], "energy", energy(name))
+            publish.write_script(folder / data["energy"], "energy", energy(name))
         size = [80, 80] if film else [SIDE, SIDE]
         entries.append(summary(data, list(range(FRAMES)), size))
     write_json(folder / "runs.json", {"sigmas": SIGMAS, "cases": entries})
@@ -117,7 +118,7 @@ def write_plain_shard(folder: Path, name: str) -> None:
     sheet(range(1), TRUTH).crop((0, 0, 3 * SIDE, SIDE)).resize((wide[0], SIDE)).save(
         folder / data["sheet"], lossless=True
     )
-    explorer._write_script(folder / f"{stem}.js", "add", data)
+    publish.write_script(folder / f"{stem}.js", "add", data)
     entries = [summary(data, [0, 8, 16], [SIDE, 2 * SIDE])]
     write_json(folder / "runs.json", {"sigmas": SIGMAS, "cases": entries})
 
@@ -132,5 +133,5 @@ def write_page(
     if plain:
         shards.append(folder / "pocket" / "1")
         write_plain_shard(shards[1], plain)
-    explorer.write_page(folder, shards, study="fake", model="pocket", titles=titles)
+    publish.write_page(folder, shards, study="fake", model="pocket", titles=titles)
     return folder / "index.html"

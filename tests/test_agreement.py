@@ -15,6 +15,7 @@ from chain_of_steps.explorer.agreement import (
     measured,
     read_labels,
 )
+from chain_of_steps.statistics.resampling import Resampling
 
 
 def label(annotator, case, label="", success="", seed=0, steps=(0, 5), intervention="clean"):
@@ -99,7 +100,7 @@ def test_agreement_of_two_annotators():
         rows += [label("bob", f"c{number}", success=second)]
     rows += [label("ann", "alone", success="yes")]  # only one of them saw it
     rows += [label("ann", "c0", "Memory", steps=(0, 3)), label("bob", "c0", "Memory", steps=(2, 5))]
-    found = agreement(table_of(*rows), n_boot=200, seed=0)
+    found = agreement(table_of(*rows), resampling=Resampling(200, 0))
     success = one(found, "success")
     assert (success["first"], success["second"], success["n"]) == ("ann", "bob", 10)
     assert (success["first_yes"], success["second_yes"]) == (5, 6)
@@ -119,7 +120,7 @@ def test_runs_differ_by_seed_and_intervention():
         label("bob", "a", success="yes", intervention="step-3"),
     )
     with pytest.raises(UserError, match="no run was judged twice among ann, bob"):
-        agreement(rows, n_boot=100, seed=0)
+        agreement(rows, resampling=Resampling(100, 0))
 
 
 def test_the_interval_resamples_cases_not_runs():
@@ -136,7 +137,9 @@ def test_the_interval_resamples_cases_not_runs():
             )
         )
 
-    first, second = (one(agreement(rows(n), n_boot=300, seed=1), "success") for n in (1, 4))
+    first, second = (
+        one(agreement(rows(n), resampling=Resampling(300, 1)), "success") for n in (1, 4)
+    )
     assert second["n"] == 4 * first["n"]
     for column in ("kappa", "low", "high"):
         assert second[column] == pytest.approx(first[column])
@@ -170,7 +173,7 @@ def test_measures_of_readouts():
     assert found["Multi-Path"].to_dict() == {"corrected": True, "straight": False, "lost": True}
     assert set(found["annotator"]) == {MEASURED} and set(found["intervention"]) == {"clean"}
     rows = [label("ann", "corrected", "Self-correction", "yes"), label("ann", "lost", success="no")]
-    table = agreement(table_of(*rows), measured(readouts), n_boot=100, seed=0)
+    table = agreement(table_of(*rows), measured(readouts), resampling=Resampling(100, 0))
     assert set(table["label"]) == {"success", "Multi-Path", "Self-correction"}
     assert (table["second"] == MEASURED).all()
     assert one(table, "success")["kappa"] == one(table, "Self-correction")["kappa"] == 1
@@ -215,7 +218,9 @@ def test_memory_and_perception_are_measured_where_they_can_be():
     before = found["Perception Before Action"].dropna().to_dict()
     assert before == {"first": True, "together": False}
     rows = [label("ann", name, "Memory") for name in names]
-    table = agreement(table_of(*rows), measured(readouts, memory, perception), n_boot=100, seed=0)
+    table = agreement(
+        table_of(*rows), measured(readouts, memory, perception), resampling=Resampling(100, 0)
+    )
     assert one(table, "Memory")["n"] == 3 and one(table, "Memory")["observed"] == 1 / 3
     assert one(table, "Perception Before Action")["n"] == 2
     assert one(table, "Multi-Path")["n"] == 6

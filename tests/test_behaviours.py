@@ -14,10 +14,11 @@ from chain_of_steps.cases.folders import Case, write_case
 from chain_of_steps.experiments.behaviours import correction, memory, perception
 from chain_of_steps.experiments.behaviours.examples import picks
 from chain_of_steps.experiments.behaviours.summaries import means, paired, pooled
-from chain_of_steps.experiments.behaviours.verdicts import dispute, judge
+from chain_of_steps.experiments.behaviours.verdicts import dispute, judge_row
 from chain_of_steps.models.wan import WanModel
 from chain_of_steps.runs import run_shard
 from chain_of_steps.sampling import flow_sigmas, sample
+from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.tasks import TASKS, stream
 from chain_of_steps.tasks.puzzle import name_of, shape_layer
 from chain_of_steps.tasks.reader import first_frame
@@ -26,7 +27,7 @@ from chain_of_steps.trajectory import Trajectory
 from chain_of_steps.video import to_uint8
 
 N = 20
-FEW = {"n_boot": 200, "seed": 0}
+FEW = {"resampling": Resampling(200, 0)}
 
 
 # Self-correction
@@ -501,7 +502,7 @@ def test_paired_takes_what_both_sides_have():
 )
 def test_a_verdict_can_come_out_either_way(low, high, p, against, verdict):
     row = {"model": "m", "n": 9, "cases": 9, "mean": 0.2, "low": low, "high": high, "p": p}
-    assert judge(pd.DataFrame([row]), "claim", "control", against)["verdict"] == verdict
+    assert judge_row(pd.DataFrame([row]), "claim", "control", against)["verdict"] == verdict
 
 
 @pytest.mark.parametrize(

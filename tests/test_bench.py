@@ -20,6 +20,7 @@ from chain_of_steps.cases.videos import VideoFolder
 from chain_of_steps.errors import UserError
 from chain_of_steps.experiments.vbvr.scores import check_counts, summarise_scores, write_references
 from chain_of_steps.pocket import training
+from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.study.config import check_config
 from chain_of_steps.tasks import TASKS
 from chain_of_steps.video import read_mp4, video_facts, write_mp4
@@ -516,7 +517,7 @@ def test_means_are_over_samples_and_a_missing_score_is_no_zero():
     scores, cases = scores_of(
         {"single run": [0.5, 0.7, 0.1, 0.3], "other way": [0.6, 0.9, np.nan, 0.2]}
     )
-    table = summarise_scores(scores, cases, n_boot=100, seed=0)
+    table = summarise_scores(scores, cases, resampling=Resampling(100, 0))
     whole = table[table["part"] == "all"].set_index("label")
     single, other = whole.loc["single run"], whole.loc["other way"]
     assert single["mean"] == pytest.approx(0.4)
@@ -535,7 +536,7 @@ def test_means_are_over_samples_and_a_missing_score_is_no_zero():
 
 def test_a_run_without_any_score_is_kept_and_has_no_mean():
     scores, cases = scores_of({"single run": [0.5, 0.7, 0.1, 0.3], "broken": [np.nan] * 4})
-    table = summarise_scores(scores, cases, n_boot=100, seed=0)
+    table = summarise_scores(scores, cases, resampling=Resampling(100, 0))
     broken = table[(table["label"] == "broken") & (table["part"] == "all")].iloc[0]
     assert (broken["n"], broken["missing"]) == (0, 4)
     assert np.isnan(broken["mean"])

@@ -149,10 +149,12 @@ def test_claims_point_to_figures_that_there_are():
         ({"above": 1}, 1.1, 2, HOLDS),
         ({"above": 1}, 1, 2, UNTESTED),
         ({"above": 1}, 0.9, 2, UNTESTED),
-        ({"above": 1}, 0.9, 1, FAILS),
+        ({"above": 1}, 0.9, 1, UNTESTED),
+        ({"above": 1}, 0.5, 0.9, FAILS),
         ({"below": 1}, 0, 0.9, HOLDS),
         ({"below": 1}, 0, 1, UNTESTED),
-        ({"below": 1}, 1, 2, FAILS),
+        ({"below": 1}, 1, 2, UNTESTED),
+        ({"below": 1}, 1.1, 2, FAILS),
         ({"within": [1, 2]}, 1, 2, HOLDS),
         ({"within": [1, 2]}, 0.9, 2, UNTESTED),
         ({"within": [1, 2]}, 2, 2.1, UNTESTED),
@@ -177,18 +179,36 @@ def test_shares_of_the_steps_become_steps(claim):
     assert row["test"] == "from 40 to 60"
 
 
-def test_an_interval_without_width_says_so_and_needs_no_p(claim):
+def test_an_interval_without_width_says_so_and_needs_its_p(claim):
     one = claim(columns={"p": "p"})
-    equal = find(one, table({"mean": 0, "low": 0, "high": 0, "p": 1}), "ours")
+
+    def judged(mean, low, high, p):
+        row = table({"mean": mean, "low": low, "high": high, "p": p})
+        return judge(one, find(one, row, "ours"), N_STEPS)
+
+    verdict, reason = judged(-1, -1, -1, 0.001)
+    assert verdict == FAILS
+    assert "(no spread: every resample gives the same)" in reason
+    for side in (1, -1):  # two cases that agree are no evidence
+        verdict, reason = judged(side, side, side, 0.5)
+        assert (verdict, "(p = 0.500)" in reason) == (UNTESTED, True)
+    verdict, reason = judged(-1, -2, -0.5, 0.04)
+    assert verdict == FAILS
+    assert "no spread" not in reason
+
+
+def test_an_interval_that_ends_at_the_bound_decides_nothing_and_says_so(claim):
+    for test, (low, high) in (({"above": 1}, (0, 1)), ({"below": 1}, (1, 2))):
+        one = claim(test=test)
+        verdict, reason = judge(
+            one, find(one, table({"mean": 1, "low": low, "high": high}), "ours"), N_STEPS
+        )
+        assert (verdict, reason.startswith("undecided: no part")) == (UNTESTED, True)
+        assert "ends at the bound" in reason
+    equal = find(one, table({"mean": 1, "low": 1, "high": 1}), "ours")
     verdict, reason = judge(one, equal, N_STEPS)
-    assert verdict == FAILS
-    assert "no width" in reason
-    equal = find(one, table({"mean": 1, "low": 1, "high": 1, "p": 0.5}), "ours")
-    assert judge(one, equal, N_STEPS)[0] == UNTESTED  # two cases that agree are no evidence
-    spread = find(one, table({"mean": -1, "low": -2, "high": 0, "p": 0.04}), "ours")
-    verdict, reason = judge(one, spread, N_STEPS)
-    assert verdict == FAILS
-    assert "no width" not in reason
+    assert verdict == UNTESTED
+    assert "ends at the bound (no spread" in reason
 
 
 def test_what_is_untestable_or_absent_says_why(claim):

@@ -20,6 +20,7 @@ from chain_of_steps.experiments.ensemble.ensembles import (
 from chain_of_steps.models.wan import WanModel
 from chain_of_steps.probes import group_mean
 from chain_of_steps.sampling import flow_sigmas, sample
+from chain_of_steps.statistics.resampling import Resampling
 
 STEPS, SHIFT, K, CASES = 4, 3.0, 3, 2
 
@@ -197,7 +198,9 @@ def test_compare_finds_a_gain_that_is_there_and_none_that_is_not():
                     "nfe": 10,
                 }
             )
-    table = compare(pd.DataFrame(rows), n_boot=300, seed=0).set_index(["method", "quantity"])
+    table = compare(pd.DataFrame(rows), resampling=Resampling(300, 0)).set_index(
+        ["method", "quantity"]
+    )
     better = table.loc[("better", "score")]
     assert better["difference"] == pytest.approx(0.1)
     assert better["difference_low"] > 0
@@ -218,7 +221,9 @@ def test_compare_pairs_a_method_with_the_single_run_on_its_own_cases():
         for i in range(8)
     ]
     rows += [{**row, "method": "part", "score": row["score"]} for row in rows[:4]]
-    part = compare(pd.DataFrame(rows), n_boot=100, seed=0).set_index(["method", "quantity"])
+    part = compare(pd.DataFrame(rows), resampling=Resampling(100, 0)).set_index(
+        ["method", "quantity"]
+    )
     part = part.loc[("part", "score")]
     assert (part["n"], part["difference"], part["changed"]) == (4, 0.0, 0)
     # Wilson's upper end at k = 0 in closed form
@@ -233,7 +238,9 @@ def test_controls_with_few_cases_of_a_task_have_intervals_as_wide_as_without_tas
         for method, values in scores.items()
         for i, x in enumerate(values)
     ]
-    control = compare(pd.DataFrame(rows), n_boot=4000, seed=0).set_index(["method", "quantity"])
+    control = compare(pd.DataFrame(rows), resampling=Resampling(4000, 0)).set_index(
+        ["method", "quantity"]
+    )
     control = control.loc[("control", "score")]
     gained = scores["control"] - scores[SINGLE]
     for values, low, high in (

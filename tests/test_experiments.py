@@ -19,7 +19,8 @@ from chain_of_steps.models.wan import WanModel
 from chain_of_steps.pocket.card import accuracy_table
 from chain_of_steps.runs import Runs, batches, read_trajectory, run_shard
 from chain_of_steps.sampling import flow_sigmas, sample
-from chain_of_steps.statistics.estimates import mean_ci
+from chain_of_steps.statistics.means import mean_ci
+from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.study.config import check_config
 from chain_of_steps.study.manifest import config_digest, figure_manifest, model_digests
 from chain_of_steps.tasks import TASKS, stream
@@ -165,7 +166,7 @@ def test_puzzles_with_several_answers_are_kept_apart(runs):
 
 
 def test_timeline_by_hand(runs):
-    table = timeline(*runs, n_boot=200, seed=0)
+    table = timeline(*runs, resampling=Resampling(200, 0))
     assert list(table.columns) == [
         *("model", "task", "solutions", "quantity", "step", "sigma", "n", "mean", "low", "high")
     ]
@@ -211,7 +212,7 @@ def test_seeds_that_differ_are_counted_in_pairs():
 def test_the_timeline_of_all_tasks_keeps_kinds_of_puzzles_apart(runs):
     readouts, cases = runs
     readouts.loc[readouts["case"] == "m/1", "task"] = "odd"
-    table = timeline(readouts, cases, n_boot=200, seed=0)
+    table = timeline(readouts, cases, resampling=Resampling(200, 0))
     table = table[(table["model"] == "pocket") & (table["step"].fillna(0) == 0)]
     mine = table[table["task"] == "all"].set_index(["solutions", "quantity"])
     assert mine.loc[("one", "candidates"), ["n", "mean"]].tolist() == [4, 2.5]
@@ -222,24 +223,24 @@ def test_the_timeline_of_all_tasks_keeps_kinds_of_puzzles_apart(runs):
 
 def test_timeline_resamples_cases_not_runs(runs):
     readouts, cases = runs
-    table = timeline(readouts, cases, n_boot=300, seed=4)
+    table = timeline(readouts, cases, resampling=Resampling(300, 4))
     row = table[
         (table["quantity"] == "candidates") & (table["step"] == 0) & (table["task"] == "maze")
     ]
     row = row[row["model"] == "pocket"].iloc[0]
-    expected = mean_ci([3, 1, 4, 2], clusters=[0, 0, 1, 1], n_boot=300, seed=4)
+    expected = mean_ci([3, 1, 4, 2], clusters=[0, 0, 1, 1], resampling=Resampling(300, 4))
     assert (row["low"], row["high"]) == (expected.low, expected.high) == (2.0, 3.0)
     # one case is one cluster: there is no telling how cases differ
     grids = table[(table["task"] == "grid") & (table["quantity"] != "seeds_differ")]
     assert grids[["low", "high"]].isna().all(axis=None)
-    again = timeline(readouts.sample(frac=1, random_state=7), cases, n_boot=300, seed=4)
+    again = timeline(readouts.sample(frac=1, random_state=7), cases, resampling=Resampling(300, 4))
     pd.testing.assert_frame_equal(table, again)
 
 
 def test_timeline_of_runs_that_never_answer(runs):
     readouts, cases = runs
     silent = readouts.assign(answer=-1, correct=False)
-    table = timeline(silent, cases, n_boot=100, seed=0)
+    table = timeline(silent, cases, resampling=Resampling(100, 0))
     assert set(table["quantity"]) == {
         *("correct", "candidates", "solution", "seeds_differ", "pruned")
     }

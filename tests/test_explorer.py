@@ -16,6 +16,7 @@ from chain_of_steps.cka import cka
 from chain_of_steps.errors import UserError
 from chain_of_steps.experiments.noise.perturbation import Perturbation, run_conditions
 from chain_of_steps.explorer import data as explorer
+from chain_of_steps.explorer.publish import PARTS, write_page
 from chain_of_steps.models.wan import WanModel
 from chain_of_steps.pocket import training
 from chain_of_steps.runs import read_trajectory, run_shard
@@ -215,8 +216,8 @@ def test_energy_is_relative_to_the_median_of_layer_and_step(shard, cases, maps):
 
 def test_the_page_lists_runs_and_how_they_end(shard, cases, readouts):
     page = shard.parents[1]
-    explorer.write_page(page, [shard], study="tiny", model="pocket", titles={"maze": "a maze"})
-    assert {path.name for path in page.iterdir()} == {*explorer.PAGE, "runs.js", "pocket"}
+    write_page(page, [shard], study="tiny", model="pocket", titles={"maze": "a maze"})
+    assert {path.name for path in page.iterdir()} == {*PARTS, "pocket"}
     index = content(page / "runs.js")
     assert index["titles"] == {"maze": "a maze"} and len(index["sigmas"]) == STEPS + 1
     assert [entry["case"] for entry in index["cases"]] == [case.name for case in cases]
@@ -236,7 +237,7 @@ def test_a_shard_without_shown_cases_is_left_out(tmp_path, shard, pocket, trajec
     none = trajectory.select([])
     assert explorer.explore_shard(empty, pocket, none, [], readouts, **given) == 0
     options = {"study": "tiny", "model": "pocket", "titles": {}}
-    explorer.write_page(shard.parents[1], [shard, empty], **options)
+    write_page(shard.parents[1], [shard, empty], **options)
     assert len(content(shard.parents[1] / "runs.js")["cases"]) == 4
 
 
@@ -246,9 +247,7 @@ def test_shards_of_two_studies_are_refused(tmp_path):
         facts = {"sigmas": sigmas, "cases": [{"case": "a"}]}
         (tmp_path / name / "runs.json").write_text(json.dumps(facts))
     with pytest.raises(UserError, match="differ in sigmas"):
-        explorer.write_page(
-            tmp_path, [tmp_path / "0", tmp_path / "1"], study="t", model="m", titles={}
-        )
+        write_page(tmp_path, [tmp_path / "0", tmp_path / "1"], study="t", model="m", titles={})
 
 
 @pytest.mark.parametrize("with_truth", [True, False])

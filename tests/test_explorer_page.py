@@ -14,7 +14,7 @@ import pytest
 from browser import launched
 from PIL import Image
 
-from chain_of_steps.explorer.agreement import read_labels
+from chain_of_steps.explorer.agreement import BEHAVIOURS, read_labels
 
 playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.slow
@@ -314,6 +314,11 @@ def add_label(page, label="Memory", success="yes", steps=(2, 9), note="") -> Non
     page.fill("#annotator", "ann")
     page.fill("#note", note)
     page.click("text=Add label")
+
+
+def test_the_behaviours_on_offer_are_those_that_agreement_reads(explorer):
+    offered = explorer.page.locator("#label option").evaluate_all("all => all.map((o) => o.value)")
+    assert offered == ["", *BEHAVIOURS]
 
 
 def exported(page, path: Path) -> Path:

@@ -19,8 +19,8 @@ from chain_of_steps.patching import PARTS, Ledger, Patcher, mixed, resumed
 from chain_of_steps.probes import Record, Site, hooked, skip
 from chain_of_steps.probes import swap as put
 from chain_of_steps.sampling import flow_sigmas, sample
-from chain_of_steps.statistics.estimates import wilson
-from chain_of_steps.statistics.intervals import mean_or_rate_ci
+from chain_of_steps.statistics.rates import mean_or_rate_ci, wilson
+from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.tasks import TASKS, stream
 from chain_of_steps.tasks.regions import named_layers, tile_masks
 from chain_of_steps.tasks.scene import COLOURS, FLOOR, render_movie, split_tiles
@@ -361,7 +361,9 @@ def test_rates_of_the_swap_count_eligible_runs_by_case():
         model="m", steps=2, span="one", look="final", donor="twin", part="all", step=0, sigma=1.0,
         layer=3, kept=0.0, follows=0.0, moved=0.5,
     )  # fmt: skip
-    found = swap.summarise_swap(rows, n_boot=200, seed=0).set_index(["quantity", "direction"])
+    found = swap.summarise_swap(rows, resampling=Resampling(200, 0)).set_index(
+        ["quantity", "direction"]
+    )
     assert found.loc[("flipped", "both"), ["n", "mean"]].tolist() == [6, pytest.approx(4 / 6)]
     ahead = found.loc[("flipped", "a to b")]
     assert (ahead["n"], ahead["mean"], ahead["high"]) == (3, 1, 1)
@@ -390,7 +392,9 @@ def test_maze_patches_start_at_the_noise_and_pair_clean_with_perturbed(small):
     sides = table.groupby("direction")[["clean_score", "perturbed_score"]].mean()
     assert np.allclose(sides.loc["noising"], sides.loc["denoising"])
     assert 0 < ledger.evaluated < ledger.naive
-    summary = maze_patching.summarise_patching(table.assign(effect=0.25), n_boot=100, seed=0)
+    summary = maze_patching.summarise_patching(
+        table.assign(effect=0.25), resampling=Resampling(100, 0)
+    )
     assert (summary["n"] == 3).all() and np.allclose(summary["mean"], 0.25)
 
 
@@ -491,7 +495,7 @@ def test_a_rise_is_the_change_of_a_contrast_since_the_first_layer_in_the_same_ca
     )
     for name in set(energy.QUANTITIES) - {"energy"}:
         table[name] = table["energy"]
-    found = energy.summarise_energy(table, n_boot=100, seed=0)
+    found = energy.summarise_energy(table, resampling=Resampling(100, 0))
     rises = found[found["quantity"] == "rise_energy"]
     assert set(rises["steps"]) == {"first", "all"}
     assert (rises["layer"] == 1).all()
@@ -626,7 +630,9 @@ def test_ablation_summary_compares_with_the_clean_run():
             "answer": [0, -1, 2, 2], "clean_answer": [0, 1, 2, 2],
         }
     )  # fmt: skip
-    found = ablation.summarise_ablation(table, n_boot=100, seed=0).set_index(["task", "quantity"])
+    found = ablation.summarise_ablation(table, resampling=Resampling(100, 0)).set_index(
+        ["task", "quantity"]
+    )
     assert found.loc[("t", "score_change"), "mean"] == pytest.approx(-0.35)
     assert found.loc[("all", "correct_change"), "mean"] == pytest.approx(-0.5)
     assert found.loc[("t", "answer_kept"), "mean"] == 0.5
@@ -657,11 +663,11 @@ def test_a_rate_that_is_always_0_or_1_has_wilsons_interval_over_clusters():
     frame = pd.DataFrame(
         {"g": list("aaaabbbb"), "c": [1, 1, 2, 2] * 2, "v": [1.0, 1, 1, 1, 0, 1, 0, 0]}
     )
-    found = mean_or_rate_ci(frame, ["g"], "v", "c", n_boot=100, seed=0).set_index("g")
+    found = mean_or_rate_ci(frame, ["g"], "v", "c", resampling=Resampling(100, 0)).set_index("g")
     assert found.loc["a", ["low", "high"]].tolist() == [wilson(2, 2).low, 1.0]
     assert found.loc["b", "mean"] == 0.25
     unchanged = frame.assign(v=0.0)
-    found = mean_or_rate_ci(unchanged, ["g"], "v", "c", n_boot=100, seed=0, signed=True)
+    found = mean_or_rate_ci(unchanged, ["g"], "v", "c", resampling=Resampling(100, 0), signed=True)
     bound = wilson(0, 2).high
     assert found[["low", "high"]].to_numpy().tolist() == [[-bound, bound]] * 2
 

@@ -7,7 +7,6 @@ import pytest
 from chain_of_steps.experiments.noise.propagation import ESTIMATE
 from chain_of_steps.experiments.noise.tables import (
     AS_IN_PAPER,
-    Resampling,
     control_sentences,
     effects,
     main_sentences,
@@ -18,7 +17,8 @@ from chain_of_steps.experiments.noise.tables import (
     steps_stood_for,
     verdict_table,
 )
-from chain_of_steps.statistics.intervals import strata_of
+from chain_of_steps.statistics.clusters import strata_of
+from chain_of_steps.statistics.resampling import Resampling
 
 FEW = Resampling(300, 0)
 N_STEPS = 10
@@ -302,8 +302,8 @@ def test_the_main_sentence_follows_the_table():
     worse, better = said(run_rows(drops(0.5, 0.2)))["main"], said(run_rows(drops(0.2, 0.5)))["main"]
     assert "Noise at a step does more harm than noise at a frame, as in the paper" in worse
     assert "Noise at a frame does more harm than noise at a step, unlike in the paper" in better
-    assert "noise at a step lowers that by 0.51 [0.50, 0.51]" in worse
-    assert "noise at a step lowers that by 0.21 [0.20, 0.21]" in better
+    assert "noise at a step lowers that by 0.51 [0.50 to 0.51]" in worse
+    assert "noise at a step lowers that by 0.21 [0.20 to 0.21]" in better
     assert "n = 12" in worse
     assert "looks at, noise at a step does more harm" in worse
     assert "looks at, noise at a step does less harm" in better

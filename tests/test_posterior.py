@@ -13,6 +13,7 @@ from chain_of_steps.experiments.behaviours import posterior
 from chain_of_steps.models.wan import WanModel
 from chain_of_steps.runs import read_trajectory
 from chain_of_steps.sampling import flow_sigmas, sample
+from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.tasks import stream
 from chain_of_steps.trajectory import Trajectory
 
@@ -182,7 +183,7 @@ def test_a_model_that_never_commits_holds_its_candidates_open(bench):
 
 def test_posterior_table_has_means_by_step_and_by_run(bench):
     rows = compared(bench, ideal)
-    table = posterior.posterior_table(rows, n_boot=100, seed=0)
+    table = posterior.posterior_table(rows, resampling=Resampling(100, 0))
     maze = table[(table["task"] == "maze") & (table["prior"] == "rule") & (table["split"] == "all")]
     mine = rows[(rows["task"] == "maze") & (rows["prior"] == "rule")]
     at = maze[(maze["quantity"] == "kl") & (maze["step"] == 2)].iloc[0]

@@ -19,6 +19,7 @@ from chain_of_steps.errors import UserError
 from chain_of_steps.experiments.vbvr import scorer as adapter
 from chain_of_steps.experiments.vbvr.scorer import Scorer, make_environment, pins
 from chain_of_steps.experiments.vbvr.scores import score_videos, summarise_scores, write_references
+from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.study.config import check_config
 from chain_of_steps.video import read_mp4, write_mp4
 
@@ -273,7 +274,7 @@ def test_references_are_ordered_as_they_should_be(scorer, data, tmp_path):
     (tmp_path / "videos" / videos.rows[-1]["file"]).unlink()
     scores = score_videos(scorer, videos.index(), tmp_path / "videos", cases)
     assert len(scores) == 4 * 3
-    table = summarise_scores(scores, index, n_boot=100, seed=0)
+    table = summarise_scores(scores, index, resampling=Resampling(100, 0))
     means = table[table["split"] == "in-domain"].groupby("label")["mean"].first()
     assert means["truth"] == pytest.approx(means["jump"], abs=0.05)
     assert means["truth"] > means["other"] > means["static"]

@@ -1,4 +1,4 @@
-"""Intervals and tests against scipy, brute force, and simulated data of known mean."""
+"""Intervals, tests, the verdict and its words: scipy, brute force, data of known mean, symmetry."""
 
 import math
 from itertools import product
@@ -8,16 +8,24 @@ import pandas as pd
 import pytest
 from scipy import stats as reference
 
-from chain_of_steps.statistics.estimates import (
-    Estimate,
-    group_mean_ci,
+from chain_of_steps.statistics.means import Estimate, group_mean_ci, mean_ci, median_ci
+from chain_of_steps.statistics.rates import wilson
+from chain_of_steps.statistics.resampling import Resampling, percentile_interval
+from chain_of_steps.statistics.tests import (
     mcnemar,
-    mean_ci,
     minimal_detectable_difference,
     paired_difference,
     sign_flip_p,
-    wilson,
 )
+from chain_of_steps.statistics.text import (
+    NO_INTERVAL,
+    NO_SPREAD,
+    interval_text,
+    p_cell,
+    p_text,
+    with_interval,
+)
+from chain_of_steps.statistics.verdicts import HOLDS, REVERSED, UNDECIDED, Region, judge
 
 
 def clustered(n_clusters: int, size: int, seed: int, mean: float = 0.0) -> tuple:
@@ -47,7 +55,7 @@ def runs(seed: int = 0) -> pd.DataFrame:
 
 def test_without_clusters_it_is_scipys_percentile_bootstrap():
     values = np.random.default_rng(0).exponential(size=60)
-    found = mean_ci(values, n_boot=20_000)
+    found = mean_ci(values, resampling=Resampling(20_000))
     expected = reference.bootstrap(
         (values,), np.mean, n_resamples=20_000, method="percentile", rng=1
     ).confidence_interval
@@ -61,7 +69,7 @@ def test_clusters_of_unequal_size_against_brute_force():
     rng = np.random.default_rng(3)
     clusters = np.repeat(np.arange(12), rng.integers(1, 9, size=12))
     values = rng.normal(size=len(clusters)) + clusters
-    found = mean_ci(values, clusters, n_boot=20_000)
+    found = mean_ci(values, clusters, resampling=Resampling(20_000))
     parts = [values[clusters == c] for c in range(12)]
     means = [
         np.concatenate([parts[c] for c in rng.integers(12, size=12)]).mean() for _ in range(20_000)
@@ -86,7 +94,7 @@ def test_strata_against_brute_force():
     task = np.repeat(["a", "b"], [12, 48])
     case = np.arange(60) // 3
     values = rng.normal(size=60) * np.where(task == "a", 4, 1) + rng.normal(size=20)[case]
-    found = mean_ci(values, case, task, n_boot=20_000)
+    found = mean_ci(values, case, task, resampling=Resampling(20_000))
     sums = np.bincount(case, values)
     means = [
         (sums[rng.integers(0, 4, size=4)].sum() + sums[rng.integers(4, 20, size=16)].sum()) / 60
@@ -103,7 +111,7 @@ def test_coverage_is_near_95_percent_with_clusters_and_far_below_without():
     for seed in range(trials):
         values, clusters = clustered(40, 6, seed, mean=2.0)
         for use in (True, False):
-            found = mean_ci(values, clusters if use else None, n_boot=500, seed=seed)
+            found = mean_ci(values, clusters if use else None, resampling=Resampling(500, seed))
             inside = found.low <= 2.0 <= found.high
             with_clusters += inside and use
             without += inside and not use
@@ -113,12 +121,14 @@ def test_coverage_is_near_95_percent_with_clusters_and_far_below_without():
 
 def test_same_seed_same_interval_whatever_the_order_of_rows():
     values, clusters = clustered(15, 4, 0)
-    first = mean_ci(values, clusters, seed=4)
-    assert mean_ci(values, clusters, seed=4) == first
+    first = mean_ci(values, clusters, resampling=Resampling(seed=4))
+    assert mean_ci(values, clusters, resampling=Resampling(seed=4)) == first
     order = np.random.default_rng(0).permutation(len(values))
-    shuffled = mean_ci(values[order], [f"case{c:02d}" for c in clusters[order]], seed=4)
+    shuffled = mean_ci(
+        values[order], [f"case{c:02d}" for c in clusters[order]], resampling=Resampling(seed=4)
+    )
     assert shuffled.low == pytest.approx(first.low, abs=1e-12)
-    other = mean_ci(values, clusters, seed=5)
+    other = mean_ci(values, clusters, resampling=Resampling(seed=5))
     assert other.low != first.low
 
 
@@ -143,18 +153,24 @@ def test_nan_and_wrong_lengths_are_refused():
 
 def test_group_table_equals_one_call_a_group():
     frame = runs()
-    table = group_mean_ci(frame, ["task", "arm"], "score", cluster=["task", "case"], seed=2)
+    table = group_mean_ci(
+        frame, ["task", "arm"], "score", cluster=["task", "case"], resampling=Resampling(seed=2)
+    )
     assert list(table.columns) == ["task", "arm", "n", "mean", "low", "high"]
     assert list(zip(table["task"], table["arm"], strict=True)) == list(
         product(["ball", "maze", "shelf"], ["ensemble", "plain"])
     )
     for row in table.itertuples():
         rows = frame[(frame["task"] == row.task) & (frame["arm"] == row.arm)]
-        alone = mean_ci(rows["score"], rows["case"], seed=2)
+        alone = mean_ci(rows["score"], rows["case"], resampling=Resampling(seed=2))
         assert (row.n, row.mean) == (12, pytest.approx(rows["score"].mean()))
         assert (row.low, row.high) == pytest.approx((alone.low, alone.high))
     maze = group_mean_ci(
-        frame[frame["task"] == "maze"], ["task", "arm"], "score", cluster=["task", "case"], seed=2
+        frame[frame["task"] == "maze"],
+        ["task", "arm"],
+        "score",
+        cluster=["task", "case"],
+        resampling=Resampling(seed=2),
     )
     pd.testing.assert_frame_equal(maze, table[table["task"] == "maze"].reset_index(drop=True))
 
@@ -169,6 +185,57 @@ def test_group_table_with_strata_and_one_column():
     assert found["low"] == pytest.approx(alone.low)
     empty = group_mean_ci(frame.iloc[:0], "arm", "score", cluster="case")
     assert list(empty.columns) == ["arm", "n", "mean", "low", "high"] and len(empty) == 0
+
+
+def test_equal_resamplings_draw_the_same_clusters_of_each_stratum():
+    strata = np.array([1, 0, 1, 1, 0])
+    parts = [list(Resampling(50, 3).draws(strata)) for _ in range(2)]
+    for (first, drawn), (second, again) in zip(*parts, strict=True):
+        assert first == second == slice(0, 50)
+        assert (drawn == again).all()
+    (_, few), (_, many) = parts[0]
+    assert few.shape == (50, 2) and set(few.ravel()) == {1, 4}
+    assert many.shape == (50, 3) and set(many.ravel()) == {0, 2, 3}
+    (_, other), _ = Resampling(50, 4).draws(strata)
+    assert (few != other).any()
+
+
+def test_sums_of_resamples_are_over_the_same_clusters():
+    values = np.random.default_rng(0).normal(size=(7, 3))
+    strata = np.repeat([0, 1], [3, 4])
+    sums, ones, squares = Resampling(40, 1).sums(strata, values, np.ones(7), values**2)
+    assert sums.shape == squares.shape == (40, 3) and (ones == 7).all()
+    expected = np.zeros((40, 3))
+    for _, drawn in Resampling(40, 1).draws(strata):
+        expected += [sum(values[i] for i in draw) for draw in drawn]
+    assert sums == pytest.approx(expected)
+    assert (squares > 0).all()
+
+
+def test_an_interval_of_observed_values_has_ends_that_occur():
+    steps = [0, 10] * 19 + [40, 50]
+    low, high = percentile_interval(steps, observed=True)
+    assert {low, high} <= set(steps)
+    assert percentile_interval(range(101), 0.9) == pytest.approx((5, 95))
+
+
+def test_median_against_brute_force():
+    rng = np.random.default_rng(8)
+    clusters = np.repeat(np.arange(15), rng.integers(1, 6, size=15))
+    values = rng.exponential(size=len(clusters)) + clusters / 5
+    found = median_ci(values, clusters, resampling=Resampling(4000))
+    assert (found.n, found.mean) == (len(values), np.median(values))
+    parts = [values[clusters == c] for c in range(15)]
+    medians = [
+        np.median(np.concatenate([parts[c] for c in rng.integers(15, size=15)]))
+        for _ in range(4000)
+    ]
+    low, high = np.percentile(medians, [2.5, 97.5])
+    assert found.low == pytest.approx(low, abs=0.3 * np.std(medians))
+    assert found.high == pytest.approx(high, abs=0.3 * np.std(medians))
+    alone = median_ci([1.0, 2.0, 9.0], ["a"] * 3)
+    assert alone.mean == 2.0 and math.isnan(alone.low) and math.isnan(alone.high)
+    assert math.isnan(median_ci([], []).mean)
 
 
 # Paired differences
@@ -224,11 +291,11 @@ def test_paired_difference_matches_its_parts():
         pair=["task", "case", "seed"],
         cluster=["task", "case"],
         strata="task",
-        seed=3,
+        resampling=Resampling(seed=3),
     )
     wide = frame.pivot(index=["task", "case", "seed"], columns="arm", values="score").reset_index()
     difference = wide["ensemble"] - wide["plain"]
-    expected = mean_ci(difference, wide["case"], wide["task"], seed=3)
+    expected = mean_ci(difference, wide["case"], wide["task"], resampling=Resampling(seed=3))
     assert (found.n, found.mean) == (36, pytest.approx(difference.mean()))
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
     label = wide["task"] + wide["case"].astype(str)
@@ -310,3 +377,112 @@ def test_mcnemar_is_the_exact_binomial_test(up, down):
 def test_mcnemar_without_flips():
     found = mcnemar(0, 0)
     assert math.isnan(found.share) and found.p == 1.0
+
+
+# The verdict
+
+INTERVALS = [
+    (low, high)
+    for low, high in product([-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, math.nan], repeat=2)
+    if not low > high
+]
+REGIONS = [
+    *(Region(start=bound) for bound in (-1.0, 0.0, 1.0)),
+    *(Region(end=bound) for bound in (-1.0, 0.0, 1.0)),
+    Region(-1.0, 1.0),
+    Region(0.5, 1.0),
+]
+
+
+@pytest.mark.parametrize(
+    ("region", "low", "high", "verdict"),
+    [
+        (Region(start=1.0), 1.1, 2, HOLDS),
+        (Region(start=1.0), 1, 2, UNDECIDED),
+        (Region(start=1.0), 0.5, 1, UNDECIDED),
+        (Region(start=1.0), 0.5, 0.9, REVERSED),
+        (Region(end=1.0), 0.5, 0.9, HOLDS),
+        (Region(end=1.0), 1.1, 2, REVERSED),
+        # without width: beyond the bound, and on it
+        (Region(start=1.0), 2, 2, HOLDS),
+        (Region(start=1.0), 0, 0, REVERSED),
+        (Region(start=1.0), 1, 1, UNDECIDED),
+        # the edges of a band are inside
+        (Region(1.0, 2.0), 1, 2, HOLDS),
+        (Region(1.0, 2.0), 2, 2, HOLDS),
+        (Region(1.0, 2.0), 0.9, 2, UNDECIDED),
+        (Region(1.0, 2.0), 2, 3, UNDECIDED),
+        (Region(1.0, 2.0), 2.1, 3, REVERSED),
+        (Region(1.0, 2.0), 0, 0.9, REVERSED),
+    ],
+)
+def test_a_verdict_needs_the_whole_interval_beyond_the_bound(region, low, high, verdict):
+    assert judge(low, high, region) == verdict
+    assert judge(low, high, region, p=0.049) == verdict
+    assert judge(low, high, region, p=0.05) == UNDECIDED
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_a_verdict_is_that_of_the_negated_question_on_negated_numbers(region):
+    found = set()
+    for low, high in INTERVALS:
+        for p in (math.nan, 0.01, 0.2):
+            verdict = judge(low, high, region, p)
+            assert judge(-high, -low, Region(-region.end, -region.start), p) == verdict
+            found.add(verdict)
+    assert found == {HOLDS, REVERSED, UNDECIDED}
+
+
+def test_above_and_below_one_bound_are_opposite():
+    opposite = {HOLDS: REVERSED, REVERSED: HOLDS, UNDECIDED: UNDECIDED}
+    for low, high in INTERVALS:
+        above, below = (judge(low, high, r) for r in (Region(start=0.5), Region(end=0.5)))
+        assert below == opposite[above]
+        assert judge(low, high) == judge(low, high, Region(start=0.0))
+
+
+def test_nothing_is_decided_without_an_interval():
+    for low, high in ((math.nan, math.nan), (math.nan, -5.0), (5.0, math.nan)):
+        for region in REGIONS:
+            assert judge(low, high, region, 0.001) == UNDECIDED
+
+
+# Text
+
+
+def read_back(text: str) -> list[float]:
+    """The numbers of what `with_interval` printed."""
+    value, _, interval = text.removesuffix("]").partition(" [")
+    return [float(value), *(float(end) for end in interval.split(" to "))]
+
+
+@pytest.mark.parametrize("form", [".0f", ".2f", "+.3f", ".3g"])
+def test_a_printed_number_reads_back_to_its_digits(form):
+    numbers = np.random.default_rng(0).normal(scale=3, size=(200, 3))
+    for value, low, high in zip(numbers[:, 0], *np.sort(numbers[:, 1:]).T, strict=True):
+        text = with_interval(value, low, high, form)
+        assert read_back(text) == [float(f"{x:{form}}") for x in (value, low, high)]
+        assert text == f"{value:{form}} [{interval_text(low, high, form)}]"
+
+
+def test_what_is_no_interval_is_said_in_words():
+    assert with_interval(1, 1, 1) == "1.00 [no spread]"
+    assert with_interval(0.31, math.nan, math.nan) == "0.31 [no interval]"
+    assert interval_text(0.001, 0.002) == "0.00 to 0.00"  # they differ, if not in these digits
+    equal = mean_ci([2.0, 2.0, 2.0])
+    assert interval_text(equal.low, equal.high) == NO_SPREAD
+    few = mean_ci([2.0])
+    assert interval_text(few.low, few.high) == NO_INTERVAL
+
+
+@pytest.mark.parametrize(
+    ("p", "cell", "text"),
+    [
+        (1.0, "1.000", "p = 1.000"),
+        (0.0312, "0.031", "p = 0.031"),
+        (0.001, "0.001", "p = 0.001"),
+        (0.00099, "< 0.001", "p < 0.001"),
+    ],
+)
+def test_a_small_p_is_not_printed_as_zero(p, cell, text):
+    assert (p_cell(p), p_text(p)) == (cell, text)

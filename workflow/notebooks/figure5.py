@@ -27,6 +27,8 @@ import numpy as np
 
 from chain_of_steps import plots
 from chain_of_steps.artifacts import read_table
+from chain_of_steps.statistics.text import with_interval
+from chain_of_steps.statistics.verdicts import HOLDS, REVERSED, UNDECIDED, judge
 
 plots.style()
 tables, stem = Path(tables), Path(stem)
@@ -86,9 +88,7 @@ figure.tight_layout(w_pad=0.4)
 def spoken(row):
     if row is None:
         return "no runs"
-    if row["low"] == row["high"]:
-        return f"{row['mean']:.2f} (no spread), n = {int(row['n'])}"
-    return f"{row['mean']:.2f} [{row['low']:.2f}, {row['high']:.2f}], n = {int(row['n'])}"
+    return f"{with_interval(row['mean'], row['low'], row['high'])}, n = {int(row['n'])}"
 
 
 facts = {
@@ -98,12 +98,12 @@ facts = {
     if (row := value(quantity, condition)) is not None
 }
 beyond = value("lag_mean", "difference")
-if beyond is None or not beyond["p"] < 0.05:
-    finding = "So a delay of action behind perception beyond that of the null is not found."
-elif beyond["mean"] > 0:
-    finding = "So motion comes later than localisation, beyond the null."
-else:
-    finding = "So motion comes earlier than localisation, compared with the null."
+later = UNDECIDED if beyond is None else judge(beyond["low"], beyond["high"], p=beyond["p"])
+finding = {
+    HOLDS: "So motion comes later than localisation, beyond the null.",
+    REVERSED: "So motion comes earlier than localisation, compared with the null.",
+    UNDECIDED: "So a delay of action behind perception beyond that of the null is not found.",
+}[later]
 left_out = value("excluded", "clean")
 caption = f"""Figure 5 ({model} model, its own results). Find, then move. Films: clean estimates
 (rows: steps with sigma; columns: frames) of the run at the median and at the 95th percentile of

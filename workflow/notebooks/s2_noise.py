@@ -29,6 +29,7 @@ from chain_of_steps import plots
 from chain_of_steps.artifacts import read_table
 from chain_of_steps.experiments.noise.propagation import ESTIMATE
 from chain_of_steps.experiments.noise.tables import MEASURES, control_sentences
+from chain_of_steps.statistics.verdicts import HOLDS, REVERSED, UNDECIDED
 
 plots.style()
 tables, stem = Path(tables), Path(stem)
@@ -99,7 +100,7 @@ axes[0, 1].legend(fontsize=6, loc="upper center", ncol=2, columnspacing=1)
 
 # %%
 forest = verdicts[verdicts["claim"] == "step_worse_than_frame"].iloc[::-1]
-marks = {"holds": ("blue", "o"), "reversed": ("orange", "s"), "undecided": ("grey", "D")}
+marks = {HOLDS: ("blue", "o"), REVERSED: ("orange", "s"), UNDECIDED: ("grey", "D")}
 for place, row in enumerate(forest.itertuples()):
     colour, shape = marks[row.verdict]
     bar = [[row.mean - row.low], [row.high - row.mean]]

@@ -28,6 +28,7 @@ import numpy as np
 from chain_of_steps import plots
 from chain_of_steps.artifacts import read_table
 from chain_of_steps.experiments.behaviours.verdicts import dispute
+from chain_of_steps.statistics.verdicts import HOLDS, REVERSED, UNDECIDED
 
 plots.style()
 tables, stem = Path(tables), Path(stem)
@@ -152,9 +153,9 @@ steps = {
     for verdict, rows in held.groupby("verdict")
 }
 parts = {
-    "reversed": "less than half of the place survives, so the model looks again",
-    "undecided": "whether half of the place survives is not decided",
-    "holds": "more than half of the place survives, so the latent holds it",
+    REVERSED: "less than half of the place survives, so the model looks again",
+    UNDECIDED: "whether half of the place survives is not decided",
+    HOLDS: "more than half of the place survives, so the latent holds it",
 }
 finding = "; ".join(f"from step {steps[v]}: {text}" for v, text in parts.items() if v in steps)
 n_held = int(whole.loc[whole["part"] == "withheld", "n"].max())

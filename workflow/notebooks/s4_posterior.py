@@ -26,6 +26,8 @@ import matplotlib.pyplot as plt
 
 from chain_of_steps import plots
 from chain_of_steps.artifacts import read_table
+from chain_of_steps.statistics.text import with_interval
+from chain_of_steps.statistics.verdicts import HOLDS, REVERSED, UNDECIDED
 
 plots.style()
 tables, stem = Path(tables), Path(stem)
@@ -84,17 +86,13 @@ def value(task, kind, quantity, prior="rule"):
 
 
 def spoken(row):
-    if row is None:
-        return "none"
-    if row["low"] == row["high"]:
-        return f"{row['mean']:.2f} (no spread)"
-    return f"{row['mean']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
+    return "none" if row is None else with_interval(row["mean"], row["low"], row["high"])
 
 
 FOUND = {
-    "holds": "so some is the model's own",
-    "reversed": "so none beyond it is the model's own",
-    "undecided": "neither more nor less as far as can be told",
+    HOLDS: "so some is the model's own",
+    REVERSED: "so none beyond it is the model's own",
+    UNDECIDED: "neither more nor less as far as can be told",
 }
 facts, sentences = {}, []
 for task, kind in panels:
@@ -115,7 +113,7 @@ for task, kind in panels:
         & (verdicts["claim"] == "holds_more_than_posterior")
         & (verdicts["control"] == f"{task}, {KINDS[kind]}, all cases")
     ]["verdict"]
-    judged = FOUND[own.iloc[0]] if len(own) else FOUND["undecided"]
+    judged = FOUND[own.iloc[0]] if len(own) else FOUND[UNDECIDED]
     more, less = (found[f"candidates_{who}"]["mean"] - 1 for who in ("model", "read"))
     text = (
         f"{plots.TITLES[task]}, {KINDS[kind]} (n = {int(found['own']['n'])}): beyond one candidate"

@@ -27,6 +27,7 @@ import numpy as np
 
 from chain_of_steps import plots
 from chain_of_steps.artifacts import read_table
+from chain_of_steps.statistics.text import with_interval
 
 plots.style()
 tables, stem = Path(tables), Path(stem)
@@ -95,13 +96,14 @@ caption = f"""Supplement S6 ({model} model, its own results). One colour scale f
 say what was put in after one block (rows of a map) at one step (columns, sigma below). First row:
 identify task, share of runs whose clean estimate of that step reads as the twin's answer; second:
 how far that estimate has moved from the run's own to the twin's (projection). n = {n} runs of
-{int(swap["steps"].max())} steps. Final videos flip in at most {most["mean"]:.2f} of runs (95 %
-interval {most["low"]:.2f} to {most["high"]:.2f}; {most["part"]}, step {int(most["step"])}, layer
-{int(most["layer"])}). Third and fourth: mazes whose latent was replaced by noise before the first
-step shown, of {int(patching["steps"].max())}; share of the lost score that states of the clean run
-restore in the perturbed run, or that states of the perturbed run destroy in the clean one.
-n = {mazes} mazes that lost at least 0.2. Intervals (95 %, clustered by case) are in the tables.
-All tokens: the same at every layer, as both runs have one prompt."""
+{int(swap["steps"].max())} steps. Final videos flip in at most
+{with_interval(most["mean"], most["low"], most["high"])} of runs ({most["part"]}, step
+{int(most["step"])}, layer {int(most["layer"])}). Third and fourth: mazes
+whose latent was replaced by noise before the first step shown, of {int(patching["steps"].max())};
+share of the lost score that states of the clean run restore in the perturbed run, or that states of
+the perturbed run destroy in the clean one. n = {mazes} mazes that lost at least 0.2. Intervals
+(95 %, clustered by case) of all maps are in the tables. All tokens: the same at
+every layer, as both runs have one prompt."""
 plots.save_figure(
     figure, stem, caption, ["tables/layer_swap.csv", "tables/layer_patching.csv"], facts
 )

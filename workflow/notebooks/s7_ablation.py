@@ -26,6 +26,7 @@ import matplotlib.pyplot as plt
 
 from chain_of_steps import plots
 from chain_of_steps.artifacts import read_table
+from chain_of_steps.statistics.text import with_interval
 
 plots.style()
 tables, stem = Path(tables), Path(stem)
@@ -96,7 +97,6 @@ step and token, in one third of the {int(ablation["steps"].max())} steps; n = {r
 runs a task. Below: change of the share of right answers over all tasks,
 n = {int(right["n"].max())} runs; bands are 95 % intervals, bootstrap clustered by case with the
 number of cases of each task fixed (Wilson's where no run changed). The largest loss is
-{-here["mean"].min():.2f} (95 % interval {-here.loc[worst, "high"]:.2f} to
-{-here.loc[worst, "low"]:.2f}) at layer {worst[2]}
+{with_interval(*-here.loc[worst, ["mean", "high", "low"]])} at layer {worst[2]}
 ({modes[worst[0]]}, {worst[1]} steps)."""
 plots.save_figure(figure, stem, caption, ["tables/layer_ablation.csv"], facts)

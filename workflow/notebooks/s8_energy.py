@@ -26,6 +26,7 @@ import matplotlib.pyplot as plt
 
 from chain_of_steps import plots
 from chain_of_steps.artifacts import read_table
+from chain_of_steps.statistics.verdicts import HOLDS, judge
 
 plots.style()
 tables, stem = Path(tables), Path(stem)
@@ -87,8 +88,8 @@ figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
 def begins(region: str, quantity: str, span: str, frames: str) -> int | None:
     rows = energy[(energy["region"] == region) & (energy["quantity"] == quantity)]
     rows = rows[(rows["steps"] == span) & (rows["frames"] == frames)].sort_values("layer")
-    above = (rows["low"] > 0).to_numpy()
-    return next((int(k) for k in rows["layer"] if above[int(k) :].all()), None)
+    above = [judge(row.low, row.high) == HOLDS for row in rows.itertuples()]
+    return next((int(k) for k in rows["layer"] if all(above[int(k) :])), None)
 
 
 facts = {

@@ -25,6 +25,8 @@ import pandas as pd
 
 from chain_of_steps import plots
 from chain_of_steps.artifacts import read_table
+from chain_of_steps.statistics.text import interval_text, p_cell, with_interval
+from chain_of_steps.statistics.verdicts import HOLDS, REVERSED, UNDECIDED, judge
 
 tables, stem = Path(tables), Path(stem)
 compared = read_table(tables / "compare.csv")
@@ -42,10 +44,8 @@ def cell(rows: pd.DataFrame) -> str:
 
 
 def gain(row: pd.Series) -> str:
-    low, high = row["difference_low"], row["difference_high"]
-    if low == high:  # all resamples are equal: not an interval to print
-        return f"{row['difference']:+.3f} (no spread)"
-    return f"{row['difference']:+.3f} ({low:+.3f} to {high:+.3f})"
+    difference = (row[name] for name in ("difference", "difference_low", "difference_high"))
+    return with_interval(*difference, "+.3f")
 
 
 everything = compared[compared["part"] == "all"].set_index("method")
@@ -56,7 +56,7 @@ for method, row in everything.iterrows():
         "method": method,
         "model": row["model"] if row["nfe"] > 0 else "none (reference)",
         "overall": f"{row['mean']:.3f}",
-        "95 % interval": f"{row['low']:.3f} to {row['high']:.3f}",
+        "95 % interval": interval_text(row["low"], row["high"], ".3f"),
         "n": str(int(row["n"])),
         "NFE": f"{row['nfe']:.0f}" if row["nfe"] > 0 else "",
         "against single run": "",
@@ -64,7 +64,7 @@ for method, row in everything.iterrows():
     }
     if row["nfe"] > 0 and pd.notna(row["difference"]):
         line["against single run"] = gain(row)
-        line["p"] = f"{row['p']:.3f}"
+        line["p"] = p_cell(row["p"])
     for split, short in (("in-domain", "ID"), ("out-of-domain", "OOD")):
         mine = compared[(compared["method"] == method) & (compared["split"] == split)]
         mine = mine[mine["model"] == row["model"]]
@@ -84,12 +84,12 @@ table = pd.DataFrame(lines).fillna("")
 
 # %%
 def verdict(method: str, row: pd.Series) -> str:
-    found = f"{gain(row)}, n = {row['n']:.0f}"
-    if row["difference_low"] > 0:
-        return f"`{method}` is better than the single run by {found}"
-    if row["difference_high"] < 0:
-        return f"`{method}` is worse than the single run by {found}"
-    return f"`{method}` is not distinguishable from the single run, {found}"
+    words = {
+        HOLDS: "better than the single run by",
+        REVERSED: "worse than the single run by",
+        UNDECIDED: "not distinguishable from the single run,",
+    }[judge(row["difference_low"], row["difference_high"], p=row["p"])]
+    return f"`{method}` is {words} {gain(row)}, n = {row['n']:.0f}"
 
 
 def others() -> str:

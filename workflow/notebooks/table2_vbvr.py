@@ -25,6 +25,7 @@ import pandas as pd
 
 from chain_of_steps import plots
 from chain_of_steps.artifacts import read_table
+from chain_of_steps.statistics.text import interval_text, p_cell, with_interval
 
 tables, stem = Path(tables), Path(stem)
 scores = read_table(tables / "vbvr.csv")
@@ -47,16 +48,16 @@ for (who, label), rows in scores.groupby(["model", "label"], sort=False):
         "run": label,
         "model": "none (reference)" if whole["condition"] == "reference" else who,
         "overall": mean_of(rows[rows["part"] == "all"]),
-        "95 % interval": f"{whole['low']:.3f} to {whole['high']:.3f}" if whole["n"] else "",
+        "95 % interval": interval_text(whole["low"], whole["high"], ".3f") if whole["n"] else "",
         "videos": str(int(whole["videos"])),
         "without a score": str(int(whole["missing"])),
         "against single run": "",
         "p": "",
     }
     if pd.notna(whole["difference"]):
-        low, high = whole["difference_low"], whole["difference_high"]
-        line["against single run"] = f"{whole['difference']:+.3f} ({low:+.3f} to {high:+.3f})"
-        line["p"] = f"{whole['p']:.3f}"
+        gain = (whole[name] for name in ("difference", "difference_low", "difference_high"))
+        line["against single run"] = with_interval(*gain, "+.3f")
+        line["p"] = p_cell(whole["p"])
     for split, short in SPLITS:
         mine = rows[rows["split"] == split]
         line[short] = mean_of(mine[mine["part"] == "split"])

@@ -46,7 +46,7 @@ for name in ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"):
 SHIPPED = bool(config.pop("shipped", False))
 try:
     STUDY = check_config(config)
-    N_CASES = count_cases(STUDY.cases)
+    N_CASES = count_cases(STUDY.resolved()["cases"])
 except UserError as error:
     raise WorkflowError(f"configuration: {error}") from None
 

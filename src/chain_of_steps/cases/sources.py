@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from chain_of_steps.cases.vbvr import bench_size, bench_tasks
 from chain_of_steps.errors import UserError
@@ -21,7 +21,19 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from chain_of_steps.cases.folders import Case
-    from chain_of_steps.settings.models import WithModels
+    from chain_of_steps.settings.cases import Cases
+    from chain_of_steps.settings.models import Model, WithModels
+    from chain_of_steps.settings.video import Video
+
+    class HasCases(Protocol):
+        """What `take_cases` reads: a view with WithCases and WithVideo."""
+
+        @property
+        def cases(self) -> Cases: ...
+
+        @property
+        def video(self) -> Video: ...
+
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 OWN = "own"  # split, and task where there is no folder that names one
@@ -52,28 +64,28 @@ class Shape:
     frames: int
 
 
-def samples(cases: Mapping[str, Any]) -> list[Sample]:
-    """The samples that a checked configuration field `cases` asks for.
+def samples(cases: Cases) -> list[Sample]:
+    """The samples that a checked section `cases` asks for.
 
     Raises UserError when the folder, a task, a sample or one of its files is not there.
     """
-    root = Path(cases["path"])
+    root = Path(cases.path)
     if not root.is_dir():
         raise UserError(f"cases.path is {root}, which is no folder: {_fetch(cases, root)}.")
-    return own_samples(root, cases["tasks"]) if cases["source"] == "folder" else _bench(root, cases)
+    return own_samples(root, cases.tasks) if cases.source == "folder" else _bench(root, cases)
 
 
-def count_cases(cases: Mapping[str, Any]) -> int:
-    """How many cases a checked configuration field `cases` makes; only `folder` is looked at."""
-    if cases["source"] == "puzzles":
-        return len(cases["tasks"]) * (cases["in-domain"] + cases["out-of-domain"])
-    return len(samples(cases)) if cases["source"] == "folder" else bench_size(cases)
+def count_cases(cases: Cases) -> int:
+    """How many cases a checked section `cases` makes; only `folder` is looked at."""
+    if cases.source == "puzzles":
+        return len(cases.tasks) * (cases.in_domain + cases.out_of_domain)
+    return len(samples(cases)) if cases.source == "folder" else bench_size(cases)
 
 
-def _bench(root: Path, cases: Mapping[str, Any]) -> list[Sample]:
+def _bench(root: Path, cases: Cases) -> list[Sample]:
     found = []
-    for task in (bench_tasks()[name] for name in cases["tasks"]):
-        wanted, folder = cases[task.split], root / task.folder
+    for task in (bench_tasks()[name] for name in cases.tasks):
+        wanted, folder = cases.number(task.split), root / task.folder
         numbers = sorted(path for path in folder.glob("[0-9]*") if path.is_dir())
         if len(numbers) < wanted:
             raise UserError(
@@ -91,8 +103,8 @@ def _bench(root: Path, cases: Mapping[str, Any]) -> list[Sample]:
     return found
 
 
-def _fetch(cases: Mapping[str, Any], root: Path) -> str:
-    if cases["source"] == "folder":
+def _fetch(cases: Cases, root: Path) -> str:
+    if cases.source == "folder":
         return "write the path of a folder of pictures with a text each"
     return (
         "fetch it with `hf download Video-Reason/VBVR-Bench-Data --repo-type dataset --local-dir "
@@ -194,14 +206,14 @@ class Prompts:
         self.limit, self.tokenizer = limit, tokenizer
 
     @classmethod
-    def of(cls, model: Mapping[str, Any]) -> Prompts:
+    def of(cls, model: Model) -> Prompts:
         """Of a configured model; its tokenizer is read where it is a local directory."""
-        folder = Path(model["path"]) / "tokenizer"
+        folder = Path(model.path) / "tokenizer"
         if not folder.is_dir():
-            return cls(model["max_sequence_length"])
+            return cls(model.max_sequence_length)
         from transformers import AutoTokenizer
 
-        return cls(model["max_sequence_length"], AutoTokenizer.from_pretrained(folder))
+        return cls(model.max_sequence_length, AutoTokenizer.from_pretrained(folder))
 
     def check(self, text: str) -> None:
         """Raises UserError when the text is too long, which the pipeline would cut unseen."""
@@ -236,10 +248,8 @@ class Checked:
     unknown: Sequence[str] = ()
 
 
-def check_sample(
-    sample: Sample, video: Mapping[str, Any], prompts: Prompts | None = None
-) -> Checked:
-    """Reads all of a sample; video: the configuration field. No model is needed."""
+def check_sample(sample: Sample, video: Video, prompts: Prompts | None = None) -> Checked:
+    """Reads all of a sample; video: the section. No model is needed."""
     from chain_of_steps.cases.folders import prompt_text
     from chain_of_steps.video import read_image, video_facts
 
@@ -251,13 +261,13 @@ def check_sample(
         truth = None if sample.truth is None else video_facts(sample.truth)
         if sample.final is not None:
             read_image(sample.final)
-        frames = fitted_frames(truth and truth["frames"], video["frames"], video["stride"])
-        fitted = fitted_size(width, height, area=video["area"], multiple=video["multiple"])
+        frames = fitted_frames(truth and truth["frames"], video.frames, video.stride)
+        fitted = fitted_size(width, height, area=video.area, multiple=video.multiple)
         if stretch(size, fitted) > MOST_STRETCH:
             raise UserError(
                 f"a picture of {width} x {height} would be distorted by "
                 f"{stretch(size, fitted):.0%} at {fitted[0]} x {fitted[1]}: bring its sides near "
-                f"multiples of {video['multiple']}, or write a larger video.area"
+                f"multiples of {video.multiple}, or write a larger video.area"
             )
         shape = Shape(*fitted, frames)
         text = prompt_text(sample.prompt)
@@ -294,7 +304,7 @@ def write_case_of(checked: Checked, folder: Path, source: str) -> None:
     write_json(folder / FACTS, {"source": source, **vars(checked.shape), "truth": checked.truth})
 
 
-def take_cases(root: Path, config: Mapping[str, Any]) -> pd.DataFrame:
+def take_cases(root: Path, settings: HasCases) -> pd.DataFrame:
     """Writes the samples of a study as case folders below `root`; returns their index.
 
     One row a case: case, task, split, family, digest, width, height, frames (what the model is
@@ -306,13 +316,13 @@ def take_cases(root: Path, config: Mapping[str, Any]) -> pd.DataFrame:
     from chain_of_steps.cases.folders import INDEX
     from chain_of_steps.files import digest_file
 
-    cases = config["cases"]
-    checked = [check_sample(sample, config["video"]) for sample in samples(cases)]
-    refuse_problems(checked, cases["path"])
+    cases = settings.cases
+    checked = [check_sample(sample, settings.video) for sample in samples(cases)]
+    refuse_problems(checked, cases.path)
     rows = []
     for one in checked:
         sample, folder = one.sample, root / one.sample.name
-        write_case_of(one, folder, cases["source"])
+        write_case_of(one, folder, cases.source)
         split, task, _ = sample.name.split("/")
         rows.append(
             {

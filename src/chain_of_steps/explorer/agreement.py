@@ -16,6 +16,7 @@ import pandas as pd
 from chain_of_steps.artifacts import read_table
 from chain_of_steps.errors import UserError
 from chain_of_steps.measures import NO_ANSWER
+from chain_of_steps.statistics.resampling import Resampling, percentile_interval
 
 BEHAVIOURS = (
     "Multi-Path",
@@ -133,7 +134,7 @@ def judgements(labels: pd.DataFrame) -> pd.DataFrame:
 
 
 def agreement(
-    labels: pd.DataFrame, measures: pd.DataFrame | None = None, *, n_boot: int, seed: int
+    labels: pd.DataFrame, measures: pd.DataFrame | None = None, *, resampling: Resampling
 ) -> pd.DataFrame:
     """One row for each pair of annotators and label that both judged, `measured` being the last.
 
@@ -161,7 +162,7 @@ def agreement(
             if both.empty:
                 continue
             per_case = _confusions(both)
-            low, high = _interval(per_case, n_boot, seed)
+            low, high = _interval(per_case, resampling)
             rows.append(
                 {
                     "first": first,
@@ -191,18 +192,19 @@ def _confusions(both: pd.DataFrame) -> np.ndarray:
     return counts
 
 
-def _interval(per_case: np.ndarray, n_boot: int, seed: int) -> tuple[float, float]:
+def _interval(per_case: np.ndarray, resampling: Resampling) -> tuple[float, float]:
     """Percentile interval of kappa over resampled cases; nan where resamples leave it open."""
     n = len(per_case)
     if n < 2:
         return float("nan"), float("nan")
-    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=n_boot)
+    # how often each case is drawn, which is all that a sum over cases needs
+    rng = np.random.default_rng(resampling.seed)
+    drawn = rng.multinomial(n, np.full(n, 1 / n), size=resampling.n_boot)
     kappas = cohen_kappa(np.einsum("bc,cij->bij", drawn, per_case))
     kappas = kappas[~np.isnan(kappas)]
     if not len(kappas):
         return float("nan"), float("nan")
-    low, high = np.quantile(kappas, [0.025, 0.975])
-    return float(low), float(high)
+    return percentile_interval(kappas)
 
 
 def _overlap(labels: pd.DataFrame, first: str, second: str, label: str) -> float:

@@ -11,11 +11,9 @@ forked anew here; rows before the noise are those of the clean run and are not d
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +25,9 @@ from torch import Tensor
 from chain_of_steps.cases.folders import Case
 from chain_of_steps.cka import compare
 from chain_of_steps.errors import UserError
-from chain_of_steps.files import atomic_path, read_json, write_json
+from chain_of_steps.explorer.publish import INDEX, write_script
+from chain_of_steps.explorer.settings import Explorer
+from chain_of_steps.files import atomic_path, write_json
 from chain_of_steps.interventions import Noise, NoiseAtFrame, NoiseAtStep, by_row
 from chain_of_steps.measures import commitment
 from chain_of_steps.models.model import VideoModel
@@ -40,8 +40,6 @@ from chain_of_steps.video import read_mp4, to_uint8
 CLEAN = "clean"
 WEBP_SIDE = 16383  # pixels; the format's limit
 FRAMES = 21  # columns of a film at most
-PAGE = ("index.html", "explorer.css", "explorer.js")
-INDEX = "runs.json"
 # What a reader says of each look of a run, and where the run commits.
 READINGS = ("answer", "correct", "score", "candidates", "evidence", "commitment")
 
@@ -57,10 +55,10 @@ def intervention(name: str, n_steps: int, n_latent_frames: int) -> Noise:
     return noise
 
 
-def interventions(settings: Mapping[str, Any], n_steps: int, n_latent_frames: int) -> list[str]:
-    """Names of the noise that the field `explorer` asks for, as shares of a run."""
-    steps = {int(share * n_steps) for share in settings["noise_at_steps"]}
-    frames = {round(share * (n_latent_frames - 1)) for share in settings["noise_at_frames"]}
+def interventions(settings: Explorer, n_steps: int, n_latent_frames: int) -> list[str]:
+    """Names of the noise that the section `explorer` asks for, as shares of a run."""
+    steps = {int(share * n_steps) for share in settings.noise_at_steps}
+    frames = {round(share * (n_latent_frames - 1)) for share in settings.noise_at_frames}
     return [*(f"step-{k}" for k in sorted(steps)), *(f"frame-{f}" for f in sorted(frames))]
 
 
@@ -151,14 +149,14 @@ def explore_shard(
     *,
     noisy_cases: Sequence[Case],
     noises: Sequence[str],
-    settings: Mapping[str, Any],
+    settings: Explorer,
     maps: pd.DataFrame | None = None,
 ) -> int:
     """Writes the data of the runs of `trajectory` into `folder`; returns the NFE.
 
     trajectory: the clean runs to show, of `cases`. readouts: their looks, as `read_trajectory`
     gives them; None for cases that are no puzzles. noisy_cases: those whose runs of the first seed
-    are also shown under `noises`. settings: the field `explorer`. maps: the table token_maps, for
+    are also shown under `noises`. settings: the section `explorer`. maps: the table token_maps, for
     the overlay. Besides scripts and pictures there is runs.json, from which the page lists its
     runs.
     """
@@ -168,8 +166,8 @@ def explore_shard(
         return 0
     frames = shown_frames(trajectory.made_by["frames"])
     width, height = cases[0].image.size
-    size = picture_size(height, width, trajectory.n_steps + 1, len(frames), settings["pixels"])
-    show = {"frames": frames, "size": size, "quality": settings["quality"]}
+    size = picture_size(height, width, trajectory.n_steps + 1, len(frames), settings.pixels)
+    show = {"frames": frames, "size": size, "quality": settings.quality}
     runs = _runs(folder, model, trajectory, readouts, CLEAN, 0, **show)
     names, nfe = {case.name for case in noisy_cases}, 0
     first_seed = trajectory.runs["seed"] == trajectory.runs["seed"].iloc[0]
@@ -193,40 +191,6 @@ def explore_shard(
     }
     write_json(folder / INDEX, facts)
     return nfe
-
-
-def write_page(folder: Path, shards: Sequence[Path], *, study: str, model: str, titles) -> None:
-    """The page over the data of `shards`, folders below `folder`, and its list of runs.
-
-    titles: task -> words for people. Raises UserError if the shards lie elsewhere, show nothing,
-    or are not of one study.
-    """
-    for shard in shards:
-        if not shard.is_relative_to(folder):
-            raise UserError(f"{shard} does not lie in {folder}: write folders beside the page.")
-    found = {shard: read_json(shard / INDEX) for shard in shards}
-    found = {shard: facts for shard, facts in found.items() if facts["cases"]}
-    if not found:
-        raise UserError("The shards show no case: write a larger explorer.cases.")
-    sigmas, *others = (facts["sigmas"] for facts in found.values())
-    if any(other != sigmas for other in others):
-        raise UserError(f"{shards[0]} and others differ in sigmas: make all of them again.")
-    cases = [
-        {**case, "folder": shard.relative_to(folder).as_posix()}
-        for shard, facts in found.items()
-        for case in facts["cases"]
-    ]
-    index = {
-        "study": study,
-        "model": model,
-        "titles": dict(titles),
-        "sigmas": sigmas,
-        "cases": cases,
-    }
-    source = files("chain_of_steps.explorer") / "page"
-    for name in PAGE:
-        _write_text(folder / name, source.joinpath(name).read_text(encoding="utf-8"))
-    _write_script(folder / "runs.js", "open", index)
 
 
 def stem_of(case: str) -> str:
@@ -312,8 +276,8 @@ def _write_case(
     }
     if maps is not None and len(mine := maps[maps["case"] == case.name]):
         content["energy"] = f"{stem}.energy.js"
-        _write_script(folder / content["energy"], "energy", {"case": case.name, **energy(mine)})
-    _write_script(folder / f"{stem}.js", "add", content)
+        write_script(folder / content["energy"], "energy", {"case": case.name, **energy(mine)})
+    write_script(folder / f"{stem}.js", "add", content)
 
 
 def energy(maps: pd.DataFrame) -> dict[str, Any]:
@@ -373,13 +337,3 @@ def _rounded(values, digits: int = 3) -> list[float | None]:
 def _write_webp(path: Path, image: Image.Image, quality: int) -> None:
     with atomic_path(path) as temporary:
         image.save(temporary, format="WEBP", quality=quality, method=2)
-
-
-def _write_script(path: Path, function: str, content: Any) -> None:
-    text = json.dumps(content, separators=(",", ":"), allow_nan=False)
-    _write_text(path, f"explorer.{function}({text});\n")
-
-
-def _write_text(path: Path, text: str) -> None:
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")

@@ -38,6 +38,7 @@ def run(
 ) -> None:
     from chain_of_steps.artifacts import read_table, write_table
     from chain_of_steps.explorer.agreement import agreement, measured, read_labels
+    from chain_of_steps.statistics.resampling import Resampling
 
     found = read_labels(labels)
     given = [readouts, memory, perception]
@@ -46,7 +47,7 @@ def run(
     measures = None
     if readouts is not None:
         measures = measured(*(path and read_table(path) for path in given))
-    options = {"n_boot": settings.statistics.resamples, "seed": settings.statistics.seed}
+    options = {"resampling": Resampling(settings.statistics.resamples, settings.statistics.seed)}
     table = agreement(found, measures, **options)
     write_table(out, table)
     print(table.round(2).to_string(index=False))

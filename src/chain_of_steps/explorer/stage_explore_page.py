@@ -28,7 +28,7 @@ STAGE = Stage(
 
 
 def run(settings: Settings, *, out: Path, shards: list[Path]) -> None:
-    from chain_of_steps.explorer.data import write_page
+    from chain_of_steps.explorer.publish import write_page
     from chain_of_steps.plots import TITLES
 
     write_page(out.parent, shards, study=settings.study, model=main_model(settings), titles=TITLES)

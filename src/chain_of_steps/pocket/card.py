@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -12,14 +12,35 @@ import pandas as pd
 from chain_of_steps.artifacts import write_table
 from chain_of_steps.files import atomic_path, read_json
 from chain_of_steps.models.model import VideoModel
+from chain_of_steps.pocket.settings import Card
 from chain_of_steps.progress import progress
 from chain_of_steps.runs import Drawn, Runs, read_looks
 from chain_of_steps.sampling import sample
-from chain_of_steps.statistics.estimates import wilson
+from chain_of_steps.settings.cases import Cases
+from chain_of_steps.settings.sampler import Sampler
+from chain_of_steps.settings.video import Video
+from chain_of_steps.statistics.rates import wilson
+from chain_of_steps.statistics.text import interval_text
 from chain_of_steps.tasks import stream
 from chain_of_steps.tasks.puzzle import SPLITS, Puzzle
 
 SEED = "card"  # a stream of its own: not the cases of any study
+
+
+class HasCard(Protocol):
+    """What `write_card` reads: a view with these sections."""
+
+    @property
+    def card(self) -> Card: ...
+
+    @property
+    def cases(self) -> Cases: ...
+
+    @property
+    def sampler(self) -> Sampler: ...
+
+    @property
+    def video(self) -> Video: ...
 
 
 def solve(
@@ -63,15 +84,15 @@ def accuracy_table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
-def write_card(folder: Path, model: VideoModel, config: dict[str, Any]) -> None:
+def write_card(folder: Path, model: VideoModel, settings: HasCard) -> None:
     """Writes accuracy.csv and README.md into the model's folder.
 
     Raises UserError when the folder has no training.json.
     """
-    n, steps, batch = config["card"]["cases"], config["card"]["steps"], 50
+    n, steps, batch = settings.card.cases, settings.card.steps, 50
     record = read_json(folder / "training.json")
     rows = []
-    todo = list(itertools.product(config["cases"]["tasks"], SPLITS))
+    todo = list(itertools.product(settings.cases.tasks, SPLITS))
     for task, split in progress(todo, desc="card", unit="tasks"):
         puzzles = list(itertools.islice(stream(task, split, "evaluation", SEED), n))
         for first in range(0, n, batch):
@@ -79,8 +100,8 @@ def write_card(folder: Path, model: VideoModel, config: dict[str, Any]) -> None:
                 model,
                 puzzles[first : first + batch],
                 steps=steps,
-                shift=config["sampler"]["shift"],
-                n_frames=config["video"]["frames"],
+                shift=settings.sampler.shift,
+                n_frames=settings.video.frames,
             )
     table = accuracy_table(rows)
     write_table(folder / "accuracy.csv", table)
@@ -129,8 +150,8 @@ def card_text(name: str, record: dict[str, Any], table: pd.DataFrame, steps: int
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     lines += [
-        f"| {row.task} | {row.split} | {row.n} | {row.accuracy:.3f} | {row.low:.3f} to "
-        f"{row.high:.3f} | {row.score:.3f} | {row.no_answer:.3f} |"
+        f"| {row.task} | {row.split} | {row.n} | {row.accuracy:.3f} | "
+        f"{interval_text(row.low, row.high, '.3f')} | {row.score:.3f} | {row.no_answer:.3f} |"
         for row in table.itertuples()
     ]
     return "\n".join([*lines, ""])

@@ -4,10 +4,11 @@ A file of claims (workflow/paper/expected.yaml) holds what the paper says, its p
 and which row of which table tests it, as data. The test says where the number must lie; a claim
 
     holds            where the whole 95 % interval lies there
-    does not hold    where no part of it does
+    does not hold    where the whole of it lies beyond the bound, on the other side
     cannot be tested with this model    elsewhere: undecided by the interval, or no measurement
 
-and the reason says which. A test that could only come out one way is refused. Cheap to import.
+and the reason says which; `statistics.verdicts` has the rules. A test that could only come out one
+way is refused. Cheap to import.
 """
 
 from __future__ import annotations
@@ -35,13 +36,16 @@ from chain_of_steps.errors import UserError
 from chain_of_steps.files import read_yaml
 from chain_of_steps.settings.base import Section
 from chain_of_steps.settings.sentences import explain, schema_of
+from chain_of_steps.statistics import verdicts
+from chain_of_steps.statistics.text import NO_SPREAD, interval_text, p_text
+from chain_of_steps.statistics.verdicts import LEVEL, Region
 
 if TYPE_CHECKING:
     import pandas as pd
 
 HOLDS, FAILS, UNTESTED = "holds", "does not hold", "cannot be tested with this model"
 VERDICTS = (HOLDS, FAILS, UNTESTED)
-LEVEL = 0.05  # of the two-sided tests that tables bring along
+_VERDICTS = {verdicts.HOLDS: HOLDS, verdicts.REVERSED: FAILS, verdicts.UNDECIDED: UNTESTED}
 COLUMNS = (
     *("id", "claim", "where", "figure", "published", "published_words", "measure"),
     *("ours", "ci_low", "ci_high", "n", "model", "test", "verdict", "reason"),
@@ -222,9 +226,9 @@ def _check(claim: Claim, known: Sequence[str] | None) -> None:
         raise UserError(f"experiment is {claim.experiment!r}: write one of {', '.join(known)}.")
     if "p" in claim.columns and set(claim.test.values()) != {0}:
         raise UserError("columns.p is a test against 0: write above: 0 or below: 0, or no p.")
-    (start, end), (least, most) = _bounds(claim), _limits(claim)
-    reached = start < most and end > least and start <= end
-    missed = start > least or end < most
+    region, (least, most) = _region(claim), _limits(claim)
+    reached = region.start < most and region.end > least and region.start <= region.end
+    missed = region.start > least or region.end < most
     if not (reached and missed):
         raise UserError(
             f"a value in its range {list(claim.range)} is always or never {criterion(claim)}: "
@@ -232,11 +236,11 @@ def _check(claim: Claim, known: Sequence[str] | None) -> None:
         )
 
 
-def _bounds(claim: Claim, n_steps: int = 1) -> tuple[float, float]:
+def _region(claim: Claim, n_steps: int = 1) -> Region:
     """Where the test wants the number; shares of the steps are turned into steps."""
     start, end = claim.test.get("within", (-math.inf, math.inf))
     start, end = claim.test.get("above", start), claim.test.get("below", end)
-    return start * _unit(claim, n_steps), end * _unit(claim, n_steps)
+    return Region(start * _unit(claim, n_steps), end * _unit(claim, n_steps))
 
 
 def _limits(claim: Claim, n_steps: int = 1) -> tuple[float, float]:
@@ -252,10 +256,10 @@ def _unit(claim: Claim, n_steps: int) -> int:
 
 def criterion(claim: Claim, n_steps: int = 1) -> str:
     """The test in words."""
-    start, end = (f"{bound:g}" for bound in _bounds(claim, n_steps))
-    if "within" in claim.test:
-        return f"from {start} to {end}"
-    return f"above {start}" if "above" in claim.test else f"below {end}"
+    region = _region(claim, n_steps)
+    if region.is_band:
+        return f"from {region.start:g} to {region.end:g}"
+    return f"above {region.start:g}" if "above" in claim.test else f"below {region.end:g}"
 
 
 def tables_of(claims: Sequence[Claim], experiments: Sequence[str]) -> list[str]:
@@ -316,11 +320,7 @@ def find(claim: Claim, table: pd.DataFrame, model: str) -> Found | None:
 
 
 def judge(claim: Claim, found: Found | None, n_steps: int) -> tuple[str, str]:
-    """Verdict and reason. Raises UserError for a value outside the claim's range.
-
-    Where there is a p it must be below LEVEL, too, for a claim to hold, and for it to fail unless
-    every resample gives the same: then p is 1 where nothing differs in any run.
-    """
+    """Verdict and reason. Raises UserError for a value outside the claim's range."""
     if claim.untestable is not None:
         return UNTESTED, claim.untestable
     if found is None:
@@ -332,21 +332,26 @@ def judge(claim: Claim, found: Found | None, n_steps: int) -> tuple[str, str]:
         )
     if math.isnan(found.value) or math.isnan(found.low):
         return UNTESTED, "undecided: no interval, as there are too few cases"
-    (start, end), wanted = _bounds(claim, n_steps), criterion(claim, n_steps)
-    width = "" if found.low < found.high else " (every resample gives the same, so it has no width)"
-    if "within" in claim.test:
-        inside = start <= found.low and found.high <= end
-        outside = found.high < start or found.low > end
-    else:  # bounds are not part of the region
-        inside = start < found.low and found.high < end
-        outside = found.high <= start or found.low >= end
-    if found.p >= LEVEL and (inside or (outside and not width)):
-        return UNTESTED, f"undecided: the paired test does not tell it from 0 (p = {found.p:.2f})"
-    if inside:
-        return HOLDS, f"the whole interval is {wanted}{width}"
-    if outside:
-        return FAILS, f"no part of the interval is {wanted}{width}"
-    return UNTESTED, f"undecided: only a part of the interval is {wanted}"
+    region, wanted = _region(claim, n_steps), criterion(claim, n_steps)
+    verdict = verdicts.judge(found.low, found.high, region, found.p)
+    return _VERDICTS[verdict], _reason(verdict, found, region, wanted)
+
+
+def _reason(verdict: str, found: Found, region: Region, wanted: str) -> str:
+    """Why the verdict on a number with an interval is what it is."""
+    inside = region.holds(found.low, found.high)
+    outside = region.excludes(found.low, found.high)
+    equal = found.low == found.high
+    width = f" ({NO_SPREAD}: every resample gives the same)" if equal else ""
+    if verdict == verdicts.HOLDS:
+        return f"the whole interval is {wanted}{width}"
+    if verdict == verdicts.REVERSED:
+        return f"no part of the interval is {wanted}{width}"
+    if found.p >= LEVEL and (inside or outside):
+        return f"undecided: the paired test does not tell it from 0 ({p_text(found.p)})"
+    if equal or found.high == region.start or found.low == region.end:
+        return f"undecided: no part of the interval is {wanted}, but it ends at the bound{width}"
+    return f"undecided: only a part of the interval is {wanted}"
 
 
 def judge_claims(
@@ -385,9 +390,9 @@ def summary(table: pd.DataFrame, left_out: Sequence[str]) -> str:
         f"are the paper's, on its own models and puzzles). Of {len(table)} claims {hold} hold, "
         f"{fail} do not, and {rest} cannot be tested with this model, {undecided} of them because "
         "their interval or paired test leaves it undecided. A claim holds where the whole 95 % "
-        "interval of what is measured lies where its test says, and does not hold where no part "
-        "of it does; where there is a paired test, p must be below 0.05, too, unless the interval "
-        "has no width."
+        "interval of what is measured lies where its test says, and does not hold where the whole "
+        "of it lies beyond the bound, on the other side; one that ends at the bound decides "
+        f"nothing. Where there is a paired test, p must be below {LEVEL}, too."
     )
     if left_out:
         text += f" Not part of this study: {', '.join(left_out)}."
@@ -401,7 +406,7 @@ def page(table: pd.DataFrame, text: str) -> str:
     for row in table.itertuples():
         shown = f"[{row.figure}]({row.figure}.md)" if isinstance(row.figure, str) else ""
         measured = ", ".join(part for part in (_cell(row.measure), shown) if part)
-        interval = "" if math.isnan(row.ci_low) else f"{row.ci_low:.3g} to {row.ci_high:.3g}"
+        interval = "" if math.isnan(row.ours) else interval_text(row.ci_low, row.ci_high, ".3g")
         cells = [f"{_cell(row.claim)} ({_cell(row.where)})", _cell(row.published_words), measured]
         cells += ["" if math.isnan(row.ours) else f"{row.ours:.3g}", interval]
         cells += [_cell(row.n), _cell(row.test), f"**{row.verdict}**", _cell(row.reason)]

@@ -10,24 +10,25 @@ from chain_of_steps.errors import UserError
 from chain_of_steps.files import digest_file, digest_json, inside, read_json
 from chain_of_steps.manifests import package_versions
 from chain_of_steps.models.loading import directory_digest
+from chain_of_steps.study.config import Study
 
 # fields that say how the weights came about and were measured, not what a study does with them
 ABOUT_WEIGHTS = ("train", "card")
 
 
-def config_digest(config: dict[str, Any]) -> str:
-    """SHA-256 (hex) of the fields of a checked configuration that decide a study's numbers."""
-    return digest_json({k: v for k, v in config.items() if k not in ABOUT_WEIGHTS})
+def config_digest(study: Study) -> str:
+    """SHA-256 (hex) of the sections that decide a study's numbers."""
+    return digest_json({k: v for k, v in study.resolved().items() if k not in ABOUT_WEIGHTS})
 
 
-def model_digests(config: dict[str, Any]) -> dict[str, str]:
+def model_digests(study: Study) -> dict[str, str]:
     """Digest of each configured model that is a local directory."""
-    folders = {name: Path(model["path"]) for name, model in config["models"].items()}
+    folders = {name: Path(model.path) for name, model in study.models.items()}
     return {name: directory_digest(folder) for name, folder in folders.items() if folder.is_dir()}
 
 
 def figure_manifest(
-    config: dict[str, Any], notebooks: Path, facts: Sequence[Path], claims: Path | None = None
+    study: Study, notebooks: Path, facts: Sequence[Path], claims: Path | None = None
 ) -> dict[str, Any]:
     """For every figure and table: its notebook, and the inputs named in its facts file.
 
@@ -49,9 +50,9 @@ def figure_manifest(
         digests = {"expected_sha256": digest_file(expected), "inputs": _input_digests(claims)}
         judged = {"claims": {"expected": expected, **digests}}
     return {
-        "study": config["study"],
-        "config_sha256": config_digest(config),
-        "models": model_digests(config),
+        "study": study.study,
+        "config_sha256": config_digest(study),
+        "models": model_digests(study),
         "versions": package_versions(),
         "figures": entries,
         **judged,

@@ -24,8 +24,9 @@ import pandas as pd
 
 from chain_of_steps.experiments.behaviours.summaries import ALL, MEAN, means
 from chain_of_steps.measures import NO_ANSWER, commitment_step, with_solution_kind
-from chain_of_steps.statistics.estimates import mcnemar, sign_flip_p
-from chain_of_steps.statistics.intervals import mean_or_rate_ci
+from chain_of_steps.statistics.rates import mean_or_rate_ci
+from chain_of_steps.statistics.resampling import Resampling
+from chain_of_steps.statistics.tests import mcnemar, sign_flip_p
 
 STATES = ("right", "wrong", "open")
 CHANGES = ("corrections", "corruptions", "completions", "losses")
@@ -122,7 +123,7 @@ def by_run(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def correction_table(
-    readouts: pd.DataFrame, cases: pd.DataFrame, *, n_boot: int, seed: int
+    readouts: pd.DataFrame, cases: pd.DataFrame, *, resampling: Resampling
 ) -> pd.DataFrame:
     """Means with 95 % intervals by case, of all models.
 
@@ -133,7 +134,7 @@ def correction_table(
     rows = by_look(states(readouts, cases))
     runs = by_run(rows)
     shares = [*STATES, "partial", *(name for name in rows if name.startswith("final_right_if_"))]
-    options = {"n_boot": n_boot, "seed": seed}
+    options = {"resampling": resampling}
     tables = []
     for part in PARTS:
         here, of_runs = _labelled(rows, part), _labelled(runs, part)
@@ -154,7 +155,7 @@ def correction_table(
 
 
 def correction_tests(
-    readouts: pd.DataFrame, cases: pd.DataFrame, *, n_boot: int, seed: int
+    readouts: pd.DataFrame, cases: pd.DataFrame, *, resampling: Resampling
 ) -> pd.DataFrame:
     """Gains against losses, of all models.
 
@@ -182,7 +183,7 @@ def correction_tests(
             for span, step, seen in [*spans, ("steps", np.nan, state)]:
                 for change, (gained, lost) in gains(seen).items():
                     where = {"change": change, "span": span, "step": step}
-                    tested = _tested(gained, lost, of_cases, n_boot=n_boot, seed=seed)
+                    tested = _tested(gained, lost, of_cases, resampling)
                     found.append(labels | where | tested)
     return pd.DataFrame(found)[["model", "part", *LABELS, *_TESTED]]
 
@@ -212,16 +213,16 @@ def gains(state: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 
 def _tested(
-    gained: np.ndarray, lost: np.ndarray, cases: Sequence[str], *, n_boot: int, seed: int
+    gained: np.ndarray, lost: np.ndarray, cases: Sequence[str], resampling: Resampling
 ) -> dict[str, float]:
     flips = mcnemar(int(gained.sum()), int(lost.sum()))
     change = pd.DataFrame({"group": 0, "net": gained - lost, "case": cases})
-    options = {"signed": True, "n_boot": n_boot, "seed": seed}
+    options = {"signed": True, "resampling": resampling}
     net = mean_or_rate_ci(change, ["group"], "net", "case", **options).iloc[0]
     return {
         **{"n": len(change), "cases": len(set(cases)), "gained": flips.corrections},
         **{"lost": flips.corruptions, "share": flips.share, "share_low": flips.low},
         **{"share_high": flips.high, "mcnemar_p": flips.p, "net": net["mean"]},
         **{"low": net["low"], "high": net["high"]},
-        "p": sign_flip_p(gained - lost, cases, seed=seed),
+        "p": sign_flip_p(gained - lost, cases, seed=resampling.seed),
     }

@@ -31,6 +31,7 @@ from chain_of_steps.cases.folders import Case
 from chain_of_steps.experiments.behaviours.summaries import ALL, MEAN, means, paired, pooled
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.runs import Drawn, Runs, batches, by_step, looks_of, rerun
+from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.tasks import TASKS
 from chain_of_steps.tasks.puzzle import ALL_CELLS, Pair, Puzzle, name_of, pairs, shape_layer
 from chain_of_steps.tasks.reader import VISIBLE
@@ -180,7 +181,7 @@ def _read_looks(
     return pd.concat([labels, pd.concat(found, ignore_index=True)], axis=1)
 
 
-def memory_table(rows: pd.DataFrame, *, n_boot: int, seed: int) -> pd.DataFrame:
+def memory_table(rows: pd.DataFrame, *, resampling: Resampling) -> pd.DataFrame:
     """Means of the ERRORS with 95 % intervals by case; rows are those of `memory_shard`.
 
     Columns: model, task, split (one or both all), part, condition, quantity, step, sigma, n, cases,
@@ -219,7 +220,7 @@ def memory_table(rows: pd.DataFrame, *, n_boot: int, seed: int) -> pd.DataFrame:
     for part, (frame, by, test) in parts.items():
         for quantity in ERRORS:
             rate = quantity != "colour"  # the others lie between 0 and 1
-            options = {"rate": rate, "test": test, "n_boot": n_boot, "seed": seed}
+            options = {"rate": rate, "test": test, "resampling": resampling}
             found = means(pooled(frame, "task", "split"), [*GROUP, *by], [quantity], **options)
             tables.append(found.assign(part=part))
     table = pd.concat([t for t in tables if len(t)], ignore_index=True)
@@ -251,7 +252,7 @@ def _against_clean(ends: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def memory_noise_table(rows: pd.DataFrame, *, n_boot: int, seed: int) -> pd.DataFrame:
+def memory_noise_table(rows: pd.DataFrame, *, resampling: Resampling) -> pd.DataFrame:
     """Whether memory survives noise: share of runs, right without noise, that stay right.
 
     rows: the table of `perturb_shard`; its sweep is used. Columns: model, task (those of memory,
@@ -268,7 +269,7 @@ def memory_noise_table(rows: pd.DataFrame, *, n_boot: int, seed: int) -> pd.Data
     groups = [kept[mine], kept[mine].assign(task="memory"), kept[~mine].assign(task="others")]
     kept = pd.concat(groups, ignore_index=True)
     by = ["model", "task", "kind", "read"]
-    options = {"rate": True, "n_boot": n_boot, "seed": seed}
+    options = {"rate": True, "resampling": resampling}
     single = means(kept, [*by, "index"], ["kept"], **options)
     table = pd.concat([single, means(kept, by, ["kept"], **options)], ignore_index=True)
     return table[[*by[:3], "index", "read", *MEAN[:5]]]

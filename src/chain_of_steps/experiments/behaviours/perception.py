@@ -27,7 +27,9 @@ from chain_of_steps.cases.folders import Case
 from chain_of_steps.experiments.behaviours.summaries import MEAN, means, paired, pooled
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.runs import Drawn, Runs, batches, by_step, looks_of, rerun
-from chain_of_steps.statistics.estimates import sign_flip_p
+from chain_of_steps.statistics.means import median_ci
+from chain_of_steps.statistics.resampling import Resampling
+from chain_of_steps.statistics.tests import sign_flip_p
 from chain_of_steps.tasks.move import NAME, slide
 from chain_of_steps.tasks.puzzle import Puzzle, shape_layer
 from chain_of_steps.tasks.scene import BEAT, BOARD, FRAMES, render_tile, split_tiles
@@ -137,20 +139,7 @@ def onsets(rows: pd.DataFrame) -> pd.DataFrame:
     return runs.assign(excluded=excluded.astype(float))
 
 
-def median_ci(values: np.ndarray, clusters: Sequence[str], n_boot: int, seed: int) -> tuple:
-    """Median and its 95 % percentile bootstrap interval; whole clusters are resampled."""
-    values, names = np.asarray(values, float), np.unique(clusters)
-    if not len(values):
-        return (np.nan,) * 3
-    rng = np.random.default_rng(seed)
-    members = [values[np.asarray(clusters) == name] for name in names]
-    drawn = rng.integers(len(names), size=(n_boot, len(names)))
-    found = [np.median(np.concatenate([members[i] for i in draw])) for draw in drawn]
-    low, high = np.quantile(found, [0.025, 0.975]) if len(names) > 1 else (np.nan, np.nan)
-    return float(np.median(values)), float(low), float(high)
-
-
-def perception_table(rows: pd.DataFrame, *, n_boot: int, seed: int) -> pd.DataFrame:
+def perception_table(rows: pd.DataFrame, *, resampling: Resampling) -> pd.DataFrame:
     """Evidence by step and lags with 95 % intervals by case; rows as `perception_shard` gives them.
 
     Columns: model, split (also all), condition, quantity, step, sigma, n, cases, mean, low, high,
@@ -163,7 +152,7 @@ def perception_table(rows: pd.DataFrame, *, n_boot: int, seed: int) -> pd.DataFr
     columns = [*GROUP, "quantity", "step", "sigma", *MEAN]
     if not len(rows):
         return pd.DataFrame(columns=columns)
-    options = {"n_boot": n_boot, "seed": seed}
+    options = {"resampling": resampling}
     controls = rows.loc[rows["condition"] == "alone", ["case", "seed"]].drop_duplicates()
     clean = rows[rows["condition"] == "clean"].merge(controls)
     rows = pd.concat([rows, clean.assign(condition="paired")], ignore_index=True)
@@ -188,9 +177,9 @@ def perception_table(rows: pd.DataFrame, *, n_boot: int, seed: int) -> pd.DataFr
     for key, mine in lags.groupby(GROUP, sort=True):
         labels = {**dict(zip(GROUP, key, strict=True)), "n": len(mine)}
         labels["cases"] = mine["case"].nunique()
-        median, low, high = median_ci(mine["lag"], mine["case"], n_boot, seed)
-        p = sign_flip_p(mine["lag"], mine["case"], seed=seed)
-        spread = {"quantity": "lag_median", "mean": median, "low": low, "high": high, "p": p}
+        p = sign_flip_p(mine["lag"], mine["case"], seed=resampling.seed)
+        spread = vars(median_ci(mine["lag"], mine["case"], resampling=resampling))
+        spread = {**spread, "quantity": "lag_median", "p": p}
         share = mine["lag"].value_counts(normalize=True).sort_index()
         counts = [{"quantity": "lag_share", "step": k, "mean": v} for k, v in share.items()]
         tables.append(pd.DataFrame([labels | entry for entry in (spread, *counts)]))

@@ -36,6 +36,7 @@ from chain_of_steps.models.model import VideoModel
 from chain_of_steps.progress import progress
 from chain_of_steps.runs import by_step, read_latents
 from chain_of_steps.sampling import sample
+from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.tasks import TASKS
 from chain_of_steps.tasks.puzzle import Puzzle
 from chain_of_steps.tasks.reader import Reader
@@ -198,7 +199,7 @@ def run_summary(rows: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def posterior_table(rows: pd.DataFrame, *, n_boot: int, seed: int) -> pd.DataFrame:
+def posterior_table(rows: pd.DataFrame, *, resampling: Resampling) -> pd.DataFrame:
     """Means with 95 % intervals by case, by step and (step empty) by run; see `run_summary`.
 
     Columns: model, task, solutions, split (and all), prior, quantity, step, sigma, n, cases, mean,
@@ -207,7 +208,7 @@ def posterior_table(rows: pd.DataFrame, *, n_boot: int, seed: int) -> pd.DataFra
     columns = [*GROUP, "quantity", "step", "sigma", *MEAN]
     if not len(rows):
         return pd.DataFrame(columns=columns)
-    options = {"n_boot": n_boot, "seed": seed}
+    options = {"resampling": resampling}
     by_run = pooled(run_summary(rows), "split")
     whole = ("candidates_model", "candidates_ideal", "candidates_read", "kl")
     decided = ("commitment_model", "commitment_ideal", "chance")

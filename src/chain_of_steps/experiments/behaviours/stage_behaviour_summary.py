@@ -31,8 +31,9 @@ def run(settings: WithStatistics, *, cases: Path, tables: Path, out: Path) -> No
     from chain_of_steps.cases.folders import INDEX
     from chain_of_steps.experiments.behaviours import correction, memory, perception, posterior
     from chain_of_steps.experiments.behaviours.verdicts import verdict_table
+    from chain_of_steps.statistics.resampling import Resampling
 
-    options = {"n_boot": settings.statistics.resamples, "seed": settings.statistics.seed}
+    options = {"resampling": Resampling(settings.statistics.resamples, settings.statistics.seed)}
     index = read_table(cases / INDEX)
     runs = {name: read_table(tables / f"{name}_runs.parquet") for name in BEHAVIOURS}
     readouts = read_table(tables / "readouts.parquet")

@@ -8,8 +8,10 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from chain_of_steps.statistics.estimates import group_mean_ci, sign_flip_p
-from chain_of_steps.statistics.intervals import mean_or_rate_ci
+from chain_of_steps.statistics.means import group_mean_ci
+from chain_of_steps.statistics.rates import mean_or_rate_ci
+from chain_of_steps.statistics.resampling import Resampling
+from chain_of_steps.statistics.tests import sign_flip_p
 
 MEAN = ("n", "cases", "mean", "low", "high", "p")
 ALL = "all"  # the label of pooled rows
@@ -22,8 +24,7 @@ def means(
     *,
     rate: bool = False,
     test: bool = False,
-    n_boot: int,
-    seed: int,
+    resampling: Resampling,
 ) -> pd.DataFrame:
     """Columns of `by`, quantity, then MEAN, in each group; rows without the quantity do not count.
 
@@ -37,13 +38,15 @@ def means(
         rows = frame.dropna(subset=quantity).astype({quantity: float})
         if not len(rows):
             continue
-        table = estimate(rows, by, quantity, "case", n_boot=n_boot, seed=seed)
+        table = estimate(rows, by, quantity, "case", resampling=resampling)
         groups = rows.groupby(by, sort=True, observed=True, dropna=False)
         table["cases"] = groups["case"].nunique().to_numpy()
         table["p"] = np.nan
         if test:
             table["p"] = [
-                sign_flip_p(rows[quantity].to_numpy()[i], rows["case"].to_numpy()[i], seed=seed)
+                sign_flip_p(
+                    rows[quantity].to_numpy()[i], rows["case"].to_numpy()[i], seed=resampling.seed
+                )
                 for i in groups.indices.values()
             ]
         parts.append(table.assign(quantity=quantity))

@@ -9,6 +9,8 @@ import pandas as pd
 from chain_of_steps.experiments.behaviours.correction import BY_STEP, EARLY
 from chain_of_steps.experiments.behaviours.memory import ERRORS
 from chain_of_steps.experiments.behaviours.summaries import ALL
+from chain_of_steps.statistics.text import with_interval
+from chain_of_steps.statistics.verdicts import HOLDS, REVERSED, UNDECIDED, Region, judge
 
 COLUMNS = (
     *("model", "claim", "control", "n", "cases", "mean", "low", "high", "p"),
@@ -17,28 +19,26 @@ COLUMNS = (
 Row = dict[str, object]
 
 
-def judge(rows: pd.DataFrame, claim: str, control: str, against: float = 0.0) -> Row | None:
+def judge_row(rows: pd.DataFrame, claim: str, control: str, against: float = 0.0) -> Row | None:
     """The one row of `rows` as a claim that its mean is above `against`; None without a row.
 
-    holds or reversed where the whole interval lies above or below, and p < 0.05 where there is a p
-    (that of the mean being 0, so only for `against` 0); else undecided.
+    Its p, where it has one, is that of the mean being 0, and so counts for `against` 0 only.
     """
     if not len(rows):
         return None
     row = rows.iloc[0].to_dict()
     p = row["p"] if against == 0 else float("nan")
-    sure = pd.isna(p) or p < 0.05
-    judged = "holds" if sure and row["low"] > against else "undecided"
-    judged = "reversed" if sure and row["high"] < against else judged
+    verdict = judge(row["low"], row["high"], Region(start=against), p)
     known = {name: row[name] for name in ("model", "n", "cases", "mean", "low", "high")}
-    more = {"claim": claim, "control": control, "p": p, "against": against, "verdict": judged}
+    more = {"claim": claim, "control": control, "p": p, "against": against, "verdict": verdict}
     return known | more
 
 
 def verdict_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """One row for each model, claim and control; `tables` are the summaries by name.
 
-    Columns: model, claim, control, n, cases, mean, low, high, p, against, verdict (see `judge`).
+    Columns: model, claim, control, n, cases, mean, low, high, p, against, verdict (see
+    `statistics.verdicts`).
 
         memory_beats_forgetting     final error of a forgetting control minus that of the same runs
         memory_held_in_latent       position error without the object at all minus that with the
@@ -67,10 +67,10 @@ def _memory(memory: pd.DataFrame, noise: pd.DataFrame) -> Iterator[Row | None]:
     for condition in ("absent", "changed"):
         for quantity in ERRORS:
             rows = control[(control["condition"] == condition) & (control["quantity"] == quantity)]
-            yield judge(rows, "memory_beats_forgetting", f"{quantity}, {condition}")
+            yield judge_row(rows, "memory_beats_forgetting", f"{quantity}, {condition}")
     held = whole[(whole["part"] == "held") & (whole["quantity"] == "position")]
     for step, rows in held.groupby("step"):
-        yield judge(rows, "memory_held_in_latent", f"withheld from step {int(step)}", 0.5)
+        yield judge_row(rows, "memory_held_in_latent", f"withheld from step {int(step)}", 0.5)
     pooled = noise[(noise["task"] == "memory") & noise["index"].isna()].assign(p=float("nan"))
     for kind, read, control in (
         ("step", "", "at a step"),
@@ -79,7 +79,7 @@ def _memory(memory: pd.DataFrame, noise: pd.DataFrame) -> Iterator[Row | None]:
     ):
         known = pooled["read"].fillna("").astype(str) == read
         rows = pooled[(pooled["kind"] == kind) & known]
-        yield judge(rows, "memory_survives_noise", control, 0.5)
+        yield judge_row(rows, "memory_survives_noise", control, 0.5)
 
 
 def _correction(correction: pd.DataFrame, tests: pd.DataFrame) -> Iterator[Row | None]:
@@ -88,17 +88,17 @@ def _correction(correction: pd.DataFrame, tests: pd.DataFrame) -> Iterator[Row |
     for number, row in tests[chosen].iterrows():
         where = [_kind(row[name]) for name in ("split", "solutions") if row[name] != ALL]
         control = ", ".join([row["change"], f"from step {int(row['step'])}", *where])
-        yield judge(tests.loc[[number]], "corrections_exceed_corruptions", control)
+        yield judge_row(tests.loc[[number]], "corrections_exceed_corruptions", control)
     whole = correction[correction["part"].isin(["all", "solutions"])]
     mark = round(EARLY * whole["step"].max())
     for (_, kind), rows in whole.groupby(["model", "solutions"]):
         early = rows[rows["quantity"] == "committed_early"]
-        yield judge(early.assign(p=float("nan")), "most_committed_early", _kind(kind), 0.5)
+        yield judge_row(early.assign(p=float("nan")), "most_committed_early", _kind(kind), 0.5)
         for state in ("wrong", "open"):
             named = rows["quantity"] == f"final_right_if_{state}"
             then = rows[named & (rows["step"] == mark)].assign(p=float("nan"))
             control = f"{state} at step {mark}, {_kind(kind)}"
-            yield judge(then, f"{state}_becomes_right", control, 0.5)
+            yield judge_row(then, f"{state}_becomes_right", control, 0.5)
 
 
 def _perception(perception: pd.DataFrame) -> Iterator[Row | None]:
@@ -106,7 +106,7 @@ def _perception(perception: pd.DataFrame) -> Iterator[Row | None]:
     for quantity in ("lag_mean", "lag_median"):
         for condition, control in (("clean", "all runs"), ("difference", "beyond the null")):
             rows = whole[(whole["quantity"] == quantity) & (whole["condition"] == condition)]
-            yield judge(rows, "perception_before_action", f"{quantity}, {control}")
+            yield judge_row(rows, "perception_before_action", f"{quantity}, {control}")
 
 
 def _posterior(posterior: pd.DataFrame) -> Iterator[Row | None]:
@@ -116,7 +116,7 @@ def _posterior(posterior: pd.DataFrame) -> Iterator[Row | None]:
         for (task, kind, split), rows in rule[rule["quantity"] == quantity].groupby(
             ["task", "solutions", "split"]
         ):
-            yield judge(rows, claim, f"{task}, {_kind(kind)}, {_kind(split)}")
+            yield judge_row(rows, claim, f"{task}, {_kind(kind)}, {_kind(split)}")
 
 
 def _kind(label: str) -> str:
@@ -131,7 +131,7 @@ def dispute(verdicts: pd.DataFrame, tests: pd.DataFrame, model: str) -> str:
     The paper holds that later steps correct; others that answers are fixed within few steps and
     wrong ones are not rescued. verdicts, tests: see `verdict_table` and `correction_tests`.
     """
-    judged = verdicts[verdicts["model"] == model].set_index(["claim", "control"])["verdict"]
+    verdict_of = verdicts[verdicts["model"] == model].set_index(["claim", "control"])["verdict"]
     rows = tests[(tests["model"] == model) & (tests["solutions"] == "one")]
     rows = rows[(rows["span"] == "run") & (rows["step"] == 0)].set_index("change")
     if not len(rows):
@@ -143,22 +143,22 @@ def dispute(verdicts: pd.DataFrame, tests: pd.DataFrame, model: str) -> str:
     ):
         row = rows.loc[change]
         claim = ("corrections_exceed_corruptions", f"{change}, from step 0, {_kind('one')}")
-        sides[change] = judged.get(claim, "undecided")
-        words = {"holds": "outnumber", "reversed": "are outnumbered by"}
+        sides[change] = verdict_of.get(claim, UNDECIDED)
+        words = {HOLDS: "outnumber", REVERSED: "are outnumbered by"}
         found.append(
             f"{gains} ({int(row['gained'])}) {words.get(sides[change], 'do not outnumber')}"
-            f" {losses} ({int(row['lost'])}; net a run {row['net']:.3f} [{row['low']:.3f},"
-            f" {row['high']:.3f}])"
+            f" {losses} ({int(row['lost'])}; net a run"
+            f" {with_interval(row['net'], row['low'], row['high'], '.3f')})"
         )
-    early = judged.get(("most_committed_early", _kind(ALL)), "undecided")
-    if sides["strict"] == "holds":
+    early = verdict_of.get(("most_committed_early", _kind(ALL)), UNDECIDED)
+    if sides["strict"] == HOLDS:
         side = "This sides with self-correction."
-    elif early == "holds" and sides["wide"] == "holds":
+    elif early == HOLDS and sides["wide"] == HOLDS:
         side = (
             "Answers that can be read are fixed within the first steps; what later steps mend is"
             " answers that could not yet be read."
         )
-    elif early == "holds":
+    elif early == HOLDS:
         side = "This sides with those who find answers fixed within the first steps."
     else:
         side = "This decides for neither side."

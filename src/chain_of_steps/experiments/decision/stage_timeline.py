@@ -21,7 +21,8 @@ def run(settings: WithStatistics, *, cases: Path, readouts: Path, out: Path) -> 
     from chain_of_steps.artifacts import read_table, write_table
     from chain_of_steps.cases.folders import INDEX
     from chain_of_steps.experiments.decision.timeline import timeline
+    from chain_of_steps.statistics.resampling import Resampling
 
     index = read_table(cases / INDEX)
-    options = {"n_boot": settings.statistics.resamples, "seed": settings.statistics.seed}
+    options = {"resampling": Resampling(settings.statistics.resamples, settings.statistics.seed)}
     write_table(out, timeline(read_table(readouts), index, **options))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from chain_of_steps.measures import NO_ANSWER, RUN, commitment, with_solution_kind
-from chain_of_steps.statistics.estimates import group_mean_ci
-from chain_of_steps.statistics.intervals import mean_or_rate_ci
+from chain_of_steps.statistics.means import group_mean_ci
+from chain_of_steps.statistics.rates import mean_or_rate_ci
+from chain_of_steps.statistics.resampling import Resampling
 
 ALL = "all"  # tasks together
 
@@ -36,7 +37,7 @@ def pruning(readouts: pd.DataFrame) -> pd.DataFrame:
 
 
 def timeline(
-    readouts: pd.DataFrame, cases: pd.DataFrame, *, n_boot: int, seed: int
+    readouts: pd.DataFrame, cases: pd.DataFrame, *, resampling: Resampling
 ) -> pd.DataFrame:
     """Means with 95 % bootstrap intervals, clustered by case, long form.
 
@@ -64,9 +65,8 @@ def timeline(
     tables = []
     for quantity, rows, by in measured:
         rows = pd.concat([rows, rows.assign(task=ALL)], ignore_index=True)
-        options = {"cluster": "case", "n_boot": n_boot, "seed": seed}
         interval = mean_or_rate_ci if quantity == "seeds_differ" else group_mean_ci
-        table = interval(rows, [*group, *by], quantity, **options)
+        table = interval(rows, [*group, *by], quantity, "case", resampling=resampling)
         tables.append(table.assign(quantity=quantity))
     joined = pd.concat(tables, ignore_index=True)
     return joined[[*group, "quantity", *steps, "n", "mean", "low", "high"]]

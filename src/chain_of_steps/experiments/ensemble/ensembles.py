@@ -27,13 +27,11 @@ from chain_of_steps.probes import average, group_mean, hooked
 from chain_of_steps.progress import progress
 from chain_of_steps.runs import Runs, read_latents
 from chain_of_steps.sampling import cuts, sample
-from chain_of_steps.statistics.estimates import (
-    mean_ci,
-    minimal_detectable_difference,
-    paired_difference,
-    wilson,
-)
-from chain_of_steps.statistics.intervals import strata_of
+from chain_of_steps.statistics.clusters import strata_of
+from chain_of_steps.statistics.means import mean_ci
+from chain_of_steps.statistics.rates import wilson
+from chain_of_steps.statistics.resampling import Resampling
+from chain_of_steps.statistics.tests import minimal_detectable_difference, paired_difference
 from chain_of_steps.tasks.reader import Reader
 
 SINGLE = "single run"
@@ -261,7 +259,7 @@ def most_agreed(evidence: np.ndarray) -> int:
 
 
 def compare(
-    outcomes: pd.DataFrame, *, n_boot: int, seed: int, by: Sequence[str] = ()
+    outcomes: pd.DataFrame, *, resampling: Resampling, by: Sequence[str] = ()
 ) -> pd.DataFrame:
     """Each method against the single run: means, intervals and paired tests, clustered by case.
 
@@ -280,17 +278,17 @@ def compare(
             mine = rows[rows["method"] == method]
             strata = strata_of(mine, [])
             for quantity in ("score", "correct"):
-                found = mean_ci(mine[quantity], strata=strata, n_boot=n_boot, seed=seed)
+                found = mean_ci(mine[quantity], strata=strata, resampling=resampling)
                 entry = {**labels, "method": method, "quantity": quantity, **vars(found)}
                 entry["nfe"] = mine["nfe"].mean()
                 if method != SINGLE:
-                    entry |= _against_single(rows, method, quantity, n_boot, seed)
+                    entry |= _against_single(rows, method, quantity, resampling)
                 tables.append(entry)
     return pd.DataFrame(tables)
 
 
 def _against_single(
-    rows: pd.DataFrame, method: str, quantity: str, n_boot: int, seed: int
+    rows: pd.DataFrame, method: str, quantity: str, resampling: Resampling
 ) -> dict[str, float]:
     covered = rows.loc[rows["method"] == method, "case"]  # controls run on a part of the cases
     both = rows[rows["method"].isin([method, SINGLE]) & rows["case"].isin(covered)]
@@ -304,9 +302,8 @@ def _against_single(
         pair=["case", "stratum"],
         cluster="case",
         strata="stratum",
-        n_boot=n_boot,
+        resampling=resampling,
         n_perm=2000,
-        seed=seed,
     )
     wide = both.pivot(index="case", columns="method", values=quantity)
     change = wide[method] - wide[SINGLE]

@@ -32,9 +32,10 @@ def run(settings: Settings, *, cases: Path, readouts: Path, ensembles: Path, out
     from chain_of_steps.cases.folders import INDEX, load_cases
     from chain_of_steps.cases.references import read_references
     from chain_of_steps.experiments.ensemble.ensembles import SINGLE, compare, rivals
+    from chain_of_steps.statistics.resampling import Resampling
 
     early = settings.ensemble.early
-    options = {"n_boot": settings.statistics.resamples, "seed": settings.statistics.seed}
+    options = {"resampling": Resampling(settings.statistics.resamples, settings.statistics.seed)}
     parts = {(): "all", ("split",): "split", ("split", "family"): "family"}
     index, looks = read_table(cases / INDEX), read_table(readouts)
     references = read_references(load_cases(cases, index["case"].tolist()))

@@ -21,7 +21,8 @@ from chain_of_steps.probes import Site, Write, hooked, skip
 from chain_of_steps.progress import progress
 from chain_of_steps.runs import Runs, batches, read_looks
 from chain_of_steps.sampling import sample
-from chain_of_steps.statistics.intervals import mean_or_rate_ci
+from chain_of_steps.statistics.rates import mean_or_rate_ci
+from chain_of_steps.statistics.resampling import Resampling
 
 MODES = ("skip", "mean")
 BANDS = ("early", "middle", "late")
@@ -118,7 +119,7 @@ def ablate(
     return pd.concat(tables, ignore_index=True), ledger
 
 
-def summarise_ablation(table: pd.DataFrame, *, n_boot: int, seed: int) -> pd.DataFrame:
+def summarise_ablation(table: pd.DataFrame, *, resampling: Resampling) -> pd.DataFrame:
     """Means with 95 % intervals clustered by case, for each task and for all of them together.
 
     Columns: model, steps, quantity (score, correct, answer_kept, score_change, correct_change),
@@ -137,10 +138,9 @@ def summarise_ablation(table: pd.DataFrame, *, n_boot: int, seed: int) -> pd.Dat
     rows = pd.concat([table.assign(quantity=name, value=column) for name, column in values.items()])
     rows["stratum"] = rows["task"]
     rows = pd.concat([rows, rows.assign(task="all")], ignore_index=True)
-    options = {"n_boot": n_boot, "seed": seed}
     changes = rows["quantity"].str.endswith("_change")
     tables = [
-        mean_or_rate_ci(part, by, "value", "case", "stratum", signed=signed, **options)
+        mean_or_rate_ci(part, by, "value", "case", "stratum", signed=signed, resampling=resampling)
         for part, signed in ((rows[~changes], False), (rows[changes], True))
     ]
     return pd.concat(tables, ignore_index=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -15,6 +15,7 @@ from chain_of_steps.experiments.layers.maze_patching import patch_mazes, summari
 from chain_of_steps.experiments.layers.swap import summarise_swap, swap_identify
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.patching import Ledger
+from chain_of_steps.statistics.resampling import Resampling
 
 TASK_OF = {"swap": "identify", "patching": "maze"}  # the others take all tasks of the study
 ANALYSES = ("energy", "swap", "patching", "ablation")
@@ -52,22 +53,23 @@ def run_analysis(
     cases: Sequence[Case],
     everyone: Sequence[Case],
     seeds: Sequence[int],
-    config: Mapping[str, Any],
+    settings: Any,
 ) -> tuple[dict[str, pd.DataFrame], Ledger]:
     """Tables of one job by name, and the blocks it evaluated.
 
-    everyone: the cases of all jobs, which the ablation's mean update is taken over.
+    everyone: the cases of all jobs, which the ablation's mean update is taken over. settings: a
+    view with the sections layers, sampler, video and execution.
     """
-    fields = config["layers"]
+    fields = settings.layers
     options = {
-        "shift": config["sampler"]["shift"],
-        "n_frames": config["video"]["frames"],
-        "batch": config["execution"]["batch"],
+        "shift": settings.sampler.shift,
+        "n_frames": settings.video.frames,
+        "batch": settings.execution.batch,
     }
-    branches = {"branches": tuple(fields["branches"])}
-    full, short = config["sampler"]["steps"], fields["steps"]
+    branches = {"branches": tuple(fields.branches)}
+    full, short = settings.sampler.steps, fields.steps
     if analysis == "energy":
-        top = fields["massive"]
+        top = fields.massive
         return measure_energy(model, cases, seeds, steps=full, top=top, **options, **branches)
     if analysis == "swap":
         table, ledger = swap_identify(
@@ -76,13 +78,13 @@ def run_analysis(
             seeds,
             steps=full,
             every_steps=short,
-            stride=fields["stride"],
-            final_parts=fields["final_parts"],
+            stride=fields.stride,
+            final_parts=fields.final_parts,
             **options,
             **branches,
         )
     elif analysis == "patching":
-        noise_at = fields["noise_at"]
+        noise_at = fields.noise_at
         table, ledger = patch_mazes(
             model, cases, seeds, steps=short, noise_at=noise_at, **options, **branches
         )
@@ -91,7 +93,7 @@ def run_analysis(
     return {f"layer_{analysis}": table}, ledger
 
 
-def summarise(analysis: str, table: pd.DataFrame, *, n_boot: int, seed: int) -> pd.DataFrame:
+def summarise(analysis: str, table: pd.DataFrame, *, resampling: Resampling) -> pd.DataFrame:
     """The summary of an analysis' (main) table, see the `summarise_*` functions."""
     how = {
         "energy": summarise_energy,
@@ -99,4 +101,4 @@ def summarise(analysis: str, table: pd.DataFrame, *, n_boot: int, seed: int) -> 
         "patching": summarise_patching,
         "ablation": summarise_ablation,
     }
-    return how[analysis](table, n_boot=n_boot, seed=seed)
+    return how[analysis](table, resampling=resampling)

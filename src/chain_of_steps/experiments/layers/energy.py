@@ -22,7 +22,8 @@ from chain_of_steps.probes import Site, hooked
 from chain_of_steps.progress import progress
 from chain_of_steps.runs import Runs, batches
 from chain_of_steps.sampling import sample
-from chain_of_steps.statistics.estimates import group_mean_ci
+from chain_of_steps.statistics.means import group_mean_ci
+from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.tasks.puzzle import Puzzle
 from chain_of_steps.tasks.regions import REGIONS, tile_masks
 
@@ -210,7 +211,7 @@ def contrasts(energy: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def summarise_energy(energy: pd.DataFrame, *, n_boot: int, seed: int) -> pd.DataFrame:
+def summarise_energy(energy: pd.DataFrame, *, resampling: Resampling) -> pd.DataFrame:
     """Means with 95 % intervals clustered by case, long form.
 
     Columns: model, quantity, region, frames, steps (`first` or all), layer, n, mean, low, high.
@@ -239,7 +240,7 @@ def summarise_energy(energy: pd.DataFrame, *, n_boot: int, seed: int) -> pd.Data
     rise["value"] -= rise.pop("value_first")
     rise["quantity"] = rise["quantity"].str.replace("contrast_", "rise_")
     cases = pd.concat([cases, rise], ignore_index=True)
-    return group_mean_ci(cases, by, "value", "case", n_boot=n_boot, seed=seed)
+    return group_mean_ci(cases, by, "value", "case", resampling=resampling)
 
 
 def _frames(energy: pd.DataFrame) -> pd.Series:

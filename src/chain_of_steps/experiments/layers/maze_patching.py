@@ -25,7 +25,8 @@ from chain_of_steps.models.model import VideoModel
 from chain_of_steps.patching import PARTS, Ledger, Patcher
 from chain_of_steps.progress import progress
 from chain_of_steps.runs import Runs, noise_seeds, read_looks
-from chain_of_steps.statistics.intervals import mean_or_rate_ci
+from chain_of_steps.statistics.rates import mean_or_rate_ci
+from chain_of_steps.statistics.resampling import Resampling
 
 LEAST_DROP = 0.2  # in score; below it the normalised effect would be noise over noise
 
@@ -114,11 +115,11 @@ def patch_mazes(
     return result, patcher.ledger
 
 
-def summarise_patching(table: pd.DataFrame, *, n_boot: int, seed: int) -> pd.DataFrame:
+def summarise_patching(table: pd.DataFrame, *, resampling: Resampling) -> pd.DataFrame:
     """Mean effects with 95 % intervals clustered by case, where the effect is defined.
 
     Columns: model, steps, direction, part, look, step, sigma, layer, n, mean, low, high.
     """
     rows = table.dropna(subset="effect")
     by = ["model", "steps", "direction", "part", "look", "step", "sigma", "layer"]
-    return mean_or_rate_ci(rows, by, "effect", "case", n_boot=n_boot, seed=seed)
+    return mean_or_rate_ci(rows, by, "effect", "case", resampling=resampling)

@@ -25,8 +25,9 @@ def run(settings: WithStatistics, *, analysis: str, table: Path, out: Path) -> N
     from chain_of_steps.experiments.layers.energy import summarise_energy
     from chain_of_steps.experiments.layers.maze_patching import summarise_patching
     from chain_of_steps.experiments.layers.swap import summarise_swap
+    from chain_of_steps.statistics.resampling import Resampling
 
     how = (summarise_energy, summarise_swap, summarise_patching, summarise_ablation)
     summarise = dict(zip(ANALYSES, how, strict=True))[analysis]
-    options = {"n_boot": settings.statistics.resamples, "seed": settings.statistics.seed}
+    options = {"resampling": Resampling(settings.statistics.resamples, settings.statistics.seed)}
     write_table(out, summarise(read_table(table), **options))

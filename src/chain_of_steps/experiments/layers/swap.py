@@ -25,7 +25,8 @@ from chain_of_steps.patching import PARTS, Ledger, Patcher, mixed
 from chain_of_steps.probes import Site, hooked
 from chain_of_steps.progress import progress
 from chain_of_steps.runs import Drawn, Runs, read_looks
-from chain_of_steps.statistics.intervals import mean_or_rate_ci
+from chain_of_steps.statistics.rates import mean_or_rate_ci
+from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.tasks.identify import twin
 from chain_of_steps.tasks.reader import Reader
 
@@ -233,7 +234,7 @@ def swap_identify(
     return table, ledger
 
 
-def summarise_swap(table: pd.DataFrame, *, n_boot: int, seed: int) -> pd.DataFrame:
+def summarise_swap(table: pd.DataFrame, *, resampling: Resampling) -> pd.DataFrame:
     """Rates and means with 95 % intervals clustered by case, over the eligible runs.
 
     Columns: quantity (one of OUTCOMES), model, steps, span, look, donor, part, step, sigma, layer,
@@ -245,4 +246,4 @@ def summarise_swap(table: pd.DataFrame, *, n_boot: int, seed: int) -> pd.DataFra
     rows = rows.melt(["model", "case", *places], list(OUTCOMES), "quantity", "value")
     rows["value"] = rows["value"].astype(float)
     by = ["quantity", "model", *places]
-    return mean_or_rate_ci(rows, by, "value", "case", n_boot=n_boot, seed=seed)
+    return mean_or_rate_ci(rows, by, "value", "case", resampling=resampling)

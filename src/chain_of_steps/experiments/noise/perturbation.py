@@ -42,6 +42,7 @@ from chain_of_steps.experiments.noise.propagation import (
     repeat_floor,
     seed_floor,
 )
+from chain_of_steps.experiments.noise.settings import Perturbation as PerturbationSection
 from chain_of_steps.interventions import Noise, NoiseAtFrame, NoiseAtStep, NoiseAtTokens, by_row
 from chain_of_steps.measures import NO_ANSWER
 from chain_of_steps.models.condition import Condition
@@ -100,17 +101,17 @@ class Plan:
         return runs * sum(p.nfe(n_steps) for p in self.sweep) + control_runs * controls
 
 
-def plan(settings: Mapping[str, Any], n_steps: int, grid: Sequence[int]) -> Plan:
-    """The conditions that the configuration field `perturbation` asks for.
+def plan(settings: PerturbationSection, n_steps: int, grid: Sequence[int]) -> Plan:
+    """The conditions that the section `perturbation` asks for.
 
     grid: (F, h, w) of the latent. Raises UserError naming what does not fit such a run.
     """
-    steps, frames = settings["steps"], settings["frames"]
-    steps = range(0, n_steps, settings["steps_every"]) if steps is None else steps
+    steps, frames = settings.steps, settings.frames
+    steps = range(0, n_steps, settings.steps_every) if steps is None else steps
     frames = range(grid[0]) if frames is None else frames
     main, *others = (
-        {"mode": mode, "strength": settings["add_strength"] if mode == "add" else 1.0}
-        for mode in settings["modes"]
+        {"mode": mode, "strength": settings.add_strength if mode == "add" else 1.0}
+        for mode in settings.modes
     )
 
     def at_steps(noise: Mapping[str, Any]) -> Iterator[Perturbation]:
@@ -125,7 +126,7 @@ def plan(settings: Mapping[str, Any], n_steps: int, grid: Sequence[int]) -> Plan
     for noise in others:
         controls += [*at_steps(noise), *at_frames("frame", **noise)]
     if grid[0] < n_steps:
-        for mode in (m for m in settings["modes"] if m in ("replace", "renoise")):
+        for mode in (m for m in settings.modes if m in ("replace", "renoise")):
             noise = {"mode": mode, "strength": mixing_strength(grid[0] / n_steps)}
             controls += at_frames("frame_energy", **noise)
     for perturbation in (*sweep, *controls):
@@ -133,7 +134,7 @@ def plan(settings: Mapping[str, Any], n_steps: int, grid: Sequence[int]) -> Plan
             perturbation.noise.validate(n_steps, grid[0])
         except UserError as error:
             raise UserError(f"perturbation: {error}") from None
-    return Plan(tuple(sweep), tuple(controls) if settings["control_cases"] else ())
+    return Plan(tuple(sweep), tuple(controls) if settings.control_cases else ())
 
 
 def token_controls(

@@ -18,14 +18,18 @@ frame, that early injections are hardly repaired, and that sensitivity peaks at 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from chain_of_steps.experiments.noise.propagation import ESTIMATE
-from chain_of_steps.statistics.estimates import group_mean_ci, paired_difference
-from chain_of_steps.statistics.intervals import mean_or_rate_ci, strata_of
+from chain_of_steps.statistics.clusters import codes, strata_of
+from chain_of_steps.statistics.means import group_mean_ci
+from chain_of_steps.statistics.rates import mean_or_rate_ci
+from chain_of_steps.statistics.resampling import Resampling, percentile_interval
+from chain_of_steps.statistics.tests import paired_difference
+from chain_of_steps.statistics.text import p_text, with_interval
+from chain_of_steps.statistics.verdicts import HOLDS, REVERSED, UNDECIDED, Region, judge
 
 PAPER_PEAK = (0.4, 0.6)  # published, share of the run; a reference, no result of ours
 RUN = ["model", "task", "case", "seed"]
@@ -39,23 +43,18 @@ AS_IN_PAPER = "as in the paper"
 READ = "only frames that are read"
 
 
-@dataclass(frozen=True)
-class Resampling:
-    """Number and seed of bootstrap resamples."""
-
-    n_boot: int
-    seed: int
-
-    def means(self, rows: pd.DataFrame, by: Sequence[str], values: Sequence[str]) -> pd.DataFrame:
-        """Columns of `by`, quantity, n, mean, low, high; one row a group and value column."""
-        rows = rows.assign(stratum=strata_of(rows, by))
-        options = {"cluster": "case", "strata": "stratum"} | vars(self)
-        tables = []
-        for value in values:
-            present = rows.dropna(subset=[value]).astype({value: float})
-            interval = mean_or_rate_ci if value in RATES else group_mean_ci
-            tables.append(interval(present, by, value, **options).assign(quantity=value))
-        return pd.concat(tables, ignore_index=True)[[*by, "quantity", "n", "mean", "low", "high"]]
+def _means(
+    rows: pd.DataFrame, by: Sequence[str], values: Sequence[str], resampling: Resampling
+) -> pd.DataFrame:
+    """Columns of `by`, quantity, n, mean, low, high; one row a group and value column."""
+    rows = rows.assign(stratum=strata_of(rows, by))
+    tables = []
+    for value in values:
+        present = rows.dropna(subset=[value]).astype({value: float})
+        interval = mean_or_rate_ci if value in RATES else group_mean_ci
+        found = interval(present, by, value, "case", "stratum", resampling=resampling)
+        tables.append(found.assign(quantity=value))
+    return pd.concat(tables, ignore_index=True)[[*by, "quantity", "n", "mean", "low", "high"]]
 
 
 def noise_table(
@@ -73,9 +72,9 @@ def noise_table(
     pooled = _run_means(rows, [*RUN, "part", "kind", "mode"], values)
     read = references.assign(model="none", part="reference")
     tables = [
-        resampling.means(rows.dropna(subset="index"), [*kind, "index", "sigma"], values),
-        resampling.means(pooled.reset_index(), kind, values),
-        resampling.means(read, ["model", "part", "kind"], ["score", "correct"]),
+        _means(rows.dropna(subset="index"), [*kind, "index", "sigma"], values, resampling),
+        _means(pooled.reset_index(), kind, values, resampling),
+        _means(read, ["model", "part", "kind"], ["score", "correct"], resampling),
     ]
     columns = [*kind, "index", "sigma", "quantity", "n", "mean", "low", "high"]
     return pd.concat(tables, ignore_index=True)[columns]
@@ -88,7 +87,7 @@ def cka_table(flows: pd.DataFrame, resampling: Resampling) -> pd.DataFrame:
     quantity (dissimilarity, relative_l2), n, mean, low, high.
     """
     by = ["model", "part", "kind", "mode", "site", "injected", "step", "sigma"]
-    return resampling.means(flows, by, ["dissimilarity", "relative_l2"])
+    return _means(flows, by, ["dissimilarity", "relative_l2"], resampling)
 
 
 def effects(rows: pd.DataFrame, flows: pd.DataFrame) -> pd.DataFrame:
@@ -106,7 +105,7 @@ def effects(rows: pd.DataFrame, flows: pd.DataFrame) -> pd.DataFrame:
 
 def sensitivity_table(found: pd.DataFrame, resampling: Resampling) -> pd.DataFrame:
     """Means of `effects`: model, mode, step, sigma, quantity (MEASURES), n, mean, low, high."""
-    return resampling.means(found, ["model", "mode", "step", "sigma"], MEASURES)
+    return _means(found, ["model", "mode", "step", "sigma"], MEASURES, resampling)
 
 
 def peaks(found: pd.DataFrame, resampling: Resampling) -> pd.DataFrame:
@@ -136,13 +135,11 @@ def peaks(found: pd.DataFrame, resampling: Resampling) -> pd.DataFrame:
 
 
 def _peak_interval(values: pd.DataFrame, resampling: Resampling) -> tuple[int, int]:
-    rng = np.random.default_rng(resampling.seed)
-    total = np.zeros((resampling.n_boot, values.shape[1]))
-    for _, cases in values.groupby(strata_of(values.index.to_frame(index=False), []).to_numpy()):
-        drawn = rng.integers(len(cases), size=(resampling.n_boot, len(cases)))
-        total += cases.to_numpy()[drawn].sum(axis=1)
+    """values: a row a case, a column a step."""
+    strata = codes(strata_of(values.index.to_frame(index=False), []), len(values))
+    (total,) = resampling.sums(strata, values.to_numpy())
     steps = values.columns.to_numpy()[total.argmax(axis=1)]
-    low, high = np.quantile(steps, [0.025, 0.975], method="inverted_cdf")
+    low, high = percentile_interval(steps, observed=True)
     return int(low), int(high)
 
 
@@ -160,8 +157,7 @@ def verdict_table(
         peak_in_the_middle       step of greatest sensitivity (mean, low, high are steps), by
                                  mode and measure; published: between 40 and 60 % of the run
 
-    verdict: holds or reversed, where the interval lies above or below 0 and p < 0.05 (for the
-    peak: inside or outside the band), else undecided.
+    verdict: see `statistics.verdicts`; the bound is 0 (for the peak: the band).
     """
     tables = []
     for model, mine in rows.groupby("model"):
@@ -179,16 +175,14 @@ def verdict_table(
                 | _difference(early, late, "dissimilarity", resampling)
             )
     for peak in peaks(found, resampling).itertuples():
-        band = [share * n_steps for share in PAPER_PEAK]
-        inside = band[0] <= peak.low and peak.high <= band[1]
-        outside = peak.high < band[0] or peak.low > band[1]
+        band = Region(*(share * n_steps for share in PAPER_PEAK))
         tables.append(
             {
                 "model": peak.model,
                 "claim": "peak_in_the_middle",
                 "control": f"mode {peak.mode}, {MEASURES[peak.quantity]}",
                 **{"n": peak.n, "mean": peak.step, "low": peak.low, "high": peak.high},
-                "verdict": "holds" if inside else "reversed" if outside else "undecided",
+                "verdict": judge(peak.low, peak.high, band),
             }
         )
     columns = ["model", "claim", "control", "n", "mean", "low", "high", "p", "verdict"]
@@ -247,10 +241,9 @@ def _difference(
         pair=[*RUN, "stratum"],
         cluster="case",
         strata="stratum",
-        **vars(resampling),
+        resampling=resampling,
     )
-    verdict = "holds" if found.low > 0 else "reversed" if found.high < 0 else "undecided"
-    return {**vars(found), "verdict": verdict if found.p < 0.05 else "undecided"}
+    return {**vars(found), "verdict": judge(found.low, found.high, p=found.p)}
 
 
 def steps_stood_for(disturbed: Sequence[int], n_steps: int) -> np.ndarray:
@@ -293,26 +286,26 @@ def main_sentences(noise: pd.DataFrame, verdicts: pd.DataFrame, model: str) -> l
     clean, step, frame = at["clean", "score"], at["step", "drop"], at["frame", "drop"]
     found = _claim(verdicts, model, "step_worse_than_frame", AS_IN_PAPER)
     order = {
-        "holds": "Noise at a step does more harm than noise at a frame, as in the paper",
-        "reversed": "Noise at a frame does more harm than noise at a step, unlike in the paper",
-        "undecided": "Which of the two does more harm is undecided",
+        HOLDS: "Noise at a step does more harm than noise at a frame, as in the paper",
+        REVERSED: "Noise at a frame does more harm than noise at a step, unlike in the paper",
+        UNDECIDED: "Which of the two does more harm is undecided",
     }[found.verdict]
     texts = [
-        f"Clean runs score {_interval(clean, 2)}; noise at a step lowers that by"
-        f" {_interval(step, 2)} on average over the steps, noise at a frame by"
-        f" {_interval(frame, 2)} over the frames.",
-        f"{order} (difference {_interval(found, 2)}, {_p(found.p)}, n = {found.n}).",
+        f"Clean runs score {_shown(clean, 2)}; noise at a step lowers that by"
+        f" {_shown(step, 2)} on average over the steps, noise at a frame by"
+        f" {_shown(frame, 2)} over the frames.",
+        f"{order} (difference {_shown(found, 2)}, {p_text(found.p)}, n = {found.n}).",
     ]
     read = _claim(verdicts, model, "step_worse_than_frame", READ)
     if read is not None:
         order = {
-            "holds": "noise at a step does more harm",
-            "reversed": "noise at a step does less harm",
-            "undecided": "the order is undecided",
+            HOLDS: "noise at a step does more harm",
+            REVERSED: "noise at a step does less harm",
+            UNDECIDED: "the order is undecided",
         }[read.verdict]
         texts.append(
             f"Against those frames alone that the reader looks at, {order} (difference"
-            f" {_interval(read, 2)}, {_p(read.p)})."
+            f" {_shown(read, 2)}, {p_text(read.p)})."
         )
     return texts
 
@@ -327,24 +320,24 @@ def sensitivity_sentences(
         peak = _claim(verdicts, model, "peak_in_the_middle", f"mode {mode}, {measure}")
         if peak is None:
             continue
-        place = {"holds": "inside", "reversed": "outside", "undecided": "not clearly inside"}
+        place = {HOLDS: "inside", REVERSED: "outside", UNDECIDED: "not clearly inside"}
         last = ", the last one disturbed" if peak.mean == sigmas.index.max() else ""
         band = " to ".join(f"{share:.0%}" for share in PAPER_PEAK)
         texts.append(
-            f"Sensitivity by {measure} peaks at step {peak.mean:.0f} of {n_steps}{last}"
-            f" (σ {sigmas[int(peak.mean)]:.2f}; interval of the peak {peak.low:.0f} to"
-            f" {peak.high:.0f}), {place[peak.verdict]} the published band ({band} of the run)."
+            f"Sensitivity by {measure} peaks at step {_shown(peak, 0)} of {n_steps}{last}"
+            f" (σ {sigmas[int(peak.mean)]:.2f}), {place[peak.verdict]} the published band"
+            f" ({band} of the run)."
         )
     late = _claim(verdicts, model, "early_worse_than_late", f"mode {mode}")
     if late is not None:
         order = {
-            "holds": "Injections in the first third of the steps leave more behind than those in"
+            HOLDS: "Injections in the first third of the steps leave more behind than those in"
             " the last third",
-            "reversed": "Injections in the last third of the steps leave more behind than those in"
+            REVERSED: "Injections in the last third of the steps leave more behind than those in"
             " the first third",
-            "undecided": "Whether early or late injections leave more behind is undecided",
+            UNDECIDED: "Whether early or late injections leave more behind is undecided",
         }[late.verdict]
-        texts.append(f"{order} (1 − CKA at the end, early minus late: {_interval(late, 3)}).")
+        texts.append(f"{order} (1 − CKA at the end, early minus late: {_shown(late, 3)}).")
     return texts
 
 
@@ -362,9 +355,9 @@ def control_sentences(verdicts: pd.DataFrame, model: str) -> list[str]:
         parts = [
             f"{word}: {'; '.join(_control(row) for row in chosen.itertuples())}"
             for verdict, word in (
-                ("holds", "holds"),
-                ("reversed", "does not hold"),
-                ("undecided", "undecided"),
+                (HOLDS, "holds"),
+                (REVERSED, "does not hold"),
+                (UNDECIDED, "undecided"),
             )
             if len(chosen := rows[rows["verdict"] == verdict])
         ]
@@ -385,15 +378,8 @@ def _claim(verdicts: pd.DataFrame, model: str, claim: str, control: str):
 
 def _control(row) -> str:
     digits = 0 if row.claim == "peak_in_the_middle" else 2
-    return f"{row.control} ({_interval(row, digits)}, n = {row.n})"
+    return f"{row.control} ({_shown(row, digits)}, n = {row.n})"
 
 
-def _interval(row, digits: int) -> str:
-    text = f"{row.mean:.{digits}f}"
-    if np.isnan(row.low):
-        return f"{text} [no interval]"
-    return f"{text} [{row.low:.{digits}f}, {row.high:.{digits}f}]"
-
-
-def _p(p: float) -> str:
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+def _shown(row, digits: int) -> str:
+    return with_interval(row.mean, row.low, row.high, f".{digits}f")

@@ -19,7 +19,9 @@ from chain_of_steps.cases.videos import SINGLE, VideoFolder
 from chain_of_steps.errors import UserError
 from chain_of_steps.experiments.vbvr.scorer import Scorer
 from chain_of_steps.progress import progress
-from chain_of_steps.statistics.estimates import mean_ci, paired_difference
+from chain_of_steps.statistics.means import mean_ci
+from chain_of_steps.statistics.resampling import Resampling
+from chain_of_steps.statistics.tests import paired_difference
 from chain_of_steps.video import read_image, read_mp4
 
 RUN = ["model", "label", "condition", "kind", "mode", "index", "step", "sigma"]
@@ -88,7 +90,7 @@ def check_counts(scores: pd.DataFrame, cases: pd.DataFrame) -> None:
 
 
 def summarise_scores(
-    scores: pd.DataFrame, cases: pd.DataFrame, *, n_boot: int, seed: int
+    scores: pd.DataFrame, cases: pd.DataFrame, *, resampling: Resampling
 ) -> pd.DataFrame:
     """Plain means over samples, with 95 % intervals that resample tasks, long form.
 
@@ -100,15 +102,14 @@ def summarise_scores(
     """
     check_counts(scores, cases)
     scores = scores.merge(cases[["case", "family"]], on="case", validate="many_to_one")
-    options = {"n_boot": n_boot, "seed": seed}
     rows = []
     for key, run in scores.groupby(RUN, sort=False, dropna=False):
         labels = dict(zip(RUN, key, strict=True))
         for part, group in parts(run):
             known = group.dropna(subset="score")
             entry = {**labels, **part, "videos": len(group), "missing": len(group) - len(known)}
-            found = mean_ci(known["score"], clusters=known["task"], **options)
-            rows.append({**entry, **vars(found), **against_single(known, scores, **options)})
+            found = mean_ci(known["score"], clusters=known["task"], resampling=resampling)
+            rows.append({**entry, **vars(found), **against_single(known, scores, resampling)})
     return pd.DataFrame(rows).astype({"index": "Int64", "step": "Int64"})
 
 
@@ -121,7 +122,9 @@ def parts(run: pd.DataFrame) -> Iterator[tuple[dict[str, str], pd.DataFrame]]:
             yield {"part": "family", "split": split, "family": family}, few
 
 
-def against_single(run: pd.DataFrame, scores: pd.DataFrame, **options) -> dict[str, float]:
+def against_single(
+    run: pd.DataFrame, scores: pd.DataFrame, resampling: Resampling
+) -> dict[str, float]:
     """The difference of a run from the single runs of its model, over pairs that both score."""
     names = ("pairs", "difference", "difference_low", "difference_high", "p")
     if run.empty or run["condition"].iloc[0] in ("clean", "reference"):
@@ -145,7 +148,7 @@ def against_single(run: pd.DataFrame, scores: pd.DataFrame, **options) -> dict[s
         control=SINGLE,
         pair=pair,
         cluster="task",
+        resampling=resampling,
         n_perm=2000,
-        **options,
     )
     return dict(zip(names, vars(found).values(), strict=True))

@@ -21,6 +21,7 @@ def run(settings: WithStatistics, *, cases: Path, scores: Path, out: Path) -> No
     from chain_of_steps.artifacts import read_table, write_table
     from chain_of_steps.cases.folders import INDEX
     from chain_of_steps.experiments.vbvr.scores import summarise_scores
+    from chain_of_steps.statistics.resampling import Resampling
 
-    options = {"n_boot": settings.statistics.resamples, "seed": settings.statistics.seed}
+    options = {"resampling": Resampling(settings.statistics.resamples, settings.statistics.seed)}
     write_table(out, summarise_scores(read_table(scores), read_table(cases / INDEX), **options))
