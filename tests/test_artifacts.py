@@ -18,7 +18,6 @@ from chain_of_steps import artifacts
 from chain_of_steps.artifacts import load_tensors, read_table, save_tensors, write_table
 from chain_of_steps.errors import UserError
 from chain_of_steps.files import atomic_path, digest_file, digest_json, read_json, write_json
-from chain_of_steps.fingerprints import package_fingerprint
 from chain_of_steps.manifests import check_manifest, write_manifest
 
 SUFFIXES = [".parquet", ".csv", ".csv.gz"]
@@ -314,82 +313,10 @@ def test_manifest_of_a_directory(tmp_path):
         check_manifest(path)
 
 
-# Source fingerprint
-
-
-@pytest.fixture
-def package(tmp_path):
-    root = tmp_path / "toy"
-    (root / "tasks").mkdir(parents=True)
-    for name, source in {
-        "__init__": "",
-        "stats": "from toy.errors import UserError\n",
-        "errors": "class UserError(Exception): ...\n",
-        "plots": "def draw():\n    from . import stats\n",
-        "sampling": "import torch\nfrom toy.errors import UserError\n",
-        "tasks/__init__": "",
-        "tasks/scene": "from ..errors import UserError\n",
-        "tasks/maze": "from .scene import draw\n",
-        "probe": "from toy.tasks import maze\n",
-    }.items():
-        (root / f"{name}.py").write_text(source)
-    return root
-
-
-# Which fingerprints an edit of a module must change, worked out by hand from the sources above.
-DEPENDANTS = {
-    "stats": {"stats", "plots"},
-    "errors": {"stats", "plots", "errors", "sampling", "tasks", "tasks.maze", "probe"},
-    "sampling": {"sampling"},
-    "tasks/scene": {"tasks", "tasks.maze", "probe"},
-    "tasks/maze": {"tasks", "tasks.maze", "probe"},
-    "tasks/__init__": {"tasks", "tasks.maze", "probe"},
-    "__init__": {"stats", "plots", "errors", "sampling", "tasks", "tasks.maze", "probe"},
-}
-
-
-@pytest.mark.parametrize("edited", DEPENDANTS)
-def test_fingerprint_changes_for_dependants_only(package, edited):
-    parts = DEPENDANTS["__init__"]
-    before = {part: package_fingerprint(part, package=package) for part in parts}
-    whole = package_fingerprint(package=package)
-    with (package / f"{edited}.py").open("a") as file:
-        file.write("# edited\n")
-    after = {part: package_fingerprint(part, package=package) for part in parts}
-    assert {part for part in parts if before[part] != after[part]} == DEPENDANTS[edited]
-    assert package_fingerprint(package=package) != whole
-
-
-def test_fingerprint_of_files_outside_the_package(package, tmp_path):
-    notebook = tmp_path / "figure1.py"
-    notebook.write_text("# %%\nfrom toy.plots import draw\n")
-    before = package_fingerprint(notebook, package=package)
-    assert package_fingerprint(notebook, package=package) == before
-    (package / "sampling.py").write_text("")
-    assert package_fingerprint(notebook, package=package) == before
-    (package / "stats.py").write_text("")
-    assert package_fingerprint(notebook, package=package) != before
-
-
-def test_fingerprint_names_what_is_wrong(package):
-    with pytest.raises(UserError, match="solver is no module of toy"):
-        package_fingerprint("solver", package=package)
-    (package / "stats.py").write_text("def broken(:\n")
-    with pytest.raises(UserError, match=r"stats\.py, line 1 is not Python"):
-        package_fingerprint("plots", package=package)
-
-
-def test_this_package_has_a_fingerprint_that_follows_imports():
-    source = Path(artifacts.__file__).parent
-    assert package_fingerprint("artifacts") != package_fingerprint("errors")
-    assert package_fingerprint("artifacts") == package_fingerprint("artifacts", "errors")
-    assert package_fingerprint() == package_fingerprint(package=source)
-
-
 def test_importing_artifacts_is_cheap():
     """Every job of the workflow pays for it."""
     code = (
-        "import sys, chain_of_steps.artifacts as a; a.package_fingerprint('artifacts'); "
+        "import sys, chain_of_steps.artifacts as a; "
         "print(*{'torch', 'pandas', 'diffusers'} & sys.modules.keys())"
     )
     done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True)

@@ -364,7 +364,7 @@ def test_cases_of_one_job_must_be_alike(inside, data, capsys, tmp_path):
         ("read", ("--trajectory", "0.safetensors")),
         ("perturb", ("--trajectory", "0.safetensors", "--flow", "no.parquet")),
         ("ensemble", ("--shard", 0)),
-        ("layers", ("--analysis", "energy", "--job", 0)),
+        ("energy", ("--job", 0)),
     ],
 )
 def test_stages_that_need_a_reader_say_so(inside, capsys, command, more):
@@ -377,7 +377,7 @@ def test_stages_that_need_a_reader_say_so(inside, capsys, command, more):
 
 def test_videos_lie_as_the_scorer_reads_them(inside, tmp_path):
     given = ("--model", "pocket", "--cases", "cases", "--trajectory", "1.safetensors")
-    assert cos("videos", *given, "--folder", tmp_path, "--out", tmp_path / "i.csv") == 0
+    assert cos("videos", *given, "--out", tmp_path / "i.csv") == 0
     index = read_table(tmp_path / "i.csv")
     place = f"In-Domain_50/{PASS}_data-generator/00000.mp4"
     runs = [f"seed-{s}{tail}" for s in (3, 1) for tail in ("", *STEPS)]
@@ -401,15 +401,16 @@ STEPS = ("/steps/checkpoint-0", "/steps/checkpoint-1")
 
 def test_noise_and_ensembles_run_on_bench_cases_and_leave_videos(inside, tmp_path):
     given = ("--model", "pocket", "--cases", "cases", "--out", tmp_path / "t.parquet")
-    folder = ("--videos", tmp_path, "--video-index", tmp_path / "i.csv")
-    assert cos("perturb", *given, *folder, "--trajectory", "0.safetensors", "--flow", "f.csv") == 0
+    index = ("--index", tmp_path / "i.csv")
+    noise = ("--trajectory", "0.safetensors", "--flow", "f.csv")
+    assert cos("noise-videos", *given, *index, *noise) == 0
     index, table = read_table(tmp_path / "i.csv"), read_table(tmp_path / "t.parquet")
     assert set(index["label"]) == {"noise, step 1, replace", "noise, frame 2, replace"}
     assert set(index["seed"]) == {3}
     assert table["score"].isna().all() and set(table["kind"]) == {"clean", "step", "frame"}
     assert all((tmp_path / file).is_file() for file in index["file"])
 
-    assert cos("ensemble", *given, *folder, "--shard", 1) == 0
+    assert cos("ensemble-videos", *given, *index, "--shard", 1) == 0
     index, table = read_table(tmp_path / "i.csv"), read_table(tmp_path / "t.parquet")
     assert set(index["label"]) == set(table["method"])
     assert "ensemble" in set(index["label"]) and "ensemble, all go on, vote" not in set(
@@ -481,7 +482,7 @@ def test_a_run_is_refused_before_a_model_loads(inside, capsys, monkeypatch, argu
     def load(*_):
         raise AssertionError("a model was loaded")
 
-    monkeypatch.setattr("chain_of_steps.commands.own.load_model", load)
+    monkeypatch.setattr("chain_of_steps.models.adapters.load_model", load)
     Image.new("RGB", (80, 80)).save(inside / "ok.png")
     # the study takes its frames from ground truths, which an own picture has not
     config = yaml.safe_load((inside / "c.yaml").read_text()) | {"video": {"area": 6400}}

@@ -16,11 +16,10 @@ from safetensors.torch import load_file, save_file
 
 from chain_of_steps import gpus
 from chain_of_steps.cli import main
-from chain_of_steps.commands.common import load_model
 from chain_of_steps.errors import UserError
 from chain_of_steps.gpus import free_gpu
 from chain_of_steps.models import loading
-from chain_of_steps.models.adapters import adapter_for
+from chain_of_steps.models.adapters import adapter_for, load_model
 from chain_of_steps.models.loading import fetch, weight_bytes
 from chain_of_steps.models.ltx import LTXModel
 from chain_of_steps.models.ltx2 import LTX2Model
@@ -400,10 +399,10 @@ def test_blocks_that_come_one_by_one_give_the_same_bits_and_can_be_hooked(saved)
 
 
 def test_a_gpu_without_memory_is_one_sentence(monkeypatch, capsys, tmp_path):
-    def full(*args):
+    def full(*args, **options):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
-    monkeypatch.setattr("chain_of_steps.commands.trajectories.cmd_cases", full)
+    monkeypatch.setattr("chain_of_steps.cases.stage_cases.run", full)
     assert main(["cases", "--out", str(tmp_path / "x")]) == 1
     assert "write a smaller execution.batch" in capsys.readouterr().err
 
@@ -462,7 +461,7 @@ def test_cuda_means_a_free_card_for_the_whole_job(tmp_path, monkeypatch):
 # Solvers
 
 
-@pytest.mark.parametrize("stage", ["perturb", "ensemble", "layers"])
+@pytest.mark.parametrize("stage", ["perturb", "ensemble", "energy"])
 def test_unipc_refuses_what_forks_or_changes_runs(tmp_path, capsys, stage):
     path = tmp_path / "config.yaml"
     path.write_text(
@@ -472,7 +471,7 @@ def test_unipc_refuses_what_forks_or_changes_runs(tmp_path, capsys, stage):
     options = {
         "perturb": ["--trajectory=t", "--flow=f"],
         "ensemble": ["--shard=0"],
-        "layers": ["--analysis=energy", "--job=0"],
+        "energy": ["--job=0"],
     }[stage]
     command = [stage, "--config", str(path), "--model=m", "--cases=c", "--out=o", *options]
     assert main(command) == 1

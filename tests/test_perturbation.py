@@ -266,7 +266,7 @@ def test_a_bad_config_is_refused_before_a_model_loads(tmp_path, monkeypatch, cap
     def refused(*a):
         pytest.fail("a model was loaded")
 
-    monkeypatch.setattr("chain_of_steps.commands.noise.load_model", refused)
+    monkeypatch.setattr("chain_of_steps.models.adapters.load_model", refused)
     config = {"study": "s", "models": {"m": {"path": "p"}}, "cases": {"tasks": ["odd"]}}
     path = tmp_path / "config.yaml"
     path.write_text(yaml.safe_dump(config | {"perturbation": field}))
@@ -283,7 +283,7 @@ def test_what_does_not_fit_the_stored_runs_is_refused_before_a_model_loads(
     def refused(*a):
         pytest.fail("a model was loaded")
 
-    monkeypatch.setattr("chain_of_steps.commands.noise.load_model", refused)
+    monkeypatch.setattr("chain_of_steps.models.adapters.load_model", refused)
     stored = tmp_path / "0.safetensors"
     trajectory.save(stored)
     write_manifest(stored, parameters={}, seconds=0)
@@ -317,7 +317,7 @@ def test_defaults_fit_the_default_study():
 def test_the_stage_writes_two_tables_and_says_what_it_did(
     tmp_path, monkeypatch, capsys, model, trajectory, folder
 ):
-    monkeypatch.setattr("chain_of_steps.commands.noise.load_model", lambda *a: model)
+    monkeypatch.setattr("chain_of_steps.models.adapters.load_model", lambda *a: model)
     stored = tmp_path / "0.safetensors"
     trajectory.save(stored)
     write_manifest(stored, parameters={}, seconds=0)

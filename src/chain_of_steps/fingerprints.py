@@ -55,15 +55,19 @@ def modules_of(stage_module: str, tasks: Iterable[str]) -> frozenset[str]:
 
 
 def code_digest(modules: Iterable[str], also: Iterable[str] = ()) -> str:
-    """sha256 (hex) of the code of modules; also: files below the package that count as they are.
+    """sha256 (hex) of the code of modules; also: files below the package, which may be no modules.
 
     A data file of a module's own name (scorer.txt beside scorer.py) counts with it.
     """
     parts = {name: _source_digest(_file(name)) for name in sorted(modules)}
     data = [other for name in modules for other in _data_beside(_file(name))]
     data += [FOLDER / name for name in also]
-    parts |= {path.relative_to(FOLDER).as_posix(): digest_file(path) for path in data}
+    parts |= {path.relative_to(FOLDER).as_posix(): _digest(path) for path in data}
     return digest_json(parts)
+
+
+def _digest(path: Path) -> str:
+    return _source_digest(path) if path.suffix == ".py" else digest_file(path)
 
 
 def _data_beside(path: Path) -> list[Path]:

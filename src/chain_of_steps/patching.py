@@ -134,7 +134,8 @@ def mixed(
 def paired_cuts(n_rows: int, batch: int) -> list[slice]:
     """The cuts of runs and patched runs alike: pairs of runs stay together, in even batches.
 
-    So a donor sits in a batch like its receiver's, and gives the bits of its own run.
+    So a donor sits in a batch of its receiver's size wherever that can be, and patched runs that
+    must be equal are equal bit for bit.
     """
     return cuts(n_rows, batch, together=min(2, batch), even=True)
 

@@ -71,9 +71,9 @@ def flow_sigmas(n_steps: int, shift: float) -> Tensor:
 def cuts(n_rows: int, batch: int, *, together: int = 1, even: bool = False) -> list[slice]:
     """Successive rows that share a forward pass: at most `batch`, in whole groups of `together`.
 
-    A batch's size decides low bits, so what is compared bit for bit must be cut alike. Every cut
-    but the last is full; even: all are of nearly equal number instead, so that a row and another
-    one that gives it something sit in batches of one size. A group larger than `batch` is a cut.
+    A batch's size decides low bits, so what is compared bit for bit must be cut alike. Cuts are
+    full, and the last holds the rest; even: they are of the least size that makes no more cuts, so
+    that most rows sit in batches of one size. A group larger than `batch` is a cut by itself.
     """
     most = max(1, batch // together)
     groups = -(-n_rows // together)
