@@ -5,8 +5,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from chain_of_steps.cases.vbvr import bench_tasks
-from chain_of_steps.tasks import TASKS, stream
+from chain_of_steps.cases.vbvr import vbvr_tasks
+from chain_of_steps.tasks import stream, task_of
 from chain_of_steps.tasks.scene import render_movie
 from chain_of_steps.video import to_uint8, write_mp4, write_png
 
@@ -20,10 +20,10 @@ def write_bench(root: Path, samples: int = 1, *, scale: int = 3, lengths=(17, 17
     lengths: number of frames of each task's videos, which hold their last frame.
     """
     for (name, puzzle), length in zip(STAND_INS.items(), lengths, strict=True):
-        task = bench_tasks()[name]
+        task = vbvr_tasks()[name]
         drawn = itertools.islice(stream(puzzle, task.split, "evaluation", 0), samples)
         for number, one in enumerate(drawn):
-            video = to_uint8(render_movie(TASKS[puzzle].movie(one, one.shown)))
+            video = to_uint8(render_movie(task_of(puzzle).movie(one, one.shown)))
             video = video.repeat(scale, axis=1).repeat(scale, axis=2)
             video = video[[min(i, len(video) - 1) for i in range(length)]]
             folder = root / task.folder / f"{number:05d}"

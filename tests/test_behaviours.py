@@ -19,7 +19,7 @@ from chain_of_steps.models.wan import WanModel
 from chain_of_steps.runs import run_shard
 from chain_of_steps.sampling import flow_sigmas, sample
 from chain_of_steps.statistics.resampling import Resampling
-from chain_of_steps.tasks import TASKS, stream
+from chain_of_steps.tasks import stream, task_of
 from chain_of_steps.tasks.puzzle import name_of, shape_layer
 from chain_of_steps.tasks.reader import first_frame
 from chain_of_steps.tasks.scene import COLOURS, FLOOR, render, render_movie, with_tiles
@@ -167,7 +167,7 @@ def puzzle_of(task, n=0, split="in-domain"):
 
 def ending(puzzle, *objects):
     """The last frame with only these (cell, pair, share) on the board, blended with the floor."""
-    bare = TASKS[puzzle.task].empty(puzzle)[-1]
+    bare = task_of(puzzle.task).empty(puzzle)[-1]
     picture = render(bare)
     for cell, pair, share in objects:
         drawn = render(with_tiles(bare, {cell: (shape_layer(pair),)}))
@@ -240,9 +240,9 @@ def remembering(build_pocket, tmp_path):
 def test_a_run_that_forgets_at_step_12(remembering):
     model, cases = remembering
     puzzle = cases[0].puzzle
-    movie = render_movie(TASKS[puzzle.task].movie(puzzle, puzzle.shown))
+    movie = render_movie(task_of(puzzle.task).movie(puzzle, puzzle.shown))
     forgotten = movie.copy()
-    forgotten[-4:] = render(TASKS[puzzle.task].empty(puzzle)[-1])
+    forgotten[-4:] = render(task_of(puzzle.task).empty(puzzle)[-1])
     kept, lost = model.encode(torch.from_numpy(np.stack([movie, forgotten])))
     clean = torch.stack([kept] * 12 + [lost] * (N - 12))[None]
     runs = pd.DataFrame(
@@ -365,7 +365,7 @@ def frames_of(scenes):
 
 def test_evidence_of_videos_with_known_content():
     puzzle = puzzle_of("move", 1)
-    movie = TASKS["move"].movie(puzzle, puzzle.shown)
+    movie = task_of("move").movie(puzzle, puzzle.shown)
     start = tuple(puzzle.layout["objects"][0][0])
     still = [movie[0]] * len(movie)
     cleared = [movie[0], *[with_tiles(movie[0], {start: ()})] * 16]
@@ -382,7 +382,7 @@ def test_the_null_has_the_target_alone_and_the_same_prompt():
     null = perception.alone(puzzle)
     assert null.prompt == puzzle.prompt
     assert null.layout["objects"] == puzzle.layout["objects"][:1]
-    movie = TASKS["move"].movie(null, null.shown)
+    movie = task_of("move").movie(null, null.shown)
     assert all(len(scene) == 1 for scene in movie)
     found = perception.read_evidence(null, frames_of(movie)[None])
     assert found.to_numpy().tolist() == [pytest.approx([1, 1], abs=1e-5)]
@@ -527,7 +527,7 @@ def test_the_dispute_is_told_as_the_numbers_have_it(firm, early, side):
     tests = pd.DataFrame([{**known, "change": change} for change in ("strict", "wide")])
     text = dispute(verdicts, tests, "m")
     assert side in text
-    assert ("(7) outnumber corruptions (3; net a run 0.250 [0.125, 0.500])" in text) == (
+    assert ("(7) outnumber corruptions (3; net a run 0.250 [0.125 to 0.500])" in text) == (
         firm == "holds"
     )
     assert "nothing is said" in dispute(verdicts, tests, "another")

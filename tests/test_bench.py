@@ -15,14 +15,14 @@ from chain_of_steps import cli
 from chain_of_steps.artifacts import read_table
 from chain_of_steps.cases import sources
 from chain_of_steps.cases.folders import Case, load_cases
-from chain_of_steps.cases.vbvr import bench_tasks
+from chain_of_steps.cases.vbvr import vbvr_tasks
 from chain_of_steps.cases.videos import VideoFolder
 from chain_of_steps.errors import UserError
 from chain_of_steps.experiments.vbvr.scores import check_counts, summarise_scores, write_references
 from chain_of_steps.pocket import training
 from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.study.config import check_config
-from chain_of_steps.tasks import TASKS
+from chain_of_steps.tasks import task_names, task_of
 from chain_of_steps.video import read_mp4, video_facts, write_mp4
 
 VIDEO = {"frames": 17, "stride": 4, "area": 6400, "multiple": 16}
@@ -90,11 +90,11 @@ def refused(*words: str):
 
 
 def test_the_tasks_are_a_hundred_in_two_halves_by_category():
-    table = pd.DataFrame([vars(task) for task in bench_tasks().values()])
+    table = pd.DataFrame([vars(task) for task in vbvr_tasks().values()])
     counts = table.groupby(["split", "family"], sort=True).size().tolist()
     assert counts == [15, 9, 11, 8, 7, 8, 5, 19, 5, 13]
-    assert set(table["family"]) == {task.FAMILY for task in TASKS.values()}
-    assert bench_tasks()["O-39_maze"].folder == "Out-of-Domain_50/O-39_maze_data-generator"
+    assert set(table["family"]) == {task_of(name).FAMILY for name in task_names()}
+    assert vbvr_tasks()["O-39_maze"].folder == "Out-of-Domain_50/O-39_maze_data-generator"
 
 
 # Sizes and lengths
@@ -151,7 +151,7 @@ def test_cases_have_the_size_and_length_of_their_samples(study, data):
     for row, case in zip(
         index.itertuples(), load_cases(study / "cases", index["case"].tolist()), strict=True
     ):
-        original = data / bench_tasks()[case.task].folder / "00000"
+        original = data / vbvr_tasks()[case.task].folder / "00000"
         assert (case.task, case.split) == (row.task, row.split)
         assert case.image.size == (row.width, row.height) == (80, 80)
         assert case.prompt == (original / "prompt.txt").read_text().strip()
@@ -221,14 +221,15 @@ def test_puzzles_cannot_be_scored_by_the_bench():
         check_config(puzzles | {"experiments": ["bench"]})
     with refused("video.frames is null"):
         check_config(puzzles | {"video": {"frames": None}})
-    assert check_config(puzzles | {"cases": {"tasks": None}})["cases"]["tasks"] == list(TASKS)
+    filled = check_config(puzzles | {"cases": {"tasks": None}})
+    assert filled["cases"]["tasks"] == list(task_names())
 
 
 @pytest.mark.parametrize("name", ["ground_truth.mp4", "final_frame.png", "prompt.txt"])
 @pytest.mark.parametrize("how", ["remove", "garble"])
 def test_a_broken_sample_stops_before_anything_is_written(data, tmp_path, name, how):
     root = shutil.copytree(data, tmp_path / "data")
-    path = root / bench_tasks()[PASS].folder / "00000" / name
+    path = root / vbvr_tasks()[PASS].folder / "00000" / name
     path.unlink() if how == "remove" else path.write_bytes(b"\xff\xfe garbage")
     with refused(name):
         sources.take_cases(tmp_path / "cases", check_config(config_of(root)))

@@ -188,10 +188,30 @@ def tree(tmp_path) -> Path:
     return copy_repository(tmp_path / "tree")
 
 
+def sources(tree: Path) -> dict[str, bytes]:
+    """Every file that the code of a copy of the repository is made of."""
+    folders = [tree / name for name in ("src", "workflow", "config", "tests")]
+    files = [tree / "config.yaml", *(p for folder in folders for p in folder.rglob("*.*"))]
+    return {
+        path.relative_to(tree).as_posix(): path.read_bytes()
+        for path in files
+        if path.is_file() and path.suffix != ".pyc"
+    }
+
+
 @pytest.mark.slow
 def test_a_task_is_added_as_the_page_says(tree):
+    before = sources(tree)
     for block in blocks(ROOT / "docs/add-a-task.md"):
         do(block, tree)
+    after = sources(tree)
+    # two new files, and one to use them; what is there stays, and so does its digest
+    assert sorted(after.keys() - before.keys()) == [
+        "config/highest.yaml",
+        "src/chain_of_steps/tasks/highest.py",
+        "tests/test_highest.py",
+    ]
+    assert before.items() <= after.items()
     cases = sorted(path.parent.name for path in (tree / "results").rglob("prompt.txt"))
     assert len(cases) == 3
     assert all(_read(path) == "Mark the highest object.\n" for path in tree.rglob("prompt.txt"))

@@ -23,7 +23,7 @@ from chain_of_steps.statistics.means import mean_ci
 from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.study.config import check_config
 from chain_of_steps.study.manifest import config_digest, figure_manifest, model_digests
-from chain_of_steps.tasks import TASKS, stream
+from chain_of_steps.tasks import stream, task_names, task_of
 from chain_of_steps.tasks.scene import render_movie
 from chain_of_steps.trajectory import Trajectory
 
@@ -105,7 +105,7 @@ def test_shown_steps_begin_with_noise_and_end_with_the_result(n):
 
 
 def test_panels_name_known_tasks_and_the_letters_of_the_paper():
-    assert {panel.task for panel in PANELS} <= set(TASKS)
+    assert {panel.task for panel in PANELS} <= set(task_names())
     assert [p.panel for p in PANELS if p.figure == "figure2"] == list("abcdef")
     assert len({(p.figure, p.panel) for p in PANELS}) == len(PANELS)
 
@@ -350,7 +350,7 @@ def test_a_trajectory_of_ground_truth_is_read_as_such(model, cases):
     for case in cases:
         puzzle = case.puzzle
         shown = [0, 1, puzzle.shown, puzzle.shown]
-        movies = [TASKS[puzzle.task].movie(puzzle, candidate) for candidate in shown]
+        movies = [task_of(puzzle.task).movie(puzzle, candidate) for candidate in shown]
         videos.append(torch.from_numpy(np.stack([render_movie(movie) for movie in movies])))
     looks = torch.stack([model.encode(video) for video in videos])
     runs = Runs.planned(model, cases, [0], 17).table

@@ -93,7 +93,7 @@ def test_ltx_loop_gives_the_latents_of_the_pipeline(ltx, guidance):
     condition = model.condition([tiny.picture()], ["go to the red dot"], N_FRAMES)
     noise = model.noise(4, N_FRAMES, SIZE, SIZE)
     expected = stock_ltx(ltx, model, condition, noise, guidance)
-    sigmas = model.sigmas(N_STEPS, model.shift_of(N_FRAMES, SIZE, SIZE))
+    sigmas = model.sigmas(N_STEPS, model.default_shift(N_FRAMES, SIZE, SIZE))
     latents, velocity = own(model, condition, noise, sigmas)
     assert velocity.nfe == N_STEPS * (2 if guidance > 1 else 1)
     if guidance == 1:
@@ -114,7 +114,7 @@ def test_ltx2_loop_gives_the_latents_of_the_pipeline_with_isolated_streams(
     prompt = "go to the red dot"
     condition = model.condition([tiny.picture()], [prompt], N_FRAMES)
     noise = model.noise(4, N_FRAMES, SIZE, SIZE)
-    sigmas = model.sigmas(N_STEPS, model.shift_of(N_FRAMES, SIZE, SIZE))
+    sigmas = model.sigmas(N_STEPS, model.default_shift(N_FRAMES, SIZE, SIZE))
     latents, velocity = own(model, condition, noise, sigmas)
     assert velocity.nfe == N_STEPS * (2 if guidance > 1 else 1)
 
@@ -184,7 +184,7 @@ def test_ltx_text_and_schedule_are_those_of_the_pipeline(ltx):
     assert torch.equal(condition.negative_mask, negative_mask)
     # mu rises from .95 at 1024 tokens to 2.05 at 4096; this video has 3 x 2 x 2 of them
     mu = 0.95 + (2.05 - 0.95) * (12 - 1024) / (4096 - 1024)
-    assert model.shift_of(N_FRAMES, SIZE, SIZE) == pytest.approx(math.exp(mu))
+    assert model.default_shift(N_FRAMES, SIZE, SIZE) == pytest.approx(math.exp(mu))
     with pytest.raises(UserError, match="LTX pipelines use Euler"):
         model.unipc(4, 2.0)
     sigmas = model.sigmas(4, 2.0).double()
@@ -221,7 +221,7 @@ def test_ltx_decodes_as_the_pipeline_does(ltx):
         output_type="np",
         **SHAPE,
     ).frames
-    sigmas = model.sigmas(N_STEPS, model.shift_of(N_FRAMES, SIZE, SIZE))
+    sigmas = model.sigmas(N_STEPS, model.default_shift(N_FRAMES, SIZE, SIZE))
     video = model.decode(own(model, condition, noise, sigmas)[0])
     assert video.shape == (1, N_FRAMES, SIZE, SIZE, 3)
     assert torch.allclose(video, torch.from_numpy(expected), atol=1e-5)

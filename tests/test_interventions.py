@@ -14,13 +14,14 @@ from chain_of_steps.interventions import (
     by_row,
     draw,
 )
-from chain_of_steps.sampling import flow_sigmas, sample
+from chain_of_steps.sampling import FunctionVelocity, flow_sigmas, sample
 
 N_STEPS = 6
 SHAPE = (3, 4, 6, 5)  # C, F, h, w
 
 
-def velocity(x, sigma, k=None):
+@FunctionVelocity
+def velocity(x, sigma, k):
     return torch.sin(3 * x) + sigma * x.mean(dim=(1, 2, 3, 4), keepdim=True)
 
 

@@ -9,6 +9,7 @@ import pytest
 import tiny
 import torch
 from diffusers import LTX2VideoTransformer3DModel, LTXVideoTransformer3DModel
+from hooks import Record, put
 
 from chain_of_steps.cases.folders import load_cases, make_cases
 from chain_of_steps.errors import UserError
@@ -16,12 +17,11 @@ from chain_of_steps.experiments.layers import ablation, energy, maze_patching, s
 from chain_of_steps.experiments.layers import analyses as layers
 from chain_of_steps.models.wan import WanModel
 from chain_of_steps.patching import PARTS, Ledger, Patcher, mixed, resumed
-from chain_of_steps.probes import Record, Site, hooked, skip
-from chain_of_steps.probes import swap as put
+from chain_of_steps.probes import Site, hooked, skip
 from chain_of_steps.sampling import flow_sigmas, sample
 from chain_of_steps.statistics.rates import mean_or_rate_ci, wilson
 from chain_of_steps.statistics.resampling import Resampling
-from chain_of_steps.tasks import TASKS, stream
+from chain_of_steps.tasks import stream, task_names, task_of
 from chain_of_steps.tasks.regions import named_layers, tile_masks
 from chain_of_steps.tasks.scene import COLOURS, FLOOR, render_movie, split_tiles
 
@@ -267,7 +267,7 @@ def test_donors_are_the_twin_and_the_next_case_with_the_same_seed(pairs):
 def test_outcomes_read_the_videos_of_the_donor_as_flipped(small, pairs):
     """The true videos of the puzzles in place of a model's: every answer is known."""
     movies = [
-        render_movie(TASKS["identify"].movie(r.puzzle, r.puzzle.shown)) for r in pairs.readers
+        render_movie(task_of("identify").movie(r.puzzle, r.puzzle.shown)) for r in pairs.readers
     ]
     latents = torch.from_numpy(np.stack(movies)).permute(0, 4, 1, 2, 3)
     videos = SimpleNamespace(
@@ -515,11 +515,11 @@ def test_the_branch_that_is_not_asked_for_is_not_read():
 # Regions
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", task_names())
 def test_masks_agree_with_the_pixels(task):
     for puzzle in itertools.islice(stream(task, "in-domain", "evaluation", 0), 5):
         masks = tile_masks(puzzle)
-        tiles = split_tiles(render_movie(TASKS[task].movie(puzzle, puzzle.shown)))
+        tiles = split_tiles(render_movie(task_of(task).movie(puzzle, puzzle.shown)))
         changes = np.abs(tiles - tiles[:1]).max((0, 3, 4, 5)) > 1e-3
         assert (masks["path"] == changes).all()
         assert (masks["objects"] ^ masks["background"]).all()
@@ -534,7 +534,7 @@ def test_the_named_object_is_followed_through_the_frames():
     for puzzle in itertools.islice(stream("move", "in-domain", "evaluation", 0), 5):
         _, (_, colour) = puzzle.layout["objects"][0]
         named = tile_masks(puzzle)["named"]
-        tiles = split_tiles(render_movie(TASKS["move"].movie(puzzle, puzzle.shown)))
+        tiles = split_tiles(render_movie(task_of("move").movie(puzzle, puzzle.shown)))
         assert (named.sum((1, 2)) == 1).all()
         centres = tiles[named][:, 8, 8]
         assert np.allclose(centres, np.array(COLOURS[colour]) / 255, atol=0.02)

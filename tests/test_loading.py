@@ -11,6 +11,7 @@ import pytest
 import tiny
 import torch
 from diffusers import DiffusionPipeline
+from hooks import Record
 from huggingface_hub.errors import LocalEntryNotFoundError, RevisionNotFoundError
 from safetensors.torch import load_file, save_file
 
@@ -95,14 +96,12 @@ def test_a_configured_model_is_loaded_with_its_settings(tmp_path):
         "l": {"path": str(ltx), "guidance": 3.0},
         "t": {"path": str(ti2v), "negative_prompt": "blue"},
     }
-    config = check_config({"study": "s", "models": models, "cases": {"tasks": ["odd"]}})
-    config["execution"]["vae_tiling"] = True
-    loaded = load_model(config, "l")
+    study = {"study": "s", "models": models, "cases": {"tasks": ["odd"]}}
+    loaded = load_model(check_config(study | {"execution": {"vae_tiling": True}}), "l")
     assert isinstance(loaded, LTXModel)
     assert (loaded.name, loaded.guidances) == ("l", (3.0, 3.0))
     assert loaded.pipe.vae.use_tiling
-    config["execution"]["vae_tiling"] = False
-    ends = []
+    config, ends = check_config(study), []
     for model in (load_model(config, "l"), LTXModel(tiny.ltx_pipeline(), guidance=3.0)):
         given = {"negative_embeds": tiny.prompt_embeds(1)}
         condition = model.condition([tiny.picture()], tiny.prompt_embeds(0), N_FRAMES, **given)
@@ -289,8 +288,7 @@ def test_a_text_encoder_without_words_is_refused(saved, monkeypatch):
 def test_a_device_that_is_not_there_is_refused_before_anything_loads(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(loading, "fetch", lambda *a: pytest.fail("something was fetched"))
     config = {"study": "s", "models": {"m": {"path": "p"}}, "cases": {"tasks": ["odd"]}}
-    config = check_config(config)
-    config["execution"]["device"] = "cuda:77"
+    config = check_config(config | {"execution": {"device": "cuda:77"}})
     with pytest.raises(UserError, match=r"execution\.device is 'cuda:77', which torch cannot use"):
         load_model(config, "m")
 
@@ -384,7 +382,7 @@ def test_the_text_encoder_is_there_only_while_it_encodes(saved, monkeypatch):
 
 
 def test_blocks_that_come_one_by_one_give_the_same_bits_and_can_be_hooked(saved):
-    from chain_of_steps.probes import Record, hooked
+    from chain_of_steps.probes import hooked
 
     expected = run(WanModel.load(saved))
     model = WanModel.load(saved)

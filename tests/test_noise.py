@@ -10,6 +10,7 @@ from chain_of_steps.experiments.noise.tables import (
     control_sentences,
     effects,
     main_sentences,
+    means,
     noise_table,
     peaks,
     sensitivity_sentences,
@@ -161,7 +162,7 @@ def test_cases_are_drawn_within_their_task_only_where_there_are_five():
     assert found.tolist() == ["many"] * 5 + ["all"] * 4 + ["all"] * 2
     pairs = rows[rows["group"] == "b"].assign(value=[0.0, 1.0])
     lonely = pairs.assign(task=["many", "few"])  # two tasks of one case: within, no spread at all
-    table = FEW.means(lonely, ["group"], ["value"])
+    table = means(lonely, ["group"], ["value"], FEW)
     assert table["low"].item() == 0
     assert table["high"].item() == 1
 

@@ -7,10 +7,11 @@ import tiny
 import torch
 from diffusers import LayerSkipConfig
 from diffusers.hooks import apply_layer_skip
+from hooks import Record, put
 
 from chain_of_steps.errors import UserError
 from chain_of_steps.models.wan import WanModel
-from chain_of_steps.probes import Record, Site, average, hooked, skip, swap
+from chain_of_steps.probes import Site, average, hooked, skip
 from chain_of_steps.sampling import flow_sigmas, sample
 
 N_STEPS, N_FRAMES, SIZE = 4, 5, 32
@@ -89,9 +90,9 @@ def test_record_keeps_only_the_named_sites_and_starts_empty(one_expert):
 def test_patching_a_run_with_its_own_states_changes_nothing(two_experts, guidance):
     run, record = Run(two_experts, guidance), Record()
     end = run(read=record)
-    assert torch.equal(run(write=swap(record.states)), end)
+    assert torch.equal(run(write=put(record.states)), end)
     site = Site(2, 1, "cond", 1)
-    assert torch.equal(run(write=swap({site: record.states[site]})), end)
+    assert torch.equal(run(write=put({site: record.states[site]})), end)
 
 
 def test_patching_with_another_run_changes_it_from_that_site_on(one_expert):
@@ -100,7 +101,7 @@ def test_patching_with_another_run_changes_it_from_that_site_on(one_expert):
     run(read=before)
     other(read=donor)
     site = Site(1, 0, "cond", 1)
-    run(read=states, write=swap({site: donor.states[site]}))
+    run(read=states, write=put({site: donor.states[site]}))
     assert torch.equal(states.states[site], donor.states[site])
     for at in before.states:
         same = torch.equal(before.states[at], states.states[at])
@@ -114,7 +115,7 @@ def test_replacing_the_last_block_takes_the_other_runs_velocity_for_that_step(on
     run.plain(watch=states.append)
     other(read=donor, watch=other_states.append)
     site = Site(step, 0, "cond", 2)
-    end = run(write=swap({site: donor.states[site]}), watch=patched.append)
+    end = run(write=put({site: donor.states[site]}), watch=patched.append)
     assert torch.equal(patched[step].x, states[step].x)
     assert torch.equal(patched[step].v, other_states[step].v)
     x = states[step].x + (SIGMAS[step + 1] - SIGMAS[step]) * other_states[step].v
@@ -127,7 +128,7 @@ def test_one_row_of_a_batch_can_be_patched(one_expert):
     run(read=record)
     site = Site(0, 0, "cond", 1)
     donor = record.states[site][[2]]
-    run(read=patched, write=swap({site: donor}, rows=[0]))
+    run(read=patched, write=put({site: donor}, rows=[0]))
     after = Site(0, 0, "cond", 2)
     assert torch.equal(patched.states[site][0], donor[0])
     assert not torch.equal(patched.states[after][0], record.states[after][0])
@@ -236,5 +237,5 @@ def test_blocks_that_return_tuples_are_read_and_written_at_the_first_item():
     assert torch.equal(record.states[Site(0, 0, "cond", 0)], 2 * x)
     with hooked(model, [model.blocks], write=skip(lambda site: site.layer == 0)):
         assert torch.equal(model(x, 1.0, 0), 2 * x)
-    with hooked(model, [model.blocks], write=swap({Site(0, 0, "cond", 1): 7 * x})):
+    with hooked(model, [model.blocks], write=put({Site(0, 0, "cond", 1): 7 * x})):
         assert torch.equal(model(x, 1.0, 0), 7 * x)

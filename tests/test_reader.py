@@ -8,7 +8,7 @@ import torch
 from scipy.optimize import nnls
 from scipy.stats import entropy
 
-from chain_of_steps.tasks import TASKS, stream
+from chain_of_steps.tasks import stream, task_names, task_of
 from chain_of_steps.tasks.puzzle import SPLITS, Puzzle
 from chain_of_steps.tasks.reader import (
     NO_ANSWER,
@@ -22,7 +22,7 @@ from chain_of_steps.tasks.scene import COLOURS, FRAMES, render_movie
 
 SHAPE = (FRAMES, 80, 80, 3)
 every_task_and_split = pytest.mark.parametrize(
-    ("task", "split"), [(task, split) for task in TASKS for split in SPLITS]
+    ("task", "split"), [(task, split) for task in task_names() for split in SPLITS]
 )
 
 
@@ -32,7 +32,7 @@ def draw(task: str, split: str, n: int) -> list[Puzzle]:
 
 def videos(puzzle: Puzzle) -> np.ndarray:
     """(candidates, 17, 80, 80, 3)"""
-    movies = (TASKS[puzzle.task].movie(puzzle, n) for n in range(len(puzzle.candidates)))
+    movies = (task_of(puzzle.task).movie(puzzle, n) for n in range(len(puzzle.candidates)))
     return np.stack([render_movie(movie) for movie in movies])
 
 
@@ -42,7 +42,7 @@ def blend_evidence(puzzle: Puzzle, parts: dict[int, float]) -> np.ndarray:
     On a tile a candidate has the summed share of the parts that look like it there; its evidence
     is the least over the tiles it draws on (over all that matter, if it draws nothing).
     """
-    module = TASKS[puzzle.task]
+    module = task_of(puzzle.task)
     movies = [module.movie(puzzle, n) for n in range(len(puzzle.candidates))]
     blank = module.empty(puzzle)
     found = []
@@ -77,7 +77,7 @@ def test_every_candidate_is_read_as_itself(task, split):
 @every_task_and_split
 def test_truth_is_read_through_the_codec(task, split, puzzle_codec):
     puzzles = draw(task, split, 12)
-    truths = np.stack([render_movie(TASKS[task].movie(p, p.shown)) for p in puzzles])
+    truths = np.stack([render_movie(task_of(task).movie(p, p.shown)) for p in puzzles])
     pixels = torch.from_numpy(truths).permute(0, 4, 1, 2, 3) * 2 - 1
     decoded = puzzle_codec.decode(puzzle_codec.encode(pixels).latent_dist.mode()).sample
     decoded = (decoded.permute(0, 2, 3, 4, 1).numpy() + 1) / 2
@@ -161,7 +161,7 @@ def test_a_half_drawn_way_scores_its_share_and_is_no_answer():
 @pytest.mark.parametrize("task", ["reappear", "occlude"])
 def test_a_wrong_colour_is_never_right_though_not_every_one_is_a_candidate(task):
     for puzzle in draw(task, "in-domain", 30):
-        movie = TASKS[task].movie(puzzle, puzzle.shown)
+        movie = task_of(task).movie(puzzle, puzzle.shown)
         shape, colour = puzzle.layout["object" if task == "reappear" else "small"]
         place = puzzle.layout["place"]
         assert movie[-1][place] == (f"{shape}:{colour}:m",)

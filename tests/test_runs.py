@@ -20,7 +20,7 @@ from chain_of_steps.runs import (
     run_shard,
 )
 from chain_of_steps.sampling import cuts
-from chain_of_steps.tasks import TASKS
+from chain_of_steps.tasks import task_of
 from chain_of_steps.tasks.reader import Reader
 from chain_of_steps.tasks.scene import render_movie
 
@@ -145,7 +145,7 @@ def test_many_looks_are_read_as_each_alone(model, trajectory, cases):
     truths = {}
     for case in cases:  # so that some looks have an answer
         puzzle = case.puzzle
-        video = render_movie(TASKS[puzzle.task].movie(puzzle, puzzle.shown))
+        video = render_movie(task_of(puzzle.task).movie(puzzle, puzzle.shown))
         truths[case.name] = model.encode(torch.from_numpy(video)[None])[0]
     looks = torch.cat([looks, torch.stack([truths[name] for name in runs.table["case"]])[None]])
     found = read_looks(model, runs.readers(), looks)

@@ -7,7 +7,7 @@ import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
 
 from chain_of_steps.errors import UserError
-from chain_of_steps.sampling import flow_sigmas, sample
+from chain_of_steps.sampling import FunctionVelocity, Velocity, flow_sigmas, sample, sample_by
 
 MEAN, SPREAD = 0.7, 0.4
 
@@ -22,6 +22,9 @@ def gaussian_velocity(x, sigma, k=None):
 def bent_velocity(x, sigma, k=None):
     """Something non-linear that mixes all entries of a row."""
     return torch.sin(3 * x) + sigma * x.mean(dim=(1, 2, 3, 4), keepdim=True)
+
+
+GAUSSIAN, BENT = FunctionVelocity(gaussian_velocity), FunctionVelocity(bent_velocity)
 
 
 def latents(rows=2, seed=0):
@@ -45,14 +48,14 @@ def test_loop_matches_a_float64_recursion():
     expected = x.double()
     for s, s_next in zip(sigmas[:-1].tolist(), sigmas[1:].tolist(), strict=True):
         expected = expected + (s_next - s) * gaussian_velocity(expected, s)
-    assert torch.allclose(sample(gaussian_velocity, x, sigmas).double(), expected, atol=1e-6)
+    assert torch.allclose(sample(GAUSSIAN, x, sigmas).double(), expected, atol=1e-6)
 
 
 def test_euler_approaches_the_closed_form_at_first_order():
     # The flow carries a Gaussian to a Gaussian without turning it: x_0 = MEAN + SPREAD x_1.
     x = latents()
     errors = [
-        (sample(gaussian_velocity, x, flow_sigmas(n, 1.0)) - (MEAN + SPREAD * x)).abs().max().item()
+        (sample(GAUSSIAN, x, flow_sigmas(n, 1.0)) - (MEAN + SPREAD * x)).abs().max().item()
         for n in (50, 100, 200)
     ]
     assert errors[0] < 0.05
@@ -62,7 +65,7 @@ def test_euler_approaches_the_closed_form_at_first_order():
 
 def test_clean_estimate_is_x_minus_sigma_v():
     states = []
-    end = sample(bent_velocity, latents(), flow_sigmas(6, 3.0), watch=states.append)
+    end = sample(BENT, latents(), flow_sigmas(6, 3.0), watch=states.append)
     for state in states:
         v = bent_velocity(state.x, state.sigma)
         assert torch.equal(state.v, v)
@@ -73,7 +76,7 @@ def test_clean_estimate_is_x_minus_sigma_v():
 def test_clean_estimate_of_one_known_datum_is_that_datum_at_every_step():
     datum, clean = latents(seed=1), []
     sample(
-        lambda x, sigma, k: (x - datum) / sigma,
+        FunctionVelocity(lambda x, sigma, k: (x - datum) / sigma),
         latents(),
         flow_sigmas(6, 3.0),
         watch=lambda state: clean.append(state.clean),
@@ -83,7 +86,7 @@ def test_clean_estimate_of_one_known_datum_is_that_datum_at_every_step():
 
 
 def test_watch_sees_every_step_with_its_sigmas_and_expert():
-    class TwoExperts:
+    class TwoExperts(Velocity):
         def expert(self, sigma):
             return int(sigma < 0.8)
 
@@ -104,9 +107,9 @@ def test_watch_sees_every_step_with_its_sigmas_and_expert():
 def test_fork_gives_the_bits_of_the_uninterrupted_run(fork):
     sigmas, x = flow_sigmas(6, 3.0), latents()
     whole, forked = [], []
-    end = sample(bent_velocity, x, sigmas, watch=whole.append)
-    middle = sample(bent_velocity, x, sigmas, stop=fork)
-    assert torch.equal(sample(bent_velocity, middle, sigmas, start=fork, watch=forked.append), end)
+    end = sample(BENT, x, sigmas, watch=whole.append)
+    middle = sample(BENT, x, sigmas, stop=fork)
+    assert torch.equal(sample(BENT, middle, sigmas, start=fork, watch=forked.append), end)
     for a, b in zip(whole[fork:], forked, strict=True):
         assert (a.k, a.sigma) == (b.k, b.sigma)
         assert torch.equal(a.x, b.x)
@@ -121,7 +124,7 @@ def test_edit_comes_before_the_model_and_gets_the_last_clean_estimate():
         return x + k
 
     x, sigmas = latents(), flow_sigmas(3, 3.0)
-    sample(bent_velocity, x, sigmas, edit=edit, watch=states.append)
+    sample(BENT, x, sigmas, edit=edit, watch=states.append)
     assert [(k, sigma) for k, sigma, _ in seen] == [(s.k, s.sigma) for s in states]
     assert seen[0][2] is None
     assert seen[1][2] is states[0].clean
@@ -129,7 +132,7 @@ def test_edit_comes_before_the_model_and_gets_the_last_clean_estimate():
     assert torch.equal(states[1].x, x_1 + 1)
 
     stored = latents(seed=3)
-    sample(bent_velocity, x, sigmas, start=2, clean=stored, edit=edit)
+    sample(BENT, x, sigmas, start=2, clean=stored, edit=edit)
     assert seen[-1][0] == 2
     assert seen[-1][2] is stored
 
@@ -138,7 +141,8 @@ def test_state_is_float32_and_the_given_latent_stays_as_it_was():
     x = latents().bfloat16()
     before = x.clone()
     states = []
-    end = sample(lambda x, s, k: x.bfloat16(), x, flow_sigmas(3, 3.0), watch=states.append)
+    velocity = FunctionVelocity(lambda x, s, k: x.bfloat16())
+    end = sample(velocity, x, flow_sigmas(3, 3.0), watch=states.append)
     assert torch.equal(x, before)
     assert end.dtype == torch.float32
     assert {t.dtype for s in states for t in (s.x, s.v, s.clean)} == {torch.float32}
@@ -146,15 +150,27 @@ def test_state_is_float32_and_the_given_latent_stays_as_it_was():
 
 def test_no_gradient_is_kept():
     weight = torch.ones(1, requires_grad=True)
-    end = sample(lambda x, s, k: weight * x, latents(), flow_sigmas(3, 3.0))
+    velocity = FunctionVelocity(lambda x, s, k: weight * x)
+    end = sample(velocity, latents(), flow_sigmas(3, 3.0))
     assert not end.requires_grad
+
+
+def test_a_stock_scheduler_tells_the_velocity_its_times_and_nobody_elses():
+    scheduler = FlowMatchEulerDiscreteScheduler(shift=3.0)
+    scheduler.set_timesteps(6)
+    velocity, states = FunctionVelocity(bent_velocity), []
+    end = sample_by(scheduler, velocity, latents(), watch=states.append)
+    assert torch.allclose(end, sample(BENT, latents(), flow_sigmas(6, 3.0)), atol=1e-5)
+    assert [velocity.clock[state.sigma] for state in states] == list(scheduler.timesteps)
+    assert [state.expert for state in states] == [0] * 6
+    assert not BENT.clock
 
 
 @pytest.mark.parametrize("bounds", [(-1, 3), (4, 3), (0, 7), (7, None)])
 def test_steps_outside_the_run_are_refused(bounds):
     start, stop = bounds
     with pytest.raises(UserError, match="start"):
-        sample(bent_velocity, latents(), flow_sigmas(6, 3.0), start=start, stop=stop)
+        sample(BENT, latents(), flow_sigmas(6, 3.0), start=start, stop=stop)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 import standin
 
 from chain_of_steps.cases.folders import load_cases
-from chain_of_steps.cases.vbvr import bench_tasks
+from chain_of_steps.cases.vbvr import vbvr_tasks
 from chain_of_steps.cases.videos import VideoFolder
 from chain_of_steps.errors import UserError
 from chain_of_steps.experiments.vbvr import scorer as adapter
@@ -34,7 +34,7 @@ def data(tmp_path_factory) -> Path:
 
 
 def sample(data: Path, task: str = PASS, number: int = 0) -> Path:
-    return data / bench_tasks()[task].folder / f"{number:05d}"
+    return data / vbvr_tasks()[task].folder / f"{number:05d}"
 
 
 # What a process may do, with a process that does it
@@ -142,7 +142,7 @@ def scorer(environment):
 
 @pytest.mark.slow
 def test_our_list_of_tasks_is_the_scorers(scorer):
-    ours = {Path(task.folder).name: task.family for task in bench_tasks().values()}
+    ours = {Path(task.folder).name: task.family for task in vbvr_tasks().values()}
     assert scorer.tasks == ours
 
 

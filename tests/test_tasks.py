@@ -5,16 +5,20 @@ import json
 import os
 import random
 import re
+import shutil
 import subprocess
 import sys
 from collections import Counter, deque
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import chain_of_steps.tasks
 from chain_of_steps.cases import folders as cases
+from chain_of_steps.cases.vbvr import vbvr_tasks
 from chain_of_steps.errors import UserError
-from chain_of_steps.tasks import TASKS, identify, pool_of, stream
+from chain_of_steps.tasks import identify, in_order, pool_of, stream, task_names, task_of
 from chain_of_steps.tasks.puzzle import SPLITS, Puzzle
 from chain_of_steps.tasks.scene import (
     BOARD,
@@ -37,8 +41,8 @@ from chain_of_steps.video import read_image, read_mp4
 
 MANY, SOME, FEW = 300, 100, 30
 BEATS = (0, 1, 5, 9, 13)  # the frame at which each beat starts
-BOTH = [(task, split) for task in TASKS for split in SPLITS]
-every_task = pytest.mark.parametrize("task", TASKS)
+BOTH = [(task, split) for task in task_names() for split in SPLITS]
+every_task = pytest.mark.parametrize("task", task_names())
 every_split = pytest.mark.parametrize("split", SPLITS)
 every_task_and_split = pytest.mark.parametrize(("task", "split"), BOTH)
 
@@ -48,7 +52,7 @@ def draw(task: str, split: str, n: int, pool: str = "evaluation", seed: int = 0)
 
 
 def truth(puzzle: Puzzle) -> list:
-    return TASKS[puzzle.task].movie(puzzle, puzzle.shown)
+    return task_of(puzzle.task).movie(puzzle, puzzle.shown)
 
 
 def view(puzzle: Puzzle) -> tuple[str, bytes]:
@@ -113,6 +117,73 @@ def shortest(start, goal, around) -> list[list]:
     return back(goal) if goal in far else []
 
 
+# What makes a task
+
+
+@every_task
+def test_a_task_says_what_it_is(task):
+    module = task_of(task)
+    assert task == module.NAME
+    assert re.fullmatch(r"[a-z][a-z, -]*[a-z]", module.TITLE)
+    assert module.FAMILY in {task.family for task in vbvr_tasks().values()}
+    assert module.ORDER > 0
+    frames = module.KEY_FRAMES
+    assert sorted(set(frames)) == list(frames)
+    assert set(frames) <= set(range(1, FRAMES))
+    assert frames[-1] == FRAMES - 1
+
+
+def test_every_module_that_proposes_puzzles_is_a_task_of_its_own_title():
+    folder = Path(chain_of_steps.tasks.__file__).parent
+    proposing = [p.stem for p in folder.glob("*.py") if "\ndef propose(" in p.read_text()]
+    assert task_names() == tuple(sorted(proposing))
+    assert len({task_of(name).TITLE for name in task_names()}) == len(task_names())
+
+
+def test_figures_keep_their_order_of_tasks_and_put_new_ones_where_they_say(monkeypatch):
+    shown = "maze grid tictactoe shelf odd size rotation reappear occlude bounce polyomino move"
+    assert in_order(task_names()) == [*shown.split(), "identify"]
+    assert in_order({"size", "maze", "odd"}) == ["maze", "odd", "size"]
+    monkeypatch.setattr(task_of("odd"), "ORDER", task_of("size").ORDER)
+    assert in_order(["size", "odd", "bounce"]) == ["odd", "size", "bounce"]
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("mazes", "did you mean maze?"), ("chess", "write one of bounce, grid, "), ("reader", "")],
+)
+def test_an_unknown_task_is_answered_by_the_names_there_are(name, hint):
+    with pytest.raises(UserError, match=re.escape(f"no task is called '{name}': ") + ".*" + hint):
+        task_of(name)
+
+
+def test_a_new_file_is_a_task_and_only_who_asks_for_it_loads_it(tmp_path):
+    package = Path(chain_of_steps.__file__).parent
+    copy = shutil.copytree(package, tmp_path / "chain_of_steps")
+    maze = (copy / "tasks/maze.py").read_text()
+    (copy / "tasks/zigzag.py").write_text(maze.replace('NAME = "maze"', 'NAME = "zigzag"'))
+    program = (
+        "import sys\n"
+        "from chain_of_steps.cases import folders, references\n"
+        "from chain_of_steps.tasks import stream, task_names, task_of\n"
+        "from chain_of_steps.tasks.reader import Reader\n"
+        "puzzle = next(stream('size', 'in-domain', 'train', 0))\n"
+        "Reader(puzzle)\n"
+        "loaded = lambda: [n for n in task_names() if f'chain_of_steps.tasks.{n}' in sys.modules]\n"
+        "print(*loaded())\n"
+        "task_of('zigzag')\n"
+        "print(*loaded())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines() == ["size", "size zigzag"]
+
+
 # The generator
 
 
@@ -126,9 +197,9 @@ def test_the_same_seed_gives_the_same_puzzles_and_another_seed_others(task, spli
 
 def test_puzzles_do_not_depend_on_the_order_of_sets():
     program = (
-        "from chain_of_steps.tasks import TASKS, stream\n"
+        "from chain_of_steps.tasks import stream, task_names\n"
         "from itertools import islice, product\n"
-        "for task, split in product(TASKS, ('in-domain', 'out-of-domain')):\n"
+        "for task, split in product(task_names(), ('in-domain', 'out-of-domain')):\n"
         "    for p in islice(stream(task, split, 'evaluation', 5), 4):\n"
         "        print(p.digest, p.candidates, p.shown, p.prompt)\n"
     )
@@ -160,7 +231,7 @@ def test_unknown_names_are_refused(names):
 
 def test_a_pool_that_runs_dry_says_so(monkeypatch):
     only = draw("maze", "out-of-domain", 1)[0]
-    monkeypatch.setattr(TASKS["maze"], "propose", lambda rng, split: only)
+    monkeypatch.setattr(task_of("maze"), "propose", lambda rng, split: only)
     endless = stream("maze", "out-of-domain", "evaluation", 0)
     assert next(endless) == only
     with pytest.raises(UserError, match="maze has only 1 different out-of-domain cases"):
@@ -190,7 +261,7 @@ def test_about_one_in_domain_puzzle_in_four_is_for_evaluation(task):
     drawn = []
     while len(drawn) < 400:
         try:
-            drawn.append(TASKS[task].propose(rng, "in-domain"))
+            drawn.append(task_of(task).propose(rng, "in-domain"))
         except Exception as error:
             assert type(error).__name__ == "Retry"
     share = np.mean([pool_of(puzzle) == "evaluation" for puzzle in drawn])
@@ -199,7 +270,7 @@ def test_about_one_in_domain_puzzle_in_four_is_for_evaluation(task):
 
 @every_task_and_split
 def test_a_puzzle_is_whole(task, split):
-    module = TASKS[task]
+    module = task_of(task)
     for puzzle in draw(task, split, FEW):
         assert (puzzle.task, puzzle.split) == (task, split)
         assert len(puzzle.candidates) >= 2
@@ -378,7 +449,7 @@ def test_shelf_puts_the_named_object_on_the_named_tier(split):
         assert places[0][0][0] == BOARD - 1
         assert places[0][0][1] < 3
         assert places[-1] == [(words[tier], 3)]
-        everyone = [TASKS["shelf"].movie(puzzle, n)[-1] for n in range(4)]
+        everyone = [task_of("shelf").movie(puzzle, n)[-1] for n in range(4)]
         assert all(layer in scene[(n, 3)] for n, scene in enumerate(everyone))
 
 
@@ -547,7 +618,7 @@ def test_polyomino_turns_like_the_picture(split):
         images = {
             np.rot90(image, n).tobytes() for image in (before, before[:, ::-1]) for n in range(4)
         }
-        drawn = [filled(TASKS["polyomino"].movie(puzzle, n)[-1]) for n in range(len(images))]
+        drawn = [filled(task_of("polyomino").movie(puzzle, n)[-1]) for n in range(len(images))]
         assert {mask.tobytes() for mask in drawn} == images
         assert len(puzzle.candidates) == len(images)
 
@@ -662,7 +733,7 @@ def test_a_case_folder_gives_back_its_puzzle(task, split, tmp_path):
     assert [*again["candidates"]] == plain["candidates"]
     assert [*again["solutions"]] == plain["solutions"]
     video = render_movie(truth(puzzle))
-    redrawn = render_movie(TASKS[task].movie(case.puzzle, case.puzzle.shown))
+    redrawn = render_movie(task_of(task).movie(case.puzzle, case.puzzle.shown))
     assert np.array_equal(redrawn, video)
     assert np.abs(np.asarray(case.image) / 255 - video[0]).max() <= 0.5 / 255 + 1e-6
     final = read_image(tmp_path / "final_frame.png") / 255

@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from chain_of_steps.models.wan import WanModel
 from chain_of_steps.pocket import training
 from chain_of_steps.pocket.pipeline import MAX_PROMPT_TOKENS, build_tokenizer
-from chain_of_steps.tasks import TASKS, pool_of, stream
+from chain_of_steps.tasks import pool_of, stream, task_names, task_of
 from chain_of_steps.tasks.puzzle import SPLITS
 from chain_of_steps.tasks.reader import first_frame
 
@@ -221,7 +221,7 @@ def test_a_saved_model_is_the_average_in_half_precision_and_the_codec_exact(trai
 def test_training_and_sampling_give_the_model_the_same_condition(trained, puzzle_codec):
     puzzles = draw("maze", "in-domain", 2) + draw("shelf", "out-of-domain", 2)
     paint = training.LatentPainter(puzzle_codec)
-    clean = paint([TASKS[p.task].movie(p, p.shown) for p in puzzles])
+    clean = paint([task_of(p.task).movie(p, p.shown) for p in puzzles])
     pictures = [Image.fromarray((first_frame(p) * 255).round().astype("uint8")) for p in puzzles]
     model = WanModel.load(trained / "last", max_sequence_length=MAX_PROMPT_TOKENS)
     condition = model.condition(pictures, [p.prompt for p in puzzles], 17)
@@ -253,9 +253,9 @@ def test_prompts_are_encoded_as_the_pipeline_does(build_pocket):
 
 def test_every_prompt_is_made_of_known_words():
     # as `train` does it: from in-domain training puzzles alone
-    taught = [p.prompt for task in TASKS for p in draw(task, "in-domain", 400, "train")]
+    taught = [p.prompt for task in task_names() for p in draw(task, "in-domain", 400, "train")]
     tokenizer = build_tokenizer(taught)
-    for task, split in itertools.product(TASKS, SPLITS):
+    for task, split in itertools.product(task_names(), SPLITS):
         for puzzle in draw(task, split, 200):
             ids = tokenizer(puzzle.prompt).input_ids
             assert tokenizer.unk_token_id not in ids, puzzle.prompt
@@ -274,13 +274,13 @@ def test_an_unknown_word_is_marked_as_such():
 
 
 def test_training_never_sees_a_puzzle_kept_for_evaluation():
-    kept = {p.digest for t in TASKS for split in SPLITS for p in draw(t, split, 200)}
-    mix = dict.fromkeys(TASKS, 1.0)
+    kept = {p.digest for t in task_names() for split in SPLITS for p in draw(t, split, 200)}
+    mix = dict.fromkeys(task_names(), 1.0)
     puzzles = list(itertools.islice(training.training_puzzles(mix, 4), 3000))
     assert {p.split for p in puzzles} == {"in-domain"}
     assert {pool_of(p) for p in puzzles} == {"train"}
     assert not {p.digest for p in puzzles} & kept
-    assert {p.task for p in puzzles} == set(TASKS)
+    assert {p.task for p in puzzles} == set(task_names())
 
 
 def test_tasks_come_as_often_as_the_mix_says():
@@ -293,6 +293,13 @@ def test_tasks_come_as_often_as_the_mix_says():
     first = [p.digest for p in itertools.islice(training.training_puzzles(mix, 0), 20)]
     assert first == [p.digest for p in itertools.islice(training.training_puzzles(mix, 0), 20)]
     assert first != [p.digest for p in itertools.islice(training.training_puzzles(mix, 1), 20)]
+
+
+def test_without_a_mix_tasks_come_alike_in_the_order_of_figures():
+    mix = training.TrainConfig().mix
+    shown = "maze grid tictactoe shelf odd size rotation reappear occlude bounce polyomino move"
+    assert mix == dict.fromkeys(task_names(), 1.0)
+    assert list(mix) == [*shown.split(), "identify"]
 
 
 # Pieces
@@ -347,7 +354,7 @@ def test_the_loss_is_that_of_flow_matching(puzzle_codec, build_pocket):
     """A transformer that answers exactly noise - clean has no loss; noise levels are stratified."""
     puzzles = draw("maze", "in-domain", 8, "train")
     paint = training.LatentPainter(puzzle_codec)
-    clean = paint([TASKS[p.task].movie(p, p.shown) for p in puzzles])
+    clean = paint([task_of(p.task).movie(p, p.shown) for p in puzzles])
     pipe = build_pocket([puzzles[0].prompt])
     seen = {}
 

@@ -30,14 +30,14 @@ def write_table(path: str | Path, frame: "pd.DataFrame") -> None:
 
     Floats keep every digit. Raises UserError for another suffix.
     """
-    kind = _table_kind(path)
+    suffix = _table_suffix(path)
     with atomic_path(path) as temporary:
-        if kind == ".parquet":
+        if suffix == ".parquet":
             frame.to_parquet(temporary, index=False, engine="pyarrow", compression="zstd")
             return
         text = frame.to_csv(index=False, lineterminator="\n").encode()
         # gzip stores the time of day unless told another.
-        temporary.write_bytes(gzip.compress(text, mtime=0) if kind == ".csv.gz" else text)
+        temporary.write_bytes(gzip.compress(text, mtime=0) if suffix == ".csv.gz" else text)
 
 
 def read_table(path: str | Path, columns: list[str] | None = None) -> "pd.DataFrame":
@@ -49,10 +49,10 @@ def read_table(path: str | Path, columns: list[str] | None = None) -> "pd.DataFr
     """
     import pandas as pd
 
-    kind = _table_kind(path)
+    suffix = _table_suffix(path)
     check_if_recorded(existing(path))
     try:
-        if kind == ".parquet":
+        if suffix == ".parquet":
             frame = pd.read_parquet(path, engine="pyarrow")
         else:
             frame = pd.read_csv(path, keep_default_na=False, na_values=[""])
@@ -68,7 +68,7 @@ def read_table(path: str | Path, columns: list[str] | None = None) -> "pd.DataFr
     return frame if columns is None else frame[columns]
 
 
-def _table_kind(path: str | Path) -> str:
+def _table_suffix(path: str | Path) -> str:
     for suffix in reversed(_TABLE_SUFFIXES):
         if Path(path).name.endswith(suffix):
             return suffix

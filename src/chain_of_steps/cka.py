@@ -33,10 +33,10 @@ def cka(x: Tensor, y: Tensor, form: Literal["auto", "token", "feature"] = "auto"
     return torch.where(norms[0] * norms[1] > 0, score, torch.nan)
 
 
-def relative_l2(x: Tensor, reference: Tensor) -> Tensor:
-    """||x - reference|| / ||reference|| over the last two dimensions; fp64 (...); 0 = identical."""
-    difference = (x.double() - reference.double()).flatten(-2).norm(dim=-1)
-    return difference / reference.double().flatten(-2).norm(dim=-1)
+def relative_l2(x: Tensor, base: Tensor) -> Tensor:
+    """||x - base|| / ||base|| over the last two dimensions; fp64 (...); 0 = identical."""
+    difference = (x.double() - base.double()).flatten(-2).norm(dim=-1)
+    return difference / base.double().flatten(-2).norm(dim=-1)
 
 
 def compare(latents: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:

@@ -39,8 +39,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     temporary = path.with_name(f".{secrets.token_hex(4)}.tmp.{path.name}")
     try:
         yield temporary
-        for part in (*temporary.rglob("*"), temporary) if temporary.is_dir() else (temporary,):
-            _fsync(part)
+        for written in (*temporary.rglob("*"), temporary) if temporary.is_dir() else (temporary,):
+            _fsync(written)
         if path.is_dir():  # a directory cannot be renamed over one that is not empty
             old = path.with_name(f".{secrets.token_hex(4)}.tmp.{path.name}")
             path.rename(old)

@@ -1,9 +1,10 @@
 """Noise interventions: plain data that says how a run differs (arXiv 2603.16870, section 3.2).
 
-Every intervention is a frozen dataclass for one run: which steps it touches, which cells of the
-latent, and how. `edit` turns it into the function that `sampling.sample` calls before a step. With
-N a draw from N(0, I), s the step's sigma, a the strength and m, d the mean and standard deviation
-of each channel over the touched cells, a touched cell x becomes
+Every intervention is a frozen dataclass for one run: which steps it touches, which positions
+(frame, row, column) of the latent, and how. `edit` turns it into the function that
+`sampling.sample` calls before a step. With N a draw from N(0, I), s the step's sigma, a the
+strength and m, d the mean and standard deviation of each channel over the touched positions, the
+value x at a touched one becomes
 
     replace   sqrt(1 - a^2) x + a N                                  a = 1: the paper's x <- N
     matched   m + sqrt(1 - a^2) (x - m) + a d N'                     N' is N standardised
@@ -50,7 +51,7 @@ class Noise(ABC):
 
     @abstractmethod
     def mask(self, k: int, grid: tuple[int, ...]) -> Tensor:
-        """Which cells of the latent grid (F, h, w) step k touches, as booleans."""
+        """Which positions of the latent grid (F, h, w) step k touches, as booleans."""
 
     def validate(self, n_steps: int, n_latent_frames: int) -> None:
         """Raise UserError, naming the field, if this cannot be done in such a run."""
@@ -89,10 +90,11 @@ class Noise(ABC):
         return change
 
     def _mix(self, sigma: float, x: Tensor, clean: Tensor | None, noise: Tensor) -> Tensor:
-        """The module's formulas on touched cells x, clean (B, C, M) and noise (C, M)."""
+        """The module's formulas on touched positions x, clean (B, C, M) and noise (C, M)."""
         if self.mode == "add":
             return x + self.strength * noise
-        base, scale = 0.0, 1.0
+        base: Tensor | float = 0.0
+        scale: Tensor | float = 1.0
         if self.mode == "renoise":
             base, scale = 0.0 if clean is None else (1 - sigma) * clean, sigma
         elif self.mode == "matched":
@@ -142,11 +144,11 @@ class NoiseAtFrame(Noise):
 
 @dataclass(frozen=True)
 class NoiseAtTokens(Noise):
-    """Random cells of the latent: the control that touches as many, but no whole frame or step.
+    """Random positions of the latent: the control that touches as many, but no whole frame or step.
 
-    count: cells per step. steps: which, None for all. fixed: the same cells at every step, as
+    count: positions a step. steps: which, None for all. fixed: the same ones at every step, as
     NoiseAtFrame has, or new ones each step. Matched counts: h w on all steps for NoiseAtFrame,
-    F h w / n_steps on all steps for NoiseAtStep. In a model of patch size 1 a cell is a token.
+    F h w / n_steps on all steps for NoiseAtStep. In a model of patch size 1 a position is a token.
     """
 
     count: int
@@ -159,9 +161,9 @@ class NoiseAtTokens(Noise):
     def mask(self, k: int, grid: tuple[int, ...]) -> Tensor:
         n = math.prod(grid)
         _check_whole("count", self.count, 1, n + 1)
-        order = torch.randperm(
-            n, generator=_generator("cells", self.seed, None if self.fixed else k)
-        )
+        # the word is part of the seed: another one draws other positions
+        generator = _generator("cells", self.seed, None if self.fixed else k)
+        order = torch.randperm(n, generator=generator)
         return (order < self.count).view(grid)
 
     def validate(self, n_steps: int, n_latent_frames: int) -> None:

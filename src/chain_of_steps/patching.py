@@ -17,9 +17,10 @@ tell layers apart. The other parts can, because later blocks read what was left 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -76,8 +77,8 @@ def resumed(
 ) -> Iterator[Spared]:
     """Forward passes of a stored site start behind its block; the blocks up to it do not run.
 
-    The same bits as `hooked(write=swap(states))`, for less. states: hidden states (B, N, D), at
-    most one site for a pass; other passes run whole. Blocks that carry sound beside the video
+    The same bits as a `write` that puts the states in, for less. states: hidden states (B, N, D),
+    at most one site for a pass; other passes run whole. Blocks that carry sound beside the video
     must have it isolated (`models.ltx2`), as it passes by the blocks that do not run.
     """
     last = {site[:3]: site.layer for site in states}
@@ -85,8 +86,8 @@ def resumed(
         raise UserError("Two stored sites lie in one forward pass: give the later one only.")
     spared = Spared()
 
-    def resume(layer: int, compute):
-        def forward(hidden_states, *args, **kwargs):
+    def resume(layer: int, compute: Callable[..., Any]) -> Callable[..., Any]:
+        def forward(hidden_states: Tensor, *args: Any, **kwargs: Any) -> Any:
             at = velocity.site
             if at is None or layer > last.get(at, -1):
                 return compute(hidden_states, *args, **kwargs)
@@ -98,7 +99,7 @@ def resumed(
 
         return forward
 
-    def restore(block, before) -> None:
+    def restore(block: torch.nn.Module, before: Any) -> None:
         del block.forward
         if before is not None:  # something else, such as offloading, had wrapped it
             block.forward = before
@@ -168,18 +169,18 @@ class Patcher:
         *,
         batch: int,
         edits: Sequence[Edit | None] | None = None,
-        **options,
+        **options: Any,
     ) -> Patcher:
         """Samples the R runs from noise (R, C, F, h, w), run i under edits[i]."""
         ledger = Ledger(len(model.blocks[0]))
-        parts = []
+        batches = []
         for rows in paired_cuts(len(noise), batch):
             velocity, recorder = model.velocity(condition.select(rows)), Recorder()
             edit = None if edits is None else by_row(edits[rows])
             last = sample(velocity, noise[rows], sigmas, edit=edit, watch=recorder)
-            parts.append(recorder.stacked(last))
+            batches.append(recorder.stacked(last))
             ledger.count(velocity, naive=True)
-        x, clean = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
+        x, clean = (torch.cat(tensors) for tensors in zip(*batches, strict=True))
         return cls(model, condition, sigmas, x, clean, batch, ledger, **options)
 
     @property
@@ -187,7 +188,7 @@ class Patcher:
         return len(self.sigmas) - 1
 
     @property
-    def batches(self) -> list[slice]:
+    def cuts(self) -> list[slice]:
         """The runs that share a forward pass."""
         return paired_cuts(len(self.x), self.batch)
 
@@ -202,22 +203,22 @@ class Patcher:
 
         One forward pass from the stored x. Holds (L + 1) R N D numbers a branch.
         """
-        parts: list[dict[str, list[Tensor]]] = []
+        batches: list[dict[str, list[Tensor]]] = []
 
         def read(site: Site, before: Tensor, after: Tensor) -> None:
             if site.branch in self.branches:
-                found = parts[-1].setdefault(site.branch, [before] if site.layer == 0 else [])
+                found = batches[-1].setdefault(site.branch, [before] if site.layer == 0 else [])
                 found.append(after)
 
-        for rows in self.batches:
-            parts.append({})
+        for rows in self.cuts:
+            batches.append({})
             velocity = self.model.velocity(self.condition.select(rows))
             with hooked(velocity, self.model.blocks, read=read):
                 self.advance(velocity, self.x[rows, step], step, step + 1)
             self.ledger.count(velocity)
         return {
-            branch: [torch.cat(pieces) for pieces in zip(*(p[branch] for p in parts), strict=True)]
-            for branch in parts[0]
+            branch: [torch.cat(rows) for rows in zip(*(b[branch] for b in batches), strict=True)]
+            for branch in batches[0]
         }
 
     def patched(
@@ -229,7 +230,7 @@ class Patcher:
         """
         expert = self.model.velocity(self.condition).expert(self.sigmas[step].item())
         nexts, cleans = [], []
-        for rows in self.batches:
+        for rows in self.cuts:
             chosen = donors[rows]
             given = {
                 Site(step, expert, branch, layer): mixed(
@@ -264,14 +265,14 @@ class Patcher:
 
     def _finish(self, x: Tensor, start: int) -> Tensor:
         ends = []
-        for rows in self.batches:
+        for rows in self.cuts:
             velocity = self.model.velocity(self.condition.select(rows))
             ends.append(self.advance(velocity, x[rows], start, self.n_steps).cpu())
             self.ledger.count(velocity)
         return torch.cat(ends)
 
     def advance(
-        self, velocity: VideoVelocity, x: Tensor, start: int, stop: int, **options
+        self, velocity: VideoVelocity, x: Tensor, start: int, stop: int, **options: Any
     ) -> Tensor:
         """x_start (B, C, F, h, w) to x_stop, on the model's device; options as in `sample`."""
         x = x.to(self.model.device)

@@ -17,25 +17,11 @@ from matplotlib.figure import Figure
 
 from chain_of_steps.artifacts import write_table
 from chain_of_steps.files import atomic_path, inside, read_json, write_json
+from chain_of_steps.tasks import task_of
 from chain_of_steps.video import read_image
 
 COLUMN = 3.4  # inches, one column of a two-column paper
 PAGE = 7.0  # inches, the full width
-TITLES = {
-    "maze": "maze",
-    "grid": "open grid",
-    "tictactoe": "tic-tac-toe",
-    "shelf": "named shelf",
-    "odd": "odd shape out",
-    "size": "size pattern",
-    "rotation": "rotation pattern",
-    "reappear": "leave and return",
-    "occlude": "pass over",
-    "bounce": "bounce",
-    "polyomino": "polyomino turn",
-    "move": "find, then move",
-    "identify": "identify",
-}
 _NAMES = ("blue", "orange", "green", "red", "purple", "brown", "pink", "grey")
 COLOURS = dict(zip(_NAMES, sns.color_palette("colorblind"), strict=False))
 
@@ -59,6 +45,11 @@ def style() -> None:
             "pdf.fonttype": 42,
         }
     )
+
+
+def title(task: str) -> str:
+    """What figures call a task. Raises UserError where the puzzles have none of this name."""
+    return task_of(task).TITLE
 
 
 def save_figure(

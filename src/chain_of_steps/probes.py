@@ -10,10 +10,9 @@ velocity over the same blocks are left alone. Hidden states are (B, N, D) in (F,
 Sources: token energy and layer swaps, arXiv 2603.16870, section 5; the ensemble, section 6.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -60,8 +59,8 @@ def hooked(
     model is hundreds of MB. Raises UserError if `write` returns another shape.
     """
 
-    def hook_for(expert: int, layer: int):
-        def hook(module, args, kwargs, output):
+    def hook_for(expert: int, layer: int) -> Callable[..., Any]:
+        def hook(module: torch.nn.Module, args: tuple, kwargs: dict, output: Any) -> Any:
             if velocity.site is None:
                 return None
             site = Site(*velocity.site, layer)
@@ -91,38 +90,6 @@ def hooked(
                 handle = block.register_forward_hook(hook, with_kwargs=True)
                 handles.callback(handle.remove)
         yield
-
-
-@dataclass(frozen=True)
-class Record:
-    """A `read` that keeps the full hidden states (B, N, D) of the sites that `where` picks."""
-
-    where: Where = lambda site: True
-    states: dict[Site, Tensor] = field(default_factory=dict)
-
-    def __call__(self, site: Site, before: Tensor, after: Tensor) -> None:
-        if self.where(site):
-            self.states[site] = after.detach().clone()
-
-
-def swap(states: Mapping[Site, Tensor], rows: Sequence[int] | None = None) -> Write:
-    """A `write` that puts stored hidden states in place of the computed ones at their sites.
-
-    With `rows` only those rows of the batch are replaced, each by the row of the same place in
-    the stored states (len(rows), N, D).
-    """
-
-    def write(site: Site, before: Tensor, after: Tensor) -> Tensor:
-        if site not in states:
-            return after
-        donor = states[site].to(after)
-        if rows is None:
-            return donor
-        changed = after.clone()
-        changed[list(rows)] = donor
-        return changed
-
-    return write
 
 
 def skip(where: Where) -> Write:

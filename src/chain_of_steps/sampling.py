@@ -4,12 +4,13 @@
     clean = x_s - sigma_s v        the clean estimate, read from one velocity              eq. 2
     x <- x + (s_{k+1} - s_k) v     the Euler update of step k
 
-Euler has no memory, so x_k alone determines the rest of a run: a run forked at step k gives the
+Euler looks at x_k alone, which thus determines the rest of a run: a run forked at step k gives the
 bits of the uninterrupted one, as long as the batch has the same layout.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -20,9 +21,30 @@ from chain_of_steps.errors import UserError
 
 
 class Velocity(Protocol):
-    """The model's velocity v(x, sigma), ideally x_1 - x_0; may have `expert(sigma) -> int`."""
+    """The model's velocity v(x, sigma), ideally x_1 - x_0, at step k; x and v are (B, C, F, h, w).
+
+    clock: sigma -> the time that the model is to be told there, for a solver that rounds times;
+    a sigma that is missing has the model's own. A subclass that fills in the call alone is a model
+    with one expert, which reads no clock.
+    """
+
+    clock: Mapping[float, Tensor] = MappingProxyType({})
 
     def __call__(self, x: Tensor, sigma: float, k: int) -> Tensor: ...
+
+    def expert(self, sigma: float) -> int:
+        """Which of the model's transformers answers at sigma: 0 is the only or high-noise one."""
+        return 0
+
+
+class FunctionVelocity(Velocity):
+    """A plain function v(x, sigma, k) as a velocity; may decorate the function."""
+
+    def __init__(self, function: Callable[[Tensor, float, int], Tensor]) -> None:
+        self.function = function
+
+    def __call__(self, x: Tensor, sigma: float, k: int) -> Tensor:
+        return self.function(x, sigma, k)
 
 
 @dataclass(frozen=True)
@@ -62,8 +84,8 @@ def flow_sigmas(n_steps: int, shift: float) -> Tensor:
     if not shift > 0:
         raise UserError(f"shift is {shift}: write a flow shift above 0, such as 3.0 or 5.0.")
     ends = torch.tensor([1000.0, 1.0]) / 1000
-    ends = (shift * ends / (1 + (shift - 1) * ends)).tolist()
-    steps = np.linspace(ends[0] * 1000, ends[1] * 1000, n_steps) / 1000
+    first, last = (shift * ends / (1 + (shift - 1) * ends)).tolist()
+    steps = np.linspace(first * 1000, last * 1000, n_steps) / 1000
     steps = shift * steps / (1 + (shift - 1) * steps)
     return torch.tensor([*steps, 0.0], dtype=torch.float32)
 
@@ -110,7 +132,6 @@ def sample(
             f"start={start}, stop={stop} do not lie in a run of {n_steps} steps: "
             f"write 0 <= start <= stop <= {n_steps}."
         )
-    expert = getattr(velocity, "expert", lambda sigma: 0)
     x = x.float()
     for k in range(start, stop):
         sigma, sigma_next = sigmas[k].item(), sigmas[k + 1].item()
@@ -120,7 +141,7 @@ def sample(
         check_finite(v, k)
         clean = x - sigma * v
         if watch is not None:
-            watch(StepState(k, sigma, sigma_next, x, v, clean, expert(sigma)))
+            watch(StepState(k, sigma, sigma_next, x, v, clean, velocity.expert(sigma)))
         # The difference is taken in float32, as the stock scheduler does, for the same bits.
         x = x + (sigmas[k + 1] - sigmas[k]).item() * v
     return x
@@ -154,13 +175,12 @@ def sample_by(
     so x_k alone does not determine the rest: such a run cannot be forked or changed in between.
     """
     sigmas, x = scheduler.sigmas.tolist(), x.float()
-    expert = getattr(velocity, "expert", lambda sigma: 0)
     velocity.clock = dict(zip(sigmas, scheduler.timesteps, strict=False))  # the last sigma is 0
     for k, t in enumerate(scheduler.timesteps):
         sigma = sigmas[k]
         v = velocity(x, sigma, k).float()
         check_finite(v, k)
         if watch is not None:
-            watch(StepState(k, sigma, sigmas[k + 1], x, v, x - sigma * v, expert(sigma)))
+            watch(StepState(k, sigma, sigmas[k + 1], x, v, x - sigma * v, velocity.expert(sigma)))
         x = scheduler.step(v, t, x, return_dict=False)[0]
     return x

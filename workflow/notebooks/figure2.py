@@ -40,7 +40,7 @@ for axis in axes.flat[len(examples) :]:
     axis.set_axis_off()
 for n, (axis, example) in enumerate(zip(axes.flat, examples, strict=False)):
     plots.film(axis, example, row_labels=n % columns == 0)
-    axis.set_title(f"({example['panel']}) {plots.TITLES[example['task']]}")
+    axis.set_title(f"({example['panel']}) {plots.title(example['task'])}")
     axis.set_xlabel("frame")
     plots.beside(axis, [f"{number:.1f}" for number in example["n_candidates"]])
 figure.tight_layout(w_pad=2.5)

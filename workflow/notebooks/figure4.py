@@ -74,7 +74,7 @@ for i, (pair, draw) in enumerate(kinds):
     for j, example in enumerate(pair):
         axis = figure.add_subplot(grid[2 * i : 2 * i + 2, j])
         plots.film(axis, example, row_labels=j == 0)
-        axis.set_title(f"({example['panel']}) {plots.TITLES[example['task']]}")
+        axis.set_title(f"({example['panel']}) {plots.title(example['task'])}")
         axis.set_xlabel("frame")
         plots.beside(axis, example["states"])
         axis = figure.add_subplot(grid[2 * i + j, 2])
@@ -98,7 +98,7 @@ of_states = of_states.set_index("task")["n"]
 
 
 def count(numbers, names):
-    return ", ".join(f"{plots.TITLES[t]} {int(numbers[t])}" for t in names if t in numbers)
+    return ", ".join(f"{plots.title(t)} {int(numbers[t])}" for t in names if t in numbers)
 
 
 RULES = {

@@ -75,7 +75,7 @@ for i, (column, title) in enumerate(kinds.items()):
         axis.tick_params(length=0, pad=2)
         axis.spines[:].set_visible(False)
         if i == 0:
-            axis.set_title(plots.TITLES[task])
+            axis.set_title(plots.title(task))
         else:
             axis.set_xlabel("latent frame")
         if task == tasks[0]:

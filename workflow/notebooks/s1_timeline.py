@@ -26,6 +26,7 @@ import matplotlib.pyplot as plt
 
 from chain_of_steps import plots
 from chain_of_steps.artifacts import read_table
+from chain_of_steps.tasks import in_order
 
 plots.style()
 tables, stem = Path(tables), Path(stem)
@@ -37,8 +38,8 @@ n_steps = len(sigmas) - 1
 
 # %%
 keys = timeline[["task", "solutions"]].drop_duplicates()
-order = {task: n for n, task in enumerate(plots.TITLES)}
-panels = sorted(keys.itertuples(index=False), key=lambda p: (p.solutions, order[p.task]))
+order = in_order(set(timeline["task"]))
+panels = sorted(keys.itertuples(index=False), key=lambda p: (p.solutions, order.index(p.task)))
 columns = 3
 rows = -(-(len(panels) + 1) // columns)
 figure, axes = plt.subplots(rows, columns, figsize=(plots.PAGE, 1.45 * rows), squeeze=False)
@@ -65,7 +66,7 @@ for axis, panel in zip(axes.flat, panels, strict=False):
     axis.set_ylim(0, 1.08)
     right.set_ylim(bottom=0)
     several = " (several solutions)" if panel.solutions == "several" else ""
-    axis.set_title(plots.TITLES[panel.task] + several, pad=12)
+    axis.set_title(plots.title(panel.task) + several, pad=12)
     plots.label_steps(axis, sigmas)
     axis.tick_params(axis="y", labelcolor=colours["agrees"])
     right.tick_params(axis="y", labelcolor=colours["candidates"])

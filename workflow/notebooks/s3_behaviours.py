@@ -29,6 +29,7 @@ from chain_of_steps import plots
 from chain_of_steps.artifacts import read_table
 from chain_of_steps.experiments.behaviours.verdicts import dispute
 from chain_of_steps.statistics.verdicts import HOLDS, REVERSED, UNDECIDED
+from chain_of_steps.tasks import in_order
 
 plots.style()
 tables, stem = Path(tables), Path(stem)
@@ -109,7 +110,7 @@ axis = axes[1, 1]
 rows = tests[(tests["part"] == "task") & (tests["span"] == "run") & (tests["step"] == 0)]
 wide = rows[rows["change"] == "wide"].set_index("task")
 strict = rows[rows["change"] == "strict"].set_index("task")
-order = [task for task in plots.TITLES if task in wide.index]
+order = in_order(set(wide.index))
 place = np.arange(len(order))[::-1]
 for sign, column, colour in ((1, "gained", "blue"), (-1, "lost", "red")):
     counts = wide.loc[order, column] / wide.loc[order, "n"]
@@ -117,7 +118,7 @@ for sign, column, colour in ((1, "gained", "blue"), (-1, "lost", "red")):
     counts = strict.loc[order, column] / strict.loc[order, "n"]
     axis.barh(place, sign * counts, color=plots.COLOURS[colour], label=f"{column}, from an answer")
 axis.axvline(0, color="black", lw=0.6)
-axis.set_yticks(place, [plots.TITLES[task] for task in order], fontsize=5.5)
+axis.set_yticks(place, [plots.title(task) for task in order], fontsize=5.5)
 axis.set_xlabel("share of runs, step 0 to the end")
 axis.legend(fontsize=5, loc=(0.42, 0.42))
 
@@ -129,7 +130,7 @@ place = np.arange(len(order))[::-1]
 rows = rows.loc[order]
 bars = [rows["mean"] - rows["low"], rows["high"] - rows["mean"]]
 axis.errorbar(rows["mean"], place, xerr=bars, fmt="o", ms=3, lw=1, color=plots.COLOURS["blue"])
-axis.set_yticks(place, [plots.TITLES[task] for task in order], fontsize=5.5)
+axis.set_yticks(place, [plots.title(task) for task in order], fontsize=5.5)
 axis.set_xlabel("mean commitment step")
 axis.set_xlim(left=min(-0.5, axis.get_xlim()[0]))
 for axis, letter in zip(axes.flat, "abcdef", strict=True):

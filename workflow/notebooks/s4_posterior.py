@@ -61,7 +61,7 @@ for (top, bottom), (task, kind) in zip(axes.T, panels, strict=True):
         for quantity, prior, colour, line, label in curves:
             rows = here[(here["quantity"] == quantity) & (here["prior"] == prior)]
             plots.band(axis, rows, plots.COLOURS[colour], label, linestyle=line)
-    top.set_title(f"{plots.TITLES[task]}\n{KINDS[kind]}", pad=12)
+    top.set_title(f"{plots.title(task)}\n{KINDS[kind]}", pad=12)
     plots.label_steps(top, sigmas)
     bottom.set_xlabel("denoising step")
     bottom.set_xticks(top.get_xticks())
@@ -116,7 +116,7 @@ for task, kind in panels:
     judged = FOUND[own.iloc[0]] if len(own) else FOUND[UNDECIDED]
     more, less = (found[f"candidates_{who}"]["mean"] - 1 for who in ("model", "read"))
     text = (
-        f"{plots.TITLES[task]}, {KINDS[kind]} (n = {int(found['own']['n'])}): beyond one candidate"
+        f"{plots.title(task)}, {KINDS[kind]} (n = {int(found['own']['n'])}): beyond one candidate"
         f" the posterior mean shows {less:.2f} and the model {more:.2f}, {judged} (difference"
         f" {spoken(found['own'])}); the model commits at step {spoken(found['commitment_model'])},"
         f" the ideal at {spoken(found['commitment_ideal'])}"

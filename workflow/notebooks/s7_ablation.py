@@ -27,6 +27,7 @@ import matplotlib.pyplot as plt
 from chain_of_steps import plots
 from chain_of_steps.artifacts import read_table
 from chain_of_steps.statistics.text import with_interval
+from chain_of_steps.tasks import in_order
 
 plots.style()
 tables, stem = Path(tables), Path(stem)
@@ -34,7 +35,7 @@ ablation = read_table(tables / "layer_ablation.csv")
 ablation = ablation[ablation["model"] == model]
 bands = [b for b in ("early", "middle", "late") if b in set(ablation["band"])]
 modes = {"skip": "block skipped", "mean": "update replaced by its mean"}
-tasks = [t for t in plots.TITLES if t in set(ablation["task"])]
+tasks = in_order(set(ablation["task"]) - {"all"})
 change = ablation[ablation["quantity"] == "score_change"]
 n_layers = int(change["layer"].max()) + 1
 
@@ -54,7 +55,7 @@ for i, (mode, title) in enumerate(modes.items()):
         grid = here.pivot(index="task", columns="layer", values="mean").loc[tasks]
         drawn = axis.imshow(grid, vmin=-1, vmax=1, cmap="RdBu", aspect="auto")
         axis.set_yticks(
-            range(len(tasks)), [plots.TITLES[t] for t in tasks] if name == bands[0] else []
+            range(len(tasks)), [plots.title(t) for t in tasks] if name == bands[0] else []
         )
         axis.spines[:].set_visible(False)
         axis.tick_params(length=0)

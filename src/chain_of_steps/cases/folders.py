@@ -22,7 +22,7 @@ from PIL import Image
 from chain_of_steps.artifacts import read_table, write_table
 from chain_of_steps.errors import UserError
 from chain_of_steps.files import inside, read_json, write_json
-from chain_of_steps.tasks import TASKS, stream
+from chain_of_steps.tasks import stream, task_names, task_of
 from chain_of_steps.tasks.puzzle import SPLITS, Puzzle
 from chain_of_steps.tasks.scene import render_movie
 from chain_of_steps.video import read_image, write_mp4, write_png
@@ -71,10 +71,10 @@ class Case:
     def image(self) -> Image.Image:
         """The first frame at the size a model is given it."""
         image = Image.fromarray(read_image(self.folder / "first_frame.png"))
-        size = self.shape[:2]
-        if self.is_puzzle or image.size == size:
+        if self.is_puzzle:
             return image
-        return image.resize(size, Image.Resampling.LANCZOS)
+        size = (self.facts["width"], self.facts["height"])
+        return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
 
     @property
     def prompt(self) -> str:
@@ -103,10 +103,10 @@ class Case:
                 f"{self.folder / 'meta.json'} does not describe a puzzle ({error}): make the cases"
                 " again with `cos cases`."
             ) from None
-        if puzzle.task not in TASKS:
+        if puzzle.task not in task_names():
             raise UserError(
                 f"{self.folder / 'meta.json'}: task is {puzzle.task!r}, write one of "
-                f"{', '.join(TASKS)}."
+                f"{', '.join(task_names())}."
             )
         return puzzle
 
@@ -137,7 +137,7 @@ def prompt_text(path: Path | str) -> str:
 
 def write_case(folder: Path, puzzle: Puzzle, fps: int = 16) -> None:
     """Draws one puzzle into a case folder."""
-    video = render_movie(TASKS[puzzle.task].movie(puzzle, puzzle.shown))
+    video = render_movie(task_of(puzzle.task).movie(puzzle, puzzle.shown))
     write_png(folder / "first_frame.png", video[0])
     write_png(folder / "final_frame.png", video[-1])
     write_mp4(folder / "ground_truth.mp4", video, fps=fps)
@@ -169,7 +169,7 @@ def make_cases(root: Path, tasks: list[str], per_split: dict[str, int], seed: in
                     "case": name,
                     "task": task,
                     "split": split,
-                    "family": TASKS[task].FAMILY,
+                    "family": task_of(task).FAMILY,
                     "digest": puzzle.digest,
                     "candidates": len(puzzle.candidates),
                     "solutions": len(puzzle.solutions),

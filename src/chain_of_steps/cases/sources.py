@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from chain_of_steps.cases.vbvr import bench_size, bench_tasks
+from chain_of_steps.cases.listing import OWN, Found, own_cases, vbvr_cases
+from chain_of_steps.cases.vbvr import vbvr_size, vbvr_tasks
 from chain_of_steps.errors import UserError
 
 if TYPE_CHECKING:
@@ -35,9 +36,7 @@ if TYPE_CHECKING:
         def video(self) -> Video: ...
 
 
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
-OWN = "own"  # split, and task where there is no folder that names one
-MOST_STRETCH = 0.05  # the bench's scorer takes more for padding
+MOST_STRETCH = 0.05  # the scorer of VBVR-Bench takes more for padding
 
 
 @dataclass(frozen=True)
@@ -53,6 +52,12 @@ class Sample:
     prompt: Path | str
     final: Path | None = None
     truth: Path | None = None
+
+    @classmethod
+    def of(cls, one: Found, split: str, family: str) -> Sample:
+        """A sample of the files that were found for it."""
+        name = f"{split}/{one.task}/{one.name}"
+        return cls(name, family, one.image, one.prompt, one.final, one.truth)
 
 
 @dataclass(frozen=True)
@@ -72,34 +77,32 @@ def samples(cases: Cases) -> list[Sample]:
     root = Path(cases.path)
     if not root.is_dir():
         raise UserError(f"cases.path is {root}, which is no folder: {_fetch(cases, root)}.")
-    return own_samples(root, cases.tasks) if cases.source == "folder" else _bench(root, cases)
+    if cases.source == "folder":
+        return own_samples(root, cases.tasks)
+    return _vbvr_samples(root, cases)
 
 
 def count_cases(cases: Cases) -> int:
     """How many cases a checked section `cases` makes; only `folder` is looked at."""
     if cases.source == "puzzles":
         return len(cases.tasks) * (cases.in_domain + cases.out_of_domain)
-    return len(samples(cases)) if cases.source == "folder" else bench_size(cases)
+    return len(samples(cases)) if cases.source == "folder" else vbvr_size(cases)
 
 
-def _bench(root: Path, cases: Cases) -> list[Sample]:
+def _vbvr_samples(root: Path, cases: Cases) -> list[Sample]:
     found = []
-    for task in (bench_tasks()[name] for name in cases.tasks):
-        wanted, folder = cases.number(task.split), root / task.folder
-        numbers = sorted(path for path in folder.glob("[0-9]*") if path.is_dir())
-        if len(numbers) < wanted:
+    for task in (vbvr_tasks()[name] for name in cases.tasks):
+        wanted, there = cases.number(task.split), vbvr_cases(root, task)
+        if len(there) < wanted:
             raise UserError(
-                f"{folder} has {len(numbers)} of {wanted} samples: {_fetch(cases, root)}, or write "
-                f"a smaller cases.{task.split}."
+                f"{root / task.folder} has {len(there)} of {wanted} samples: "
+                f"{_fetch(cases, root)}, or write a smaller cases.{task.split}."
             )
-        for number in numbers[:wanted]:
-            names = ("first_frame.png", "prompt.txt", "final_frame.png", "ground_truth.mp4")
-            files = [number / name for name in names]
-            for path in files:
-                if not path.is_file():
+        for one in there[:wanted]:
+            for path in (one.image, one.prompt, one.final, one.truth):
+                if path not in one.files:
                     raise UserError(f"{path} is missing: {_fetch(cases, root)}.")
-            name = f"{task.split}/{task.name}/{number.name}"
-            found.append(Sample(name, task.family, *files))
+            found.append(Sample.of(one, task.split, task.family))
     return found
 
 
@@ -113,33 +116,19 @@ def _fetch(cases: Cases, root: Path) -> str:
 
 
 def own_samples(root: Path, tasks: Sequence[str] | None = None) -> list[Sample]:
-    """Cases of one's own below `root`, in order of their paths.
+    """Cases of one's own below `root`, as `own_cases` finds them; `tasks` picks some.
 
-    Either a folder with first_frame.* and prompt.txt (and final_frame.*, ground_truth.mp4), or a
-    picture x.png with x.txt beside it (and x.mp4). The task is the path of the folder that holds
-    them, dashes for slashes, or `own` at the root. `tasks` picks some.
+    Raises UserError when there are none, or two of one name.
     """
     found: dict[str, Sample] = {}
-    for image in sorted(p for p in root.rglob("*") if p.suffix.lower() in PICTURES):
-        inside = image.relative_to(root)
-        if image.stem == "final_frame" or any(part.startswith(".") for part in inside.parts):
+    for one in own_cases(root):
+        if tasks is not None and one.task not in tasks:
             continue
-        if image.stem == "first_frame":
-            stem = image.parent.name if len(inside.parts) > 1 else OWN
-            parents, prompt = inside.parts[:-2], image.with_name("prompt.txt")
-            truth = image.with_name("ground_truth.mp4")
-            finals = sorted(image.parent.glob("final_frame.*"))
-        else:
-            parents, stem = inside.parts[:-1], image.stem
-            prompt, truth, finals = image.with_suffix(".txt"), image.with_suffix(".mp4"), []
-        task = "-".join(parents) or OWN
-        if tasks is not None and task not in tasks:
-            continue
-        name = f"{OWN}/{task}/{stem}"
-        if name in found:
-            raise UserError(f"{image} and {found[name].image} are both {name}: rename one of them.")
-        final = finals[0] if finals else None
-        found[name] = Sample(name, OWN, image, prompt, final, truth if truth.is_file() else None)
+        sample = Sample.of(one, OWN, OWN)
+        if sample.name in found:
+            other = found[sample.name].image
+            raise UserError(f"{one.image} and {other} are both {sample.name}: rename one of them.")
+        found[sample.name] = sample
     if not found:
         where = "" if tasks is None else f" in {', '.join(tasks)}"
         raise UserError(
@@ -159,7 +148,7 @@ def fitted_size(
     all), a large one that stretches it little: 1 % of stretch weighs as much as 4 % of the pixels.
     """
     scale = 1.0 if area is None else min(1.0, math.sqrt(area / (width * height)))
-    up = tuple(-(-side // multiple) * multiple for side in (width, height))
+    up = (-(-width // multiple) * multiple, -(-height // multiple) * multiple)
     if stretch((width, height), up) <= MOST_STRETCH and (area is None or math.prod(up) <= area):
         return up
 

@@ -16,8 +16,8 @@ CASES_PER_TASK = 5
 
 
 @dataclass(frozen=True)
-class BenchTask:
-    """A task of the bench. family: Abstraction, Knowledge, Perception, ..."""
+class VbvrTask:
+    """A task of VBVR-Bench. family: Abstraction, Knowledge, Perception, ..."""
 
     name: str
     split: str
@@ -30,13 +30,13 @@ class BenchTask:
 
 
 @cache
-def bench_tasks() -> Mapping[str, BenchTask]:
+def vbvr_tasks() -> Mapping[str, VbvrTask]:
     """All tasks by name, in-domain ones first."""
     with Path(__file__).with_name("vbvr.csv").open(encoding="utf-8", newline="") as file:
-        rows = [BenchTask(row["task"], row["split"], row["family"]) for row in csv.DictReader(file)]
+        rows = [VbvrTask(row["task"], row["split"], row["family"]) for row in csv.DictReader(file)]
     return {task.name: task for task in rows}
 
 
-def bench_size(cases: Cases) -> int:
-    """Number of cases that a checked section `cases` takes from the bench."""
-    return sum(cases.number(bench_tasks()[name].split) for name in cases.tasks or ())
+def vbvr_size(cases: Cases) -> int:
+    """Number of cases that a checked section `cases` takes from VBVR-Bench."""
+    return sum(cases.number(vbvr_tasks()[name].split) for name in cases.tasks or ())

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from chain_of_steps.cases.folders import Case
-from chain_of_steps.cases.vbvr import bench_tasks
+from chain_of_steps.cases.vbvr import vbvr_tasks
 from chain_of_steps.video import write_mp4
 
 SINGLE = "single run"
@@ -48,4 +48,4 @@ def place(run: str, case: Case) -> str:
     """Path of a case's video below the folder of videos."""
     if case.facts.get("source") != "vbvr-bench":
         return f"{run}/{case.name}.mp4"
-    return f"{run}/{bench_tasks()[case.task].folder}/{Path(case.name).name}.mp4"
+    return f"{run}/{vbvr_tasks()[case.task].folder}/{Path(case.name).name}.mp4"

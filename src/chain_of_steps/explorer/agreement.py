@@ -194,13 +194,10 @@ def _confusions(both: pd.DataFrame) -> np.ndarray:
 
 def _interval(per_case: np.ndarray, resampling: Resampling) -> tuple[float, float]:
     """Percentile interval of kappa over resampled cases; nan where resamples leave it open."""
-    n = len(per_case)
-    if n < 2:
+    if len(per_case) < 2:
         return float("nan"), float("nan")
-    # how often each case is drawn, which is all that a sum over cases needs
-    rng = np.random.default_rng(resampling.seed)
-    drawn = rng.multinomial(n, np.full(n, 1 / n), size=resampling.n_boot)
-    kappas = cohen_kappa(np.einsum("bc,cij->bij", drawn, per_case))
+    (counts,) = resampling.sums(np.zeros(len(per_case), int), per_case)
+    kappas = cohen_kappa(counts)
     kappas = kappas[~np.isnan(kappas)]
     if not len(kappas):
         return float("nan"), float("nan")

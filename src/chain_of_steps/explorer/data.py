@@ -32,7 +32,7 @@ from chain_of_steps.interventions import Noise, NoiseAtFrame, NoiseAtStep, by_ro
 from chain_of_steps.measures import commitment
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.runs import Runs, batches, edits_of, looks_of, read_trajectory, rerun
-from chain_of_steps.tasks import TASKS
+from chain_of_steps.tasks import task_of
 from chain_of_steps.tasks.scene import render, render_movie
 from chain_of_steps.trajectory import Recorder, Trajectory
 from chain_of_steps.video import read_mp4, to_uint8
@@ -135,7 +135,7 @@ def _known(case: Case) -> tuple[np.ndarray | None, list[np.ndarray]]:
     if not case.is_puzzle:
         path = case.folder / "ground_truth.mp4"
         return (read_mp4(path) if path.is_file() else None), []
-    puzzle, task = case.puzzle, TASKS[case.puzzle.task]
+    puzzle, task = case.puzzle, task_of(case.puzzle.task)
     movies = [task.movie(puzzle, candidate) for candidate in range(len(puzzle.candidates))]
     return render_movie(movies[puzzle.shown]), [render(m[task.KEY_FRAMES[-1]]) for m in movies]
 

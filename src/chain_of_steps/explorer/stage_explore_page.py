@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from chain_of_steps.settings.cases import WithCases
 from chain_of_steps.settings.models import WithModels, main_model
 from chain_of_steps.settings.study import WithStudy
 from chain_of_steps.stage import Option, Stage
 
 
-class Settings(WithStudy, WithModels):
+class Settings(WithStudy, WithModels, WithCases):
     pass
 
 
@@ -29,6 +30,9 @@ STAGE = Stage(
 
 def run(settings: Settings, *, out: Path, shards: list[Path]) -> None:
     from chain_of_steps.explorer.publish import write_page
-    from chain_of_steps.plots import TITLES
+    from chain_of_steps.tasks import task_of
 
-    write_page(out.parent, shards, study=settings.study, model=main_model(settings), titles=TITLES)
+    # other sources call their tasks as they like
+    puzzles = settings.cases.tasks if settings.cases.source == "puzzles" else ()
+    titles = {name: task_of(name).TITLE for name in puzzles}
+    write_page(out.parent, shards, study=settings.study, model=main_model(settings), titles=titles)

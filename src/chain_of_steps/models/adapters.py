@@ -31,8 +31,19 @@ class HasExecution(Protocol):
 def adapter_for(directory: Path) -> type[VideoModel]:
     """The adapter that a pipeline's class asks for. Raises UserError if there is none."""
     index = pipeline_index(directory)
-    name = index.get("_class_name")
-    if name in ("WanImageToVideoPipeline", "WanPipeline") and index.get("expand_timesteps"):
+    return adapter_of_class(
+        index.get("_class_name"), index.get("expand_timesteps"), what=str(directory)
+    )
+
+
+def adapter_of_class(
+    name: str | None, expand_timesteps: bool | None, *, what: str
+) -> type[VideoModel]:
+    """The adapter of the class `name` of a pipeline, whose configuration has expand_timesteps.
+
+    Raises UserError, which calls the pipeline `what`, if there is none.
+    """
+    if name in ("WanImageToVideoPipeline", "WanPipeline") and expand_timesteps:
         return WanGivenFrameModel  # the repository of TI2V-5B names WanPipeline
     if name == "WanImageToVideoPipeline":
         return WanModel
@@ -41,7 +52,7 @@ def adapter_for(directory: Path) -> type[VideoModel]:
     if name in ("LTX2ImageToVideoPipeline", "LTX2Pipeline"):
         return LTX2Model  # the repositories name LTX2Pipeline
     raise UserError(
-        f"{directory} is a {name}, which makes no video from a picture here: write a Wan "
+        f"{what} is a {name}, which makes no video from a picture here: write a Wan "
         "image-to-video, Wan TI2V, LTX-Video or LTX-2 model."
     )
 

@@ -43,7 +43,7 @@ class LinearVideoCodec(ModelMixin, ConfigMixin):
         self.mean = nn.Parameter(torch.zeros(block), requires_grad=False)
         self.temperal_downsample = [False, True, True]  # diffusers' spelling
 
-    def encode(self, x: Tensor, return_dict: bool = True):
+    def encode(self, x: Tensor, return_dict: bool = True) -> SimpleNamespace | tuple:
         """The latent "distribution" is a point: its mode and its sample are the projection."""
         t, s = self.config.scale_factor_temporal, self.config.scale_factor_spatial
         x = torch.cat([x[:, :, :1].repeat(1, 1, t - 1, 1, 1), x], dim=2)
@@ -59,7 +59,7 @@ class LinearVideoCodec(ModelMixin, ConfigMixin):
         point = SimpleNamespace(mode=lambda: z, sample=lambda generator=None: z)
         return SimpleNamespace(latent_dist=point) if return_dict else (point,)
 
-    def decode(self, z: Tensor, return_dict: bool = True):
+    def decode(self, z: Tensor, return_dict: bool = True) -> SimpleNamespace | tuple:
         x = self._decode(z, self.basis, self.mean)[:, :, self.config.scale_factor_temporal - 1 :]
         return SimpleNamespace(sample=x) if return_dict else (x,)
 

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from PIL import Image
-
-Encoded = tuple[Tensor, Tensor | None]  # what one encoder gives, and what some families add
+Encoded = tuple[Tensor, Tensor | None]
+"""What one encoder gives, and what some families add: a mask of the text, CLIP tokens."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +39,8 @@ class Condition:
 
     def select(self, index: int | slice | Sequence[int]) -> Condition:
         """The rows of `index`; a single int keeps the batch axis."""
-        index = [index] if isinstance(index, int) else index
-        return Condition(*(None if part is None else part[index] for part in vars(self).values()))
-
-
-def pixels(image: Image.Image) -> Tensor:
-    """An RGB picture as (H, W, 3) float32 in [0, 1]."""
-    return torch.from_numpy(np.array(image)) / 255
+        rows = [index] if isinstance(index, int) else index
+        given: dict[str, Any] = {
+            name: None if x is None else x[rows] for name, x in vars(self).items()
+        }
+        return Condition(**given)

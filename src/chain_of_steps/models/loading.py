@@ -69,7 +69,7 @@ def _downloaded(repository: str, revision: str | None) -> Path:
 
 
 def pipeline_index(directory: Path) -> dict:
-    """The content of model_index.json: the class of the pipeline, its parts and settings."""
+    """The content of model_index.json: the class of the pipeline, its components and settings."""
     try:
         return json.loads((directory / "model_index.json").read_text(encoding="utf-8"))
     except ValueError:
@@ -83,11 +83,13 @@ def load_pipeline(directory: Path, class_name: str, dtype: torch.dtype) -> Diffu
     import diffusers
     from safetensors import SafetensorError
 
+    import chain_of_steps.models.codec  # noqa: F401  diffusers asks the package for it
+
     refuse_pickles(directory)
     # diffusers imports no module because a model names it; our own codecs we may.
-    for part in pipeline_index(directory).values():
-        if isinstance(part, list) and str(part[0]).startswith("chain_of_steps."):
-            importlib.import_module(part[0])
+    for component in pipeline_index(directory).values():
+        if isinstance(component, list) and str(component[0]).startswith("chain_of_steps."):
+            importlib.import_module(component[0])
     check_host_memory(directory, dtype)
     try:
         pipe = getattr(diffusers, class_name).from_pretrained(
@@ -123,15 +125,16 @@ def check_host_memory(directory: Path, dtype: torch.dtype) -> None:
 
 
 def weight_bytes(directory: Path, dtype: torch.dtype) -> dict[str, int]:
-    """Bytes that each part of a pipeline takes once loaded, from the heads of its weight files."""
+    """Bytes that each component takes once loaded, from the heads of the weight files."""
     return {
-        part: sum(map(math.prod, shapes.values())) * (4 if part == "vae" else dtype.itemsize)
-        for part, shapes in stored_shapes(directory).items()
+        component: sum(map(math.prod, shapes.values()))
+        * (4 if component == "vae" else dtype.itemsize)
+        for component, shapes in stored_shapes(directory).items()
     }
 
 
 def stored_shapes(directory: Path) -> dict[str, dict[str, list[int]]]:
-    """Part of a pipeline -> name and shape of each tensor in its safetensors files."""
+    """Component of a pipeline -> name and shape of each tensor in its safetensors files."""
     found: dict[str, dict[str, list[int]]] = {}
     for path in sorted(directory.glob("*/*.safetensors")):
         try:
@@ -147,7 +150,7 @@ def stored_shapes(directory: Path) -> dict[str, dict[str, list[int]]]:
 
 
 def refuse_pickles(directory: Path) -> None:
-    """Raises UserError if a part of a pipeline has weights only as a pickle, which can run code."""
+    """Raises UserError if a component has weights only as a pickle, which can run code."""
     for path in sorted(directory.glob("*/*")):
         if path.suffix in PICKLES and not any(path.parent.glob("*.safetensors")):
             raise UserError(
@@ -162,23 +165,24 @@ def check_weights(pipe: DiffusionPipeline, directory: Path) -> None:
     diffusers and transformers only warn about a weight that is missing, and leave it random.
     """
     shapes = stored_shapes(directory)
-    for part, module in pipe.components.items():
+    for component, module in pipe.components.items():
         if not isinstance(module, torch.nn.Module):
             continue
-        stored, weights = shapes.get(part, {}).keys(), module.state_dict()
+        stored, weights = shapes.get(component, {}).keys(), module.state_dict()
         tied = {weight.data_ptr() for name, weight in weights.items() if name in stored}
         # Names unknown to the module were translated on loading: then names prove nothing.
         if stored <= weights.keys():
             for name, weight in weights.items():
                 if name not in stored and (weight.is_meta or weight.data_ptr() not in tied):
                     raise UserError(
-                        f"{directory / part} has no weight {name}: fetch or train the model again."
+                        f"{directory / component} has no weight {name}: fetch or train the model"
+                        " again."
                     )
         for name, weight in weights.items():
             if not weight.is_meta and not bool(torch.isfinite(weight).all()):
                 raise UserError(
-                    f"{directory / part}: weight {name} holds nan or infinity: fetch or train the"
-                    " model again."
+                    f"{directory / component}: weight {name} holds nan or infinity: fetch or train"
+                    " the model again."
                 )
 
 
@@ -198,7 +202,7 @@ def directory_digest(directory: Path) -> str:
     total = hashlib.sha256()
     files = {path.relative_to(directory).as_posix(): path for path in directory.rglob("*")}
     for name, path in sorted(files.items()):
-        hidden = any(part.startswith(".") for part in name.split("/"))
+        hidden = any(folder.startswith(".") for folder in name.split("/"))
         if path.is_file() and not hidden and DIGESTED.fullmatch(path.name):
             with path.open("rb") as file:
                 content = hashlib.file_digest(file, "sha256").hexdigest()

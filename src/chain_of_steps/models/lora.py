@@ -53,6 +53,7 @@ def merge_loras(
 def merge_lora(
     pipe: DiffusionPipeline, field: str, path: str, weight: float = 1.0, revision: str | None = None
 ) -> Lora:
+    """Merges one file into the expert `field`, high or low; raises UserError as `merge_loras`."""
     expert = EXPERTS[field]
     net = getattr(pipe, expert, None)
     if net is None:
@@ -67,16 +68,16 @@ def merge_lora(
         pipe.load_lora_weights(state, adapter_name="lora", **target)
     except (ValueError, KeyError, IndexError, RuntimeError) as error:
         raise _misfit(field, file, str(error).splitlines()[0].rstrip(".")) from error
-    layers = [layer for layer in net.modules() if isinstance(layer, BaseTunerLayer)]
-    parts = sum(name.endswith(("lora_A.weight", "lora_down.weight")) for name in state)
-    if len(layers) < parts:
-        raise _misfit(field, file, f"{len(layers)} of its {parts} layers are in the model")
+    adapted = [module for module in net.modules() if isinstance(module, BaseTunerLayer)]
+    pairs = sum(name.endswith(("lora_A.weight", "lora_down.weight")) for name in state)
+    if len(adapted) < pairs:
+        raise _misfit(field, file, f"{len(adapted)} of its {pairs} layers are in the model")
     changed = 0
-    for layer in layers:
-        base = layer.get_base_layer().weight
+    for module in adapted:
+        base = module.get_base_layer().weight
         before = base.detach().clone()
-        layer.set_scale("lora", weight)
-        layer.merge()
+        module.set_scale("lora", weight)
+        module.merge()
         changed += int((base != before).sum())
     pipe.unload_lora_weights()
     if not changed:

@@ -9,14 +9,17 @@ puts both branches of guidance into one batch, and here they are two passes with
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from chain_of_steps.errors import UserError
-from chain_of_steps.models.condition import Condition, pixels
+from chain_of_steps.models.condition import Condition
 from chain_of_steps.models.model import VideoModel
+from chain_of_steps.models.pictures import pixels
 from chain_of_steps.models.velocity import GivenFrameVelocity
 
 if TYPE_CHECKING:
@@ -24,23 +27,17 @@ if TYPE_CHECKING:
 
 
 class LTXModel(VideoModel):
-    """Adapter over the parts of an LTXImageToVideoPipeline.
-
-    frame_rate: pictures per second that the model is told; the default is the pipeline's.
-    """
+    """Adapter over the components of an LTXImageToVideoPipeline."""
 
     PIPELINE = "LTXImageToVideoPipeline"
-
-    def __init__(self, pipe, *, frame_rate: float = 25, **options):
-        super().__init__(pipe, **options)
-        self.frame_rate = frame_rate
+    FRAME_RATE: ClassVar[int] = 25  # pictures per second that the model is told, the pipeline's own
 
     @property
     def blocks(self) -> tuple[nn.ModuleList, ...]:
         return tuple(expert.transformer_blocks for expert in self.experts)
 
     @property
-    def cell(self) -> tuple[int, int, int]:
+    def compression(self) -> tuple[int, int, int]:
         vae = self.pipe.vae
         return vae.temporal_compression_ratio, *[vae.spatial_compression_ratio] * 2
 
@@ -52,11 +49,18 @@ class LTXModel(VideoModel):
     def channels(self) -> int:
         return self.pipe.vae.config.latent_channels
 
-    def sigmas(self, n_steps: int, shift: float) -> Tensor:
-        """The pipeline's schedule: evenly spaced, shifted, and stretched to its last noise level.
+    def default_shift(self, n_frames: int, height: int, width: int) -> float:
+        from diffusers.pipelines.ltx.pipeline_ltx_image2video import calculate_shift
 
-        The pipeline chooses its shift by the number of tokens (`shift_of`); a study has one.
-        """
+        config = self.pipe.scheduler.config
+        if not config.use_dynamic_shifting:
+            return config.shift
+        tokens = math.prod(self.latent_shape(n_frames, height, width)[1:])
+        names = ("base_image_seq_len", "max_image_seq_len", "base_shift", "max_shift")
+        return math.exp(calculate_shift(tokens, *(config[name] for name in names)))
+
+    def sigmas(self, n_steps: int, shift: float) -> Tensor:
+        """The pipeline's schedule: evenly spaced, shifted, stretched to its last noise level."""
         from diffusers import FlowMatchEulerDiscreteScheduler
 
         config = self.pipe.scheduler.config
@@ -67,17 +71,6 @@ class LTXModel(VideoModel):
 
     def unipc(self, n_steps: int, shift: float) -> NoReturn:
         raise UserError("sampler.solver is unipc, but LTX pipelines use Euler: write euler.")
-
-    def shift_of(self, n_frames: int, height: int, width: int) -> float:
-        """The shift that the pipeline takes for a video of this size."""
-        from diffusers.pipelines.ltx.pipeline_ltx_image2video import calculate_shift
-
-        config = self.pipe.scheduler.config
-        if not config.use_dynamic_shifting:
-            return config.shift
-        tokens = math.prod(self.latent_shape(n_frames, height, width)[1:])
-        names = ("base_image_seq_len", "max_image_seq_len", "base_shift", "max_shift")
-        return math.exp(calculate_shift(tokens, *(config[name] for name in names)))
 
     def velocity(self, condition: Condition) -> LTXVelocity:
         return LTXVelocity(self, condition)
@@ -91,7 +84,7 @@ class LTXModel(VideoModel):
         )
         return embeds.cpu(), mask.cpu()
 
-    def _texts_of(self, prompts) -> tuple[Tensor, Tensor]:
+    def _texts_of(self, prompts: Sequence[str] | Tensor) -> tuple[Tensor, Tensor]:
         embeds, mask = super()._texts_of(prompts)
         return embeds, embeds.new_ones(embeds.shape[:2]) if mask is None else mask
 
@@ -115,7 +108,17 @@ class LTXModel(VideoModel):
 
 
 class LTXVelocity(GivenFrameVelocity):
-    def _predict(self, net, dtype, x, timestep, text, mask) -> Tensor:
+    model: LTXModel
+
+    def _predict(
+        self,
+        net: nn.Module,
+        dtype: torch.dtype,
+        x: Tensor,
+        timestep: Tensor,
+        text: Tensor,
+        mask: Tensor | None,
+    ) -> Tensor:
         frames, h, w = x.shape[2:]
         tokens = net(
             hidden_states=x.flatten(2).transpose(1, 2).to(dtype),
@@ -130,7 +133,9 @@ class LTXVelocity(GivenFrameVelocity):
         )[0]
         return tokens.transpose(1, 2).unflatten(2, (frames, h, w))
 
-    def _of_family(self, net, dtype, x, timestep) -> dict[str, Any]:
+    def _of_family(
+        self, net: nn.Module, dtype: torch.dtype, x: Tensor, timestep: Tensor
+    ) -> dict[str, Any]:
         """What this transformer is given besides."""
-        time, *space = self.model.cell
-        return {"rope_interpolation_scale": (time / self.model.frame_rate, *space)}
+        time, *space = self.model.compression
+        return {"rope_interpolation_scale": (time / self.model.FRAME_RATE, *space)}

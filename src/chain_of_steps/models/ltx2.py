@@ -12,22 +12,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
-from chain_of_steps.models.condition import Condition, pixels
+from chain_of_steps.models.condition import Condition
 from chain_of_steps.models.ltx import LTXModel, LTXVelocity
+from chain_of_steps.models.pictures import pixels
 
 if TYPE_CHECKING:
     from PIL import Image
 
 
 class LTX2Model(LTXModel):
-    """Adapter over the parts of an LTX2ImageToVideoPipeline that make the video."""
+    """Adapter over the components of an LTX2ImageToVideoPipeline that make the video."""
 
     PIPELINE = "LTX2ImageToVideoPipeline"
-
-    def __init__(self, pipe, *, frame_rate: float = 24, **options):
-        super().__init__(pipe, frame_rate=frame_rate, **options)
+    FRAME_RATE = 24
 
     def velocity(self, condition: Condition) -> LTX2Velocity:
         return LTX2Velocity(self, condition)
@@ -56,13 +56,16 @@ class LTX2Model(LTXModel):
 
 
 class LTX2Velocity(LTXVelocity):
-    def _of_family(self, net, dtype, x, timestep) -> dict[str, Any]:
-        config, clock = net.config, timestep.to(x.device).expand(len(x))
+    def _of_family(
+        self, net: nn.Module, dtype: torch.dtype, x: Tensor, timestep: Tensor
+    ) -> dict[str, Any]:
+        config: Any = net.config
+        clock = timestep.to(x.device).expand(len(x))
         # LTX-2.3 is given words of the width that its blocks read, LTX-2 projects them first
         words = "caption_channels" if config.use_prompt_embeddings else "audio_cross_attention_dim"
         return {
             "sigma": clock,
-            "fps": self.model.frame_rate,
+            "fps": self.model.FRAME_RATE,
             "audio_hidden_states": x.new_zeros(len(x), 1, config.audio_in_channels, dtype=dtype),
             "audio_encoder_hidden_states": x.new_zeros(len(x), 1, config[words], dtype=dtype),
             "audio_timestep": clock,

@@ -1,8 +1,8 @@
 """What the adapters of all model families share.
 
-An adapter holds the parts of a diffusers image-to-video pipeline and offers what the core needs: a
-condition, a velocity, noise, blocks to hook, and the way to and from pictures. Conditioning and
-guidance follow the stock pipeline, so our Euler loop gives its latents.
+An adapter holds the components of a diffusers image-to-video pipeline and offers what the core
+needs: a condition, a velocity, noise, blocks to hook, and the way to and from pictures.
+Conditioning and guidance follow the stock pipeline, so our Euler loop gives its latents.
 
 Shapes: latents (B, C, F, h, w) float32, normalised; videos (B, T, H, W, 3) float32 in [0, 1] with
 T = t (F - 1) + 1, t = 4 (Wan) or 8 (LTX); tokens (B, N, D) with N in (F, h, w) order after
@@ -16,7 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +25,7 @@ from chain_of_steps.errors import UserError
 from chain_of_steps.models.condition import Condition, Encoded
 from chain_of_steps.models.loading import directory_digest, fetch, load_pipeline
 from chain_of_steps.models.lora import Lora, merge_loras
+from chain_of_steps.models.pictures import for_codec, from_codec
 from chain_of_steps.models.placement import Placement
 from chain_of_steps.models.velocity import VideoVelocity
 from chain_of_steps.sampling import flow_sigmas
@@ -36,11 +37,15 @@ if TYPE_CHECKING:
 
 
 class VideoModel(ABC):
-    """Adapter over the parts of a pipeline; a family fills in what is abstract.
+    """Adapter over the components of a pipeline; a family fills in what is abstract.
 
     guidance, guidance_2: scales of classifier-free guidance of the high- and low-noise expert; it
     is on when guidance > 1, and guidance_2 defaults to guidance (both as in the stock pipelines).
     boundary: sigma below which the low-noise expert answers; None takes that of the pipeline.
+    negative_prompt: what guidance leads away from. max_sequence_length: tokens of a prompt at most.
+    name: how tables call the model. directory, loras: what `digest` covers. placement: where the
+    components lie; None leaves them where they are.
+    Raises UserError for a boundary where there is one expert.
     """
 
     PIPELINE: ClassVar[str]  # the diffusers class that loads the family
@@ -58,7 +63,7 @@ class VideoModel(ABC):
         directory: Path | None = None,
         loras: Sequence[Lora] = (),
         placement: Placement | None = None,
-    ):
+    ) -> None:
         experts = (pipe.transformer, getattr(pipe, "transformer_2", None))
         self.pipe = pipe
         self.name = name
@@ -90,14 +95,14 @@ class VideoModel(ABC):
         lora: Mapping[str, Mapping[str, Any] | None] | None = None,
         offload: str = "none",
         vae_tiling: bool = False,
-        **options,
-    ):
+        **options: Any,
+    ) -> Self:
         """Load a pipeline directory, or a Hub repository at a revision.
 
         `options` are those of the constructor: guidance, guidance_2, boundary, negative_prompt,
-        max_sequence_length. lora: see `lora.merge_loras`. offload: see `memory.Placement`. The
-        codec stays in float32 whatever `dtype` the rest has, since half precision changes
-        pictures; vae_tiling saves memory, and changes them too.
+        max_sequence_length. lora: see `lora.merge_loras`. offload: see `placement`. The codec stays
+        in float32 whatever `dtype` the rest has, since half precision changes pictures; vae_tiling
+        saves memory, and changes them too.
         Raises UserError if no whole pipeline is there, it is too large, or a LoRA fits nothing.
         """
         directory = fetch(path_or_id, revision)
@@ -127,14 +132,14 @@ class VideoModel(ABC):
         own = directory_digest(self.directory)
         if not self.loras:
             return own
-        parts = [own, *(lora.digest for lora in self.loras)]
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+        digests = [own, *(lora.digest for lora in self.loras)]
+        return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
     @property
     def device(self) -> torch.device:
         return self.placement.device
 
-    # What a family fills in.
+    # What a family fills in
 
     @property
     @abstractmethod
@@ -143,8 +148,8 @@ class VideoModel(ABC):
 
     @property
     @abstractmethod
-    def cell(self) -> tuple[int, int, int]:
-        """Pixel frames, rows and columns that a latent position stands for (but frame 0: one)."""
+    def compression(self) -> tuple[int, int, int]:
+        """Pixel frames (in frame 0: one), rows and columns that a latent position stands for."""
 
     @property
     @abstractmethod
@@ -176,7 +181,47 @@ class VideoModel(ABC):
     def _codec_latents(self, latents: Tensor) -> Tensor:
         """The inverse of `_normalised`."""
 
-    # What all families have.
+    # Shapes and noise
+
+    def token_grid(self, n_latent_frames: int, h: int, w: int) -> tuple[int, int, int]:
+        """(F, h, w) of the latent -> (F, h, w) of the tokens."""
+        t, y, x = self.patch
+        return n_latent_frames // t, h // y, w // x
+
+    def latent_shape(self, n_frames: int, height: int, width: int) -> tuple[int, int, int, int]:
+        """(C, F, h, w) of a video of n_frames pictures of height x width pixels.
+
+        Raises UserError if n_frames is not t k + 1, or a side does not fill whole tokens.
+        """
+        frames, *space = self.compression
+        if n_frames < 1 or (n_frames - 1) % frames:
+            good = max(0, round((n_frames - 1) / frames)) * frames + 1
+            raise UserError(f"n_frames is {n_frames}: write {frames} k + 1, such as {good}.")
+        sides = zip(("height", "width"), (height, width), space, self.patch[1:], strict=True)
+        for side, length, compression, patch in sides:
+            unit = compression * patch
+            if length < unit or length % unit:
+                good = max(1, round(length / unit)) * unit
+                raise UserError(f"{side} is {length}: write a multiple of {unit}, such as {good}.")
+        rows, columns = height // space[0], width // space[1]
+        return self.channels, (n_frames - 1) // frames + 1, rows, columns
+
+    def noise(self, seed: int, n_frames: int, height: int, width: int) -> Tensor:
+        """The first latent of a run: N(0, I), (1, C, F, h, w), drawn on the CPU in float32."""
+        shape = self.latent_shape(n_frames, height, width)
+        generator = torch.Generator("cpu").manual_seed(seed)
+        return torch.randn(1, *shape, generator=generator).to(self.device)
+
+    def noise_batch(self, seeds: Sequence[int], n_frames: int, height: int, width: int) -> Tensor:
+        """One row of `noise` for each seed: (B, C, F, h, w)."""
+        return torch.cat([self.noise(seed, n_frames, height, width) for seed in seeds])
+
+    # The sampler
+
+    def default_shift(self, n_frames: int, height: int, width: int) -> float:
+        """The flow shift that the stock pipeline takes for a video of this size."""
+        config = self.pipe.scheduler.config
+        return config["flow_shift"] if "flow_shift" in config else config["shift"]
 
     def sigmas(self, n_steps: int, shift: float) -> Tensor:
         """Noise levels of a run: (n_steps + 1,) float32, those of the family's stock pipeline."""
@@ -192,28 +237,7 @@ class VideoModel(ABC):
         scheduler.set_timesteps(n_steps)
         return scheduler
 
-    def token_grid(self, n_latent_frames: int, h: int, w: int) -> tuple[int, int, int]:
-        """(F, h, w) of the latent -> (F, h, w) of the tokens."""
-        t, y, x = self.patch
-        return n_latent_frames // t, h // y, w // x
-
-    def latent_shape(self, n_frames: int, height: int, width: int) -> tuple[int, int, int, int]:
-        """(C, F, h, w) of a video of n_frames pictures of height x width pixels.
-
-        Raises UserError if n_frames is not t k + 1, or a side does not fill whole tokens.
-        """
-        frames, *space = self.cell
-        if n_frames < 1 or (n_frames - 1) % frames:
-            good = max(0, round((n_frames - 1) / frames)) * frames + 1
-            raise UserError(f"n_frames is {n_frames}: write {frames} k + 1, such as {good}.")
-        sides = zip(("height", "width"), (height, width), space, self.patch[1:], strict=True)
-        for side, pixels, cell, patch in sides:
-            unit = cell * patch
-            if pixels < unit or pixels % unit:
-                good = max(1, round(pixels / unit)) * unit
-                raise UserError(f"{side} is {pixels}: write a multiple of {unit}, such as {good}.")
-        rows, columns = height // space[0], width // space[1]
-        return self.channels, (n_frames - 1) // frames + 1, rows, columns
+    # What a run is given
 
     def encode_prompts(self, prompts: Sequence[str]) -> Tensor:
         """Text states (B, L, D), L = max_sequence_length."""
@@ -277,36 +301,30 @@ class VideoModel(ABC):
         return Condition(embeds, negative, latents, clip, mask, negative_mask)
 
     def _picture(self, image: Image.Image, n_frames: int) -> Encoded:
-        pixels = hashlib.sha256(f"{image.size}".encode() + image.tobytes()).digest()
-        key = (pixels, n_frames)
+        """The encoded first frame of one run, on the CPU."""
+        shown = hashlib.sha256(f"{image.size}".encode() + image.tobytes()).digest()
+        key = (shown, n_frames)
         if key not in self._pictures:
-            found = self._encode_picture(image, n_frames)
-            self._pictures[key] = tuple(None if part is None else part.cpu() for part in found)
+            latents, clip = self._encode_picture(image, n_frames)
+            self._pictures[key] = latents.cpu(), None if clip is None else clip.cpu()
         return self._pictures[key]
 
     def _stacked(self, rows: Sequence[Encoded]) -> Encoded:
-        first, second = zip(*rows, strict=True)
-        second = None if second[0] is None else torch.cat(second).to(self.device)
-        return torch.cat(first).to(self.device), second
+        """The rows as one batch on the device; all of them have a second item, or none."""
+        second = [more for _, more in rows if more is not None]
+        more = torch.cat(second).to(self.device) if second else None
+        return torch.cat([first for first, _ in rows]).to(self.device), more
 
-    def noise(self, seed: int, n_frames: int, height: int, width: int) -> Tensor:
-        """The first latent of a run: N(0, I), (1, C, F, h, w), drawn on the CPU in float32."""
-        shape = self.latent_shape(n_frames, height, width)
-        generator = torch.Generator("cpu").manual_seed(seed)
-        return torch.randn(1, *shape, generator=generator).to(self.device)
-
-    def noise_batch(self, seeds: Sequence[int], n_frames: int, height: int, width: int) -> Tensor:
-        """One row of `noise` for each seed: (B, C, F, h, w)."""
-        return torch.cat([self.noise(seed, n_frames, height, width) for seed in seeds])
+    # To latents and back
 
     @torch.no_grad()
     def encode(self, videos: Tensor) -> Tensor:
         """videos (B, T, H, W, 3) in [0, 1] -> latents (B, C, F, h, w) float32."""
         self.latent_shape(*videos.shape[1:4])
-        video = 2.0 * videos.to(self.device, self.pipe.vae.dtype).permute(0, 4, 1, 2, 3) - 1.0
+        video = for_codec(videos.to(self.device, self.pipe.vae.dtype))
         with self.placement.codec(self.pipe.vae):
             # The mode, not a draw: a condition is the same each time it is made.
-            z = self.pipe.vae.encode(video.contiguous()).latent_dist.mode()
+            z = self.pipe.vae.encode(video).latent_dist.mode()
         return self._normalised(z.to(self.device, torch.float32))
 
     @torch.no_grad()
@@ -318,16 +336,12 @@ class VideoModel(ABC):
         with self.placement.codec(self.pipe.vae):
             if frames is not None and hasattr(self.pipe.vae, "decode_frames"):
                 z = self._codec_latents(latents.to(self.device))
-                return _pictures(self.pipe.vae.decode_frames(z, frames))
-            frames = slice(None) if frames is None else list(frames)
+                return from_codec(self.pipe.vae.decode_frames(z, frames))
+            wanted = slice(None) if frames is None else list(frames)
             # Row by row: a codec needs many times the memory of the video it makes.
             rows = [self._decode(self._codec_latents(r.to(self.device))) for r in latents.split(1)]
-            return torch.cat([_pictures(row[:, :, frames]) for row in rows])
+            return torch.cat([from_codec(row[:, :, wanted]) for row in rows])
 
     def _decode(self, z: Tensor) -> Tensor:
         """Latents of the codec (1, C, F, h, w) -> video (1, 3, T, H, W) in [-1, 1]."""
         return self.pipe.vae.decode(z.to(self.pipe.vae.dtype), return_dict=False)[0]
-
-
-def _pictures(video: Tensor) -> Tensor:
-    return (video.float() / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 4, 1).cpu()

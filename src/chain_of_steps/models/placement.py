@@ -1,6 +1,7 @@
-"""Which parts of a model lie on the device, when not all of them fit.
+"""Which components of a model lie on the device, when not all of them fit.
 
-Everywhere the text and image encoders are there only while they encode. Beyond that
+A model that is loaded here has its text and image encoders there only while they encode. Beyond
+that
 
     none   experts and codec stay on the device
     model  one expert at a time, the one in use; the codec only while it works
@@ -11,7 +12,7 @@ Everywhere the text and image encoders are there only while they encode. Beyond 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 import torch
@@ -22,7 +23,6 @@ from chain_of_steps.errors import UserError
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
 
-MODES = ("none", "model", "group")
 FILL = 0.7  # weights may take this share of the free memory; activations and codec get the rest
 CPU = torch.device("cpu")
 GB = 1e9
@@ -39,22 +39,22 @@ def choose_offload(experts: Sequence[int], codec: int, free: int) -> str:
     return "model" if max(experts) <= FILL * free else "group"
 
 
-def check_offload(mode: str, experts: Sequence[int], codec: int, free: int) -> None:
-    """Raises UserError if the weights alone do not fit in the mode that was asked for."""
-    needed = {"none": sum(experts) + codec, "model": max(experts), "group": 0}[mode]
+def check_offload(offload: str, experts: Sequence[int], codec: int, free: int) -> None:
+    """Raises UserError if the weights alone do not fit with the offloading that was asked for."""
+    needed = {"none": sum(experts) + codec, "model": max(experts), "group": 0}[offload]
     if needed > free:
-        smaller = "model or group" if mode == "none" else "group"
+        smaller = "model or group" if offload == "none" else "group"
         raise UserError(
-            f"execution.offload is {mode}, for which the weights take {needed / GB:.1f} GB, but "
+            f"execution.offload is {offload}, for which the weights take {needed / GB:.1f} GB, but "
             f"{free / GB:.1f} GB of the device are free: write {smaller}, or auto."
         )
 
 
 class Placement:
-    """Moves the parts of one model; `mode` as the module says, never auto."""
+    """Moves the components of one model; `offload` as the module says, never auto."""
 
-    def __init__(self, mode: str, device: torch.device):
-        self.mode = mode
+    def __init__(self, offload: str, device: torch.device) -> None:
+        self.offload = offload
         self.device = device
 
     @classmethod
@@ -66,18 +66,19 @@ class Placement:
             return cls("none", device)
         sizes, codec = [module_bytes(expert) for expert in experts], module_bytes(pipe.vae)
         free = torch.cuda.mem_get_info(device)[0]
-        mode = choose_offload(sizes, codec, free) if offload == "auto" else offload
-        check_offload(mode, sizes, codec, free)
-        placement = cls(mode, device)
+        if offload == "auto":
+            offload = choose_offload(sizes, codec, free)
+        check_offload(offload, sizes, codec, free)
+        placement = cls(offload, device)
         placement.install(experts, pipe.vae)
         return placement
 
     def install(self, experts: Sequence[nn.Module], codec: nn.Module) -> None:
         """The first positions of experts and codec, which are on the CPU."""
-        if self.mode == "none":
+        if self.offload == "none":
             for module in (*experts, codec):
                 module.to(self.device)
-        if self.mode == "group":
+        if self.offload == "group":
             from diffusers.hooks import apply_group_offloading
 
             for expert in experts:
@@ -90,8 +91,8 @@ class Placement:
                 )
 
     def expert(self, experts: Sequence[nn.Module], index: int) -> nn.Module:
-        """The expert to run next; in mode model it comes to the device, and the other leaves."""
-        if self.mode == "model":
+        """The expert to run next; with `model` it comes to the device, and the other leaves."""
+        if self.offload == "model":
             for other in experts:
                 if other is not experts[index]:
                     other.to(CPU)
@@ -100,13 +101,14 @@ class Placement:
 
     @contextmanager
     def visiting(self, module: nn.Module) -> Iterator[None]:
-        """The module is on the device while the context lasts, and then on the CPU."""
+        """The module is on the device while the context lasts, and then where it came from."""
+        home = next((weight.device for weight in module.parameters()), CPU)
         module.to(self.device)
         try:
             yield
         finally:
-            module.to(CPU)
+            module.to(home)
 
-    def codec(self, module: nn.Module):
+    def codec(self, module: nn.Module) -> AbstractContextManager[None]:
         """The codec at work: a visit, unless it lives on the device."""
-        return nullcontext() if self.mode == "none" else self.visiting(module)
+        return nullcontext() if self.offload == "none" else self.visiting(module)

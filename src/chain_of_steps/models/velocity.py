@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -10,22 +11,25 @@ from torch import Tensor, nn
 
 from chain_of_steps.errors import UserError
 from chain_of_steps.models.condition import Condition
+from chain_of_steps.sampling import Velocity
 
 if TYPE_CHECKING:
     from chain_of_steps.models.model import VideoModel
 
 
-class VideoVelocity(ABC):
+class VideoVelocity(Velocity):
     """v(x, sigma) of a batch of runs; guidance is two forward passes, conditional one first.
+
+    A family fills in `_predict`. Raises UserError if the model has a cache that skips blocks.
 
     nfe: transformer forward passes so far, counted per row of the batch.
     site: (step, expert, branch) of the forward pass under way, None between passes; branch is
         "cond" or "uncond". Hooks read it to know where they are.
-    clock: the time that a model is told at some sigma, where it is not 1000 sigma: UniPC cuts it
-        to a whole number.
+    clock: the time that the model is told at some sigma, where it is not 1000 sigma: UniPC cuts
+        it to a whole number.
     """
 
-    def __init__(self, model: VideoModel, condition: Condition):
+    def __init__(self, model: VideoModel, condition: Condition) -> None:
         if any(expert.is_cache_enabled for expert in model.experts):
             raise UserError(
                 "A diffusers cache is enabled on the transformer, which would skip blocks unseen: "
@@ -36,7 +40,7 @@ class VideoVelocity(ABC):
         self.dtypes = tuple(expert.dtype for expert in model.experts)
         self.nfe = 0
         self.site: tuple[int, int, str] | None = None
-        self.clock: dict[float, Tensor] = {}
+        self.clock: Mapping[float, Tensor] = {}
 
     def expert(self, sigma: float) -> int:
         """0 where the high-noise expert (or the only one) answers, 1 below the boundary."""
@@ -53,7 +57,10 @@ class VideoVelocity(ABC):
 
     @torch.no_grad()
     def __call__(self, x: Tensor, sigma: float, k: int) -> Tensor:
-        """Velocity (B, C, F, h, w) float32 at x (same shape), noise level sigma, step k."""
+        """Velocity (B, C, F, h, w) float32 at x (same shape), noise level sigma, step k.
+
+        Raises UserError if the condition is not that of as many runs.
+        """
         if len(x) != len(self.condition):
             raise UserError(
                 f"{len(x)} latents but {len(self.condition)} conditions: "
@@ -66,9 +73,10 @@ class VideoVelocity(ABC):
         return v_uncond + self.model.guidances[self.expert(sigma)] * (v - v_uncond)
 
     def _forward(self, x: Tensor, sigma: float, k: int, branch: str) -> Tensor:
+        """One forward pass under the name of its site, counted."""
         expert, given = self.expert(sigma), self.condition
         text, mask = given.prompt_embeds, given.prompt_mask
-        if branch == "uncond":
+        if branch == "uncond" and given.negative_embeds is not None:
             text, mask = given.negative_embeds, given.negative_mask
         net = self.model.placement.expert(self.model.experts, expert)
         self.site = (k, expert, branch)

@@ -7,30 +7,30 @@ diffusers' WanImageToVideoPipeline bit for bit.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from chain_of_steps.errors import UserError
-from chain_of_steps.models.condition import Condition, pixels
+from chain_of_steps.models.condition import Condition
 from chain_of_steps.models.loading import require
 from chain_of_steps.models.model import VideoModel
+from chain_of_steps.models.pictures import pixels
 from chain_of_steps.models.velocity import GivenFrameVelocity, VideoVelocity
 
 if TYPE_CHECKING:
+    from diffusers import DiffusionPipeline
     from PIL import Image
-
-__all__ = ["Condition", "WanGivenFrameModel", "WanModel"]
 
 
 class WanModel(VideoModel):
-    """Adapter over the parts of a WanImageToVideoPipeline; the picture comes in channels."""
+    """Adapter over the components of a WanImageToVideoPipeline; the picture comes in channels."""
 
     PIPELINE = "WanImageToVideoPipeline"
     EXPANDED = False  # does the pipeline give each token a time of its own
 
-    def __init__(self, pipe, **options):
+    def __init__(self, pipe: DiffusionPipeline, **options: Any) -> None:
         super().__init__(pipe, **options)
         if pipe.config.expand_timesteps != self.EXPANDED:
             other = WanModel if self.EXPANDED else WanGivenFrameModel
@@ -47,7 +47,7 @@ class WanModel(VideoModel):
         return tuple(expert.blocks for expert in self.experts)
 
     @property
-    def cell(self) -> tuple[int, int, int]:
+    def compression(self) -> tuple[int, int, int]:
         config = self.pipe.vae.config
         return config.scale_factor_temporal, *[config.scale_factor_spatial] * 2
 
@@ -77,7 +77,7 @@ class WanModel(VideoModel):
         video = torch.full((1, n_frames, image.height, image.width, 3), 0.5)
         video[0, 0] = pixels(image)
         latents = self.encode(video)
-        mask = latents.new_zeros(1, self.cell[0], *latents.shape[2:])
+        mask = latents.new_zeros(1, self.compression[0], *latents.shape[2:])
         mask[:, :, 0] = 1
         clip = None
         if self.experts[0].config.image_dim is not None:
@@ -93,7 +93,15 @@ class WanModel(VideoModel):
 
 
 class WanVelocity(VideoVelocity):
-    def _predict(self, net, dtype, x, timestep, text, mask) -> Tensor:
+    def _predict(
+        self,
+        net: nn.Module,
+        dtype: torch.dtype,
+        x: Tensor,
+        timestep: Tensor,
+        text: Tensor,
+        mask: Tensor | None,
+    ) -> Tensor:
         given = self.condition
         clip = None if given.image_embeds is None else given.image_embeds.to(dtype)
         return net(
@@ -118,7 +126,15 @@ class WanGivenFrameModel(WanModel):
 
 
 class WanGivenFrameVelocity(GivenFrameVelocity):
-    def _predict(self, net, dtype, x, timestep, text, mask) -> Tensor:
+    def _predict(
+        self,
+        net: nn.Module,
+        dtype: torch.dtype,
+        x: Tensor,
+        timestep: Tensor,
+        text: Tensor,
+        mask: Tensor | None,
+    ) -> Tensor:
         return net(
             hidden_states=x.to(dtype),
             timestep=self._token_times(x, timestep),

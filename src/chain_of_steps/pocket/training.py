@@ -14,19 +14,25 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from diffusers import WanImageToVideoPipeline
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from transformers import PreTrainedTokenizerBase
 
 from chain_of_steps.files import atomic_path, read_json, write_json
 from chain_of_steps.models.codec import LinearVideoCodec, fit_codec
 from chain_of_steps.pocket.pipeline import MAX_PROMPT_TOKENS, build_pipeline, build_tokenizer
 from chain_of_steps.progress import progress
-from chain_of_steps.tasks import TASKS, stream
+from chain_of_steps.tasks import in_order, stream, task_names, task_of
 from chain_of_steps.tasks.puzzle import Puzzle
 from chain_of_steps.tasks.scene import BEAT, BOARD, FRAMES, Movie, render_tile
 
 IN_DOMAIN = "in-domain"
 RECORD = "training.json"
+
+
+def _even_mix() -> dict[str, float]:
+    return dict.fromkeys(in_order(task_names()), 1.0)  # the order decides what a seed draws
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,7 @@ class TrainConfig:
     prompt_dropout: float = 0.05
     seed: int = 0
     threads: int = 2
-    mix: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(TASKS, 1.0))
+    mix: Mapping[str, float] = field(default_factory=_even_mix)
 
 
 def movie_blocks(movie: Movie) -> list[tuple]:
@@ -71,9 +77,9 @@ def render_block(key: tuple) -> np.ndarray:
 def codec_for_puzzles(z_dim: int, per_task: int = 400) -> LinearVideoCodec:
     """A codec fitted to the blocks of in-domain training puzzles, all tasks alike."""
     counts: Counter[tuple] = Counter()
-    for task, module in TASKS.items():
+    for task in task_names():
         for puzzle in itertools.islice(stream(task, IN_DOMAIN, "train", "codec"), per_task):
-            counts.update(movie_blocks(module.movie(puzzle, puzzle.shown)))
+            counts.update(movie_blocks(task_of(task).movie(puzzle, puzzle.shown)))
     keys = sorted(counts)
     blocks = np.stack([render_block(key) for key in keys])
     return fit_codec(blocks, np.array([counts[key] for key in keys], dtype=float), z_dim)
@@ -154,7 +160,9 @@ class FloatAttention:
         return attn.to_out[0](out.transpose(1, 2).flatten(2))
 
 
-def encode_prompts(tokenizer, text_encoder: nn.Module, prompts: list[str]) -> Tensor:
+def encode_prompts(
+    tokenizer: PreTrainedTokenizerBase, text_encoder: nn.Module, prompts: list[str]
+) -> Tensor:
     """(B, 24, text_dim), zeros behind each prompt's end, as the Wan pipelines do."""
     unique = list(dict.fromkeys(prompts))
     tokens = tokenizer(
@@ -175,11 +183,11 @@ def learning_rate(step: int, config: TrainConfig) -> float:
     return min(1.0, (step + 1) / config.warm_up, left)
 
 
-def new_pipeline(config: TrainConfig):
+def new_pipeline(config: TrainConfig) -> WanImageToVideoPipeline:
     """An untrained pocket model whose codec and tokenizer know the puzzles."""
     prompts = [
         puzzle.prompt
-        for task in TASKS
+        for task in task_names()
         for puzzle in itertools.islice(stream(task, IN_DOMAIN, "train", "words"), 400)
     ]
     return build_pipeline(
@@ -269,10 +277,14 @@ def train(
 
 
 def flow_loss(
-    pipe, paint: LatentPainter, batch: list[Puzzle], config: TrainConfig, generator: torch.Generator
+    pipe: WanImageToVideoPipeline,
+    paint: LatentPainter,
+    batch: list[Puzzle],
+    config: TrainConfig,
+    generator: torch.Generator,
 ) -> Tensor:
     """Mean squared error of the velocity x1 - x0 at stratified noise levels."""
-    clean = paint([TASKS[p.task].movie(p, p.shown) for p in batch])
+    clean = paint([task_of(p.task).movie(p, p.shown) for p in batch])
     u = (torch.rand(len(batch), generator=generator) + torch.arange(len(batch))) / len(batch)
     u = u[torch.randperm(len(batch), generator=generator)]
     sigma = config.shift * u / (1 + (config.shift - 1) * u)
@@ -312,14 +324,12 @@ def _copy(source: Mapping[str, Tensor], network: nn.Module) -> None:
             p.copy_(source[name])
 
 
-def load_pipeline(folder: Path):
+def load_pipeline(folder: Path) -> WanImageToVideoPipeline:
     """A saved pocket pipeline in fp32, to train on."""
-    from diffusers import WanImageToVideoPipeline
-
     return WanImageToVideoPipeline.from_pretrained(folder, dtype=torch.float32)
 
 
-def save_pipeline(pipe, folder: Path) -> None:
+def save_pipeline(pipe: WanImageToVideoPipeline, folder: Path) -> None:
     """Saves a pocket pipeline: fp16 transformer and text encoder, fp32 codec."""
     pipe.save_pretrained(folder, safe_serialization=True)
     for part in ("transformer", "text_encoder"):

@@ -92,22 +92,26 @@ class WithModels(View):
     )
 
 
-class HasSeeds(Protocol):
-    """What `seeds_of` reads: a view with WithModels and WithSeeds."""
+class HasModels(Protocol):
+    """A view with WithModels, maybe beside others."""
 
     @property
     def models(self) -> dict[str, Model]: ...
+
+
+class HasSeeds(HasModels, Protocol):
+    """What `seeds_of` reads: a view with WithModels and WithSeeds."""
 
     @property
     def seeds(self) -> list[int]: ...
 
 
-def main_model(settings: WithModels) -> str:
+def main_model(settings: HasModels) -> str:
     """The first model, which every figure shows."""
     return next(iter(settings.models))
 
 
-def named_model(settings: WithModels, name: str | None) -> str:
+def named_model(settings: HasModels, name: str | None) -> str:
     """The name itself, or that of the main model for None. Raises UserError if there is none."""
     name = main_model(settings) if name is None else name
     if name not in settings.models:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from chain_of_steps.errors import suggestion
 from chain_of_steps.settings.base import REFUSAL
 
 
@@ -113,9 +113,3 @@ def _field(part: Mapping[str, Any], path: Sequence[int | str]) -> Mapping[str, A
         inner = part["items"] if isinstance(name, int) else part.get("properties", {}).get(name)
         part = part["additionalProperties"] if inner is None else inner
     return part
-
-
-def suggestion(word: Any, known: Sequence[str], otherwise: str) -> str:
-    """The known word that is meant, or else what else to say."""
-    close = difflib.get_close_matches(str(word), known, n=1)
-    return f"did you mean {close[0]}?" if close else otherwise

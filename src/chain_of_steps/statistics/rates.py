@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
-from scipy.stats import norm
+from scipy.stats import binomtest
 
 from chain_of_steps.statistics.clusters import Columns, listed
 from chain_of_steps.statistics.means import Estimate, group_mean_ci
@@ -14,20 +13,14 @@ from chain_of_steps.statistics.resampling import STANDARD, Resampling
 def wilson(k: int, n: int, level: float = 0.95) -> Estimate:
     """Proportion k / n with Wilson's score interval; n = 0 gives nan between 0 and 1.
 
-    It is that of scipy's `binomtest(k, n).proportion_ci(level, "wilson")` but for the last bit,
-    which tables keep: so it is written out. Raises ValueError unless 0 <= k <= n.
+    Raises ValueError unless 0 <= k <= n.
     """
     if not 0 <= k <= n:
         raise ValueError(f"a proportion needs 0 <= k <= n, got k = {k}, n = {n}")
     if n == 0:
         return Estimate(0, float("nan"), 0.0, 1.0)
-    z, share = norm.ppf((1 + level) / 2), k / n
-    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
-    # At k = 0 and k = n the ends are exactly 0 and 1; rounding must not say otherwise.
-    low = 0.0 if k == 0 else float(centre - half)
-    high = 1.0 if k == n else float(centre + half)
-    return Estimate(n, share, low, high)
+    found = binomtest(k, n).proportion_ci(level, method="wilson")
+    return Estimate(n, k / n, float(found.low), float(found.high))
 
 
 def mean_or_rate_ci(

@@ -17,8 +17,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from chain_of_steps.cases.vbvr import SUFFIX, bench_size, bench_tasks
-from chain_of_steps.errors import UserError
+from chain_of_steps.cases.vbvr import SUFFIX, vbvr_size, vbvr_tasks
+from chain_of_steps.errors import UserError, suggestion
 from chain_of_steps.experiments.behaviours.settings import WithBehaviours
 from chain_of_steps.experiments.ensemble.settings import WithEnsemble
 from chain_of_steps.experiments.layers.settings import WithLayers
@@ -33,11 +33,12 @@ from chain_of_steps.settings.execution import WithExecution
 from chain_of_steps.settings.models import WithModels, main_model, seeds_of
 from chain_of_steps.settings.sampler import WithSampler, solver_refusal
 from chain_of_steps.settings.seeds import WithSeeds
-from chain_of_steps.settings.sentences import explain, schema_of, suggestion
+from chain_of_steps.settings.sentences import explain, schema_of
 from chain_of_steps.settings.statistics import WithStatistics
 from chain_of_steps.settings.study import WithExperiments, WithStudy
 from chain_of_steps.settings.video import WithVideo
 from chain_of_steps.study.experiments import EXPERIMENTS
+from chain_of_steps.tasks import task_names
 
 FORKING = tuple(row.name for row in EXPERIMENTS if row.forks)
 NEED_PUZZLES = tuple(row.name for row in EXPERIMENTS if row.needs_puzzles)
@@ -99,16 +100,16 @@ class Study(  # the holders from last to first: so their fields stand in the ord
         if cases.source == "folder":
             return cases
         if cases.source == "puzzles":
-            known, tasks = _task_names(), cases.tasks
+            known, tasks = list(task_names()), cases.tasks
         else:
-            known = list(bench_tasks())
+            known = list(vbvr_tasks())
             tasks = [name.removesuffix(SUFFIX) for name in cases.tasks or known]
         for number, name in enumerate(tasks or ()):
             if name not in known:
                 said = suggestion(name, known, f"write one of {', '.join(known)}.")
                 raise refusal(f"cases.tasks.{number} is {name!r}: {said}")
         cases = cases.model_copy(update={"tasks": tasks or known})
-        if cases.source == "vbvr-bench" and not bench_size(cases):
+        if cases.source == "vbvr-bench" and not vbvr_size(cases):
             raise refusal(
                 "cases.in-domain and cases.out-of-domain leave none of cases.tasks: "
                 "write 1 or more."
@@ -184,9 +185,9 @@ class Study(  # the holders from last to first: so their fields stand in the ord
 
     def _check_mixes(self) -> None:
         named = {name for stage in self.train.stages for name in stage.mix or ()}
-        unknown = sorted(named - set(_task_names()))
+        unknown = sorted(named - set(task_names()))
         if unknown:
-            known = ", ".join(_task_names())
+            known = ", ".join(task_names())
             raise refusal(f"train.stages: mix names {unknown[0]!r}, write one of {known}.")
 
 
@@ -228,12 +229,6 @@ def check_config(config: Mapping[str, Any]) -> Study:
 def schema() -> dict[str, Any]:
     """The JSON schema of a configuration, written out: no references, no titles of fields."""
     return schema_of(Study)
-
-
-def _task_names() -> list[str]:
-    from chain_of_steps.tasks import TASKS
-
-    return list(TASKS)
 
 
 def _check_names(value: Any, place: str = "the configuration") -> None:

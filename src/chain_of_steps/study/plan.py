@@ -15,7 +15,7 @@ from pathlib import Path
 
 from chain_of_steps.cases import sources
 from chain_of_steps.cases.sources import Shape
-from chain_of_steps.cases.vbvr import bench_tasks
+from chain_of_steps.cases.vbvr import vbvr_tasks
 from chain_of_steps.experiments.ensemble.ensembles import variants
 from chain_of_steps.experiments.layers.ablation import MODES, step_bands
 from chain_of_steps.experiments.layers.analyses import ANALYSES, TASK_OF
@@ -108,7 +108,7 @@ def groups(study: Study) -> tuple[list[Group], str | None]:
         width, height, frames = BENCH_SHAPE
         size = sources.fitted_size(width, height, area=video.area, multiple=video.multiple)
         shape = Shape(*size, sources.fitted_frames(frames, video.frames, video.stride))
-        tasks = [bench_tasks()[name] for name in cases.tasks]
+        tasks = [vbvr_tasks()[name] for name in cases.tasks]
         found = [Group(task.name, task.split, shape, cases.number(task.split)) for task in tasks]
         note = (
             f"{cases['path']} is not there: every sample is taken to have {width} x {height} "

@@ -1,9 +1,7 @@
-"""The puzzles: one module a task, each with the same five names.
+"""The puzzles: one module a task, each of the form of `Task`. Cheap to import.
 
-    NAME, FAMILY, KEY_FRAMES    the task, its VBVR-style category, the frames a reader looks at
-    propose(rng, split)         a random puzzle, or `Retry`
-    movie(puzzle, candidate)    the 17 scenes that show one candidate answer
-    empty(puzzle)               the key frames with no answer drawn
+A task is known by its module's name, so a new one is a new file and no list has to name it. None
+is imported here: who works on mazes should not depend on, nor be made again with, tic-tac-toe.
 
 Cases for training and for evaluation never overlap: a puzzle belongs to one side by the digest of
 its essence (`pool_of`), and the generator discards those of the other side.
@@ -11,47 +9,63 @@ its essence (`pool_of`), and the generator discards those of the other side.
 
 from __future__ import annotations
 
+import pkgutil
 import random
-from collections.abc import Iterator
-from types import ModuleType
+from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol, cast
 
-from chain_of_steps.errors import UserError
-from chain_of_steps.tasks import (
-    bounce,
-    grid,
-    identify,
-    maze,
-    move,
-    occlude,
-    odd,
-    polyomino,
-    reappear,
-    rotation,
-    shelf,
-    size,
-    tictactoe,
-)
-from chain_of_steps.tasks.puzzle import SPLITS, Puzzle, Retry
+from chain_of_steps.errors import UserError, suggestion
 
-TASKS: dict[str, ModuleType] = {
-    module.NAME: module
-    for module in (
-        maze,
-        grid,
-        tictactoe,
-        shelf,
-        odd,
-        size,
-        rotation,
-        reappear,
-        occlude,
-        bounce,
-        polyomino,
-        move,
-        identify,
-    )
-}
+if TYPE_CHECKING:
+    from chain_of_steps.tasks.puzzle import Puzzle
+    from chain_of_steps.tasks.scene import Scene
+
+SHARED = frozenset({"puzzle", "scene", "reader", "regions"})  # modules here that are no task
 POOLS = ("train", "evaluation")
+
+
+class Task(Protocol):
+    """What the module of a task holds."""
+
+    NAME: str  # that of the module, which configurations and tables write
+    TITLE: str  # what figures call it
+    FAMILY: str  # its category, one of VBVR-Bench's five
+    ORDER: int  # where figures put it among the others; of equal ones the name decides
+
+    @property
+    def KEY_FRAMES(self) -> tuple[int, ...]:
+        """The frames that a reader looks at."""
+
+    def propose(self, rng: random.Random, split: str) -> Puzzle:
+        """A random puzzle, drawn from `rng` alone. Raises Retry where a layout breaks a rule."""
+
+    def movie(self, puzzle: Puzzle, candidate: int) -> list[Scene]:
+        """The 17 scenes that show one candidate answer."""
+
+    def empty(self, puzzle: Puzzle) -> list[Scene]:
+        """A scene for each key frame, with no answer drawn."""
+
+
+@cache
+def task_names() -> tuple[str, ...]:
+    """The names of all tasks in the order of the alphabet; no task is imported."""
+    return tuple(sorted({module.name for module in pkgutil.iter_modules(__path__)} - SHARED))
+
+
+def task_of(name: str) -> Task:
+    """The task of a name. Raises UserError where there is none."""
+    known = task_names()
+    if name not in known:
+        hint = suggestion(name, known, f"write one of {', '.join(known)}.")
+        raise UserError(f"no task is called {name!r}: {hint}")
+    return cast(Task, import_module(f"{__name__}.{name}"))
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Names of tasks as figures show them, by their ORDER."""
+    return sorted(names, key=lambda name: (task_of(name).ORDER, name))
 
 
 def pool_of(puzzle: Puzzle) -> str:
@@ -66,7 +80,10 @@ def stream(task: str, split: str, pool: str, seed: int | str) -> Iterator[Puzzle
     Evaluation puzzles do not repeat. Raises ValueError for an unknown name and UserError when
     there are no more of them.
     """
-    for value, known in ((task, TASKS), (split, SPLITS), (pool, POOLS)):
+    # here, as it brings NumPy, which the names alone do not need
+    from chain_of_steps.tasks.puzzle import SPLITS, Retry
+
+    for value, known in ((task, task_names()), (split, SPLITS), (pool, POOLS)):
         if value not in known:
             raise ValueError(f"unknown name {value!r}; one of {', '.join(known)}")
     rng = random.Random(f"{task}/{split}/{pool}/{seed}")
@@ -74,7 +91,7 @@ def stream(task: str, split: str, pool: str, seed: int | str) -> Iterator[Puzzle
     misses = 0
     while True:
         try:
-            puzzle = TASKS[task].propose(rng, split)
+            puzzle = task_of(task).propose(rng, split)
         except Retry:
             continue
         if pool_of(puzzle) != pool or puzzle.digest in seen:

@@ -20,7 +20,9 @@ from chain_of_steps.tasks.puzzle import (
 from chain_of_steps.tasks.scene import BOARD, FRAMES, Scene, hold, with_tiles
 
 NAME = "bounce"
+TITLE = "bounce"
 FAMILY = "Knowledge"
+ORDER = 10
 KEY_FRAMES = (FRAMES - 1,)
 CHAMBERS = {  # (first row, last row)
     "in-domain": ((0, 4), (0, 3), (1, 4), (1, 3)),

@@ -12,7 +12,9 @@ from chain_of_steps.tasks.puzzle import ALL_CELLS, Puzzle, Retry, neighbours
 from chain_of_steps.tasks.scene import FRAMES, Cell, Scene
 
 NAME = "grid"
+TITLE = "open grid"
 FAMILY = "Spatiality"
+ORDER = 2
 PROMPT = "Draw a shortest way around the blocks from the green dot to the red frame."
 KEY_FRAMES = (FRAMES - 1,)
 MOVES = {"in-domain": (3, 5), "out-of-domain": (6, 8)}

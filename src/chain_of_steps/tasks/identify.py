@@ -22,7 +22,9 @@ from chain_of_steps.tasks.puzzle import (
 from chain_of_steps.tasks.scene import FRAMES, Scene, hold, with_tiles
 
 NAME = "identify"
+TITLE = "identify"
 FAMILY = "Perception"
+ORDER = 13
 KEY_FRAMES = (FRAMES - 1,)
 SETS = ("a", "b")
 

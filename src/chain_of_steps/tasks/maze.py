@@ -12,7 +12,9 @@ from chain_of_steps.tasks.puzzle import ALL_CELLS, Puzzle, Retry, neighbours
 from chain_of_steps.tasks.scene import FRAMES, Cell, Scene
 
 NAME = "maze"
+TITLE = "maze"
 FAMILY = "Spatiality"
+ORDER = 1
 PROMPT = "Draw the way through the maze from the green dot to the red frame."
 KEY_FRAMES = (FRAMES - 1,)
 MOVES = {"in-domain": (4, 10), "out-of-domain": (11, 16)}

@@ -19,7 +19,9 @@ from chain_of_steps.tasks.puzzle import (
 from chain_of_steps.tasks.scene import BOARD, FRAMES, Cell, Scene, hold, with_tiles
 
 NAME = "move"
+TITLE = "find, then move"
 FAMILY = "Perception"
+ORDER = 12
 KEY_FRAMES = (FRAMES - 1,)
 EDGES = {"left": (0, -1), "right": (0, 1), "top": (-1, 0), "bottom": (1, 0)}
 

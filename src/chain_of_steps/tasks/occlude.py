@@ -20,7 +20,9 @@ from chain_of_steps.tasks.puzzle import (
 from chain_of_steps.tasks.scene import BOARD, COLOURS, FRAMES, SHAPES, Scene, hold, with_tiles
 
 NAME = "occlude"
+TITLE = "pass over"
 FAMILY = "Transformation"
+ORDER = 9
 KEY_FRAMES = (FRAMES - 1,)
 
 

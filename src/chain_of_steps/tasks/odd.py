@@ -11,7 +11,9 @@ from chain_of_steps.tasks.puzzle import ALL_CELLS, Puzzle, objects_scene, pairs
 from chain_of_steps.tasks.scene import FRAMES, Scene, hold, with_tiles
 
 NAME = "odd"
+TITLE = "odd shape out"
 FAMILY = "Perception"
+ORDER = 5
 PROMPT = "One object is different from all the others. Mark it."
 KEY_FRAMES = (FRAMES - 1,)
 OBJECTS = {"in-domain": (4, 8), "out-of-domain": (9, 13)}

@@ -12,7 +12,9 @@ from chain_of_steps.tasks.puzzle import ALL_CELLS, Puzzle, Retry, neighbours, ob
 from chain_of_steps.tasks.scene import COLOURS, FRAMES, Cell, Scene, hold, with_tiles
 
 NAME = "polyomino"
+TITLE = "polyomino turn"
 FAMILY = "Transformation"
+ORDER = 11
 KEY_FRAMES = (FRAMES - 1,)
 SIDE = 3
 CELLS = {"in-domain": (3, 4), "out-of-domain": (5, 5)}

@@ -99,7 +99,9 @@ def name_of(pair: Pair) -> str:
 
 def objects_scene(objects: Iterable[tuple[Sequence[int], Sequence[str]]]) -> dict[Cell, tuple]:
     """A scene of medium-sized objects from [[row, column], [shape, colour]] entries."""
-    return {tuple(cell): (shape_layer(tuple(pair)),) for cell, pair in objects}
+    return {
+        (row, column): (shape_layer((shape, colour)),) for (row, column), (shape, colour) in objects
+    }
 
 
 def neighbours(cell: Cell) -> list[Cell]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chain_of_steps.tasks import TASKS
+from chain_of_steps.tasks import task_of
 from chain_of_steps.tasks.puzzle import Puzzle
 from chain_of_steps.tasks.scene import Scene, render, render_tile, split_tiles
 
@@ -89,7 +89,7 @@ class Reader:
     """
 
     def __init__(self, puzzle: Puzzle) -> None:
-        task = TASKS[puzzle.task]
+        task = task_of(puzzle.task)
         self.puzzle = puzzle
         self.key_frames: tuple[int, ...] = task.KEY_FRAMES
         movies = [task.movie(puzzle, i) for i in range(len(puzzle.candidates))]
@@ -171,4 +171,4 @@ class _DecisiveTile:
 
 def first_frame(puzzle: Puzzle) -> np.ndarray:
     """The picture a puzzle starts from, float32 (80, 80, 3) in [0, 1]."""
-    return render(TASKS[puzzle.task].movie(puzzle, puzzle.shown)[0])
+    return render(task_of(puzzle.task).movie(puzzle, puzzle.shown)[0])

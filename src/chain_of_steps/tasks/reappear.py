@@ -22,7 +22,9 @@ from chain_of_steps.tasks.puzzle import (
 from chain_of_steps.tasks.scene import BOARD, FRAMES, SHAPES, Scene, hold, with_tiles
 
 NAME = "reappear"
+TITLE = "leave and return"
 FAMILY = "Transformation"
+ORDER = 8
 KEY_FRAMES = (8, FRAMES - 1)  # while it is away; at the end
 
 

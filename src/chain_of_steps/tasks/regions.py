@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from chain_of_steps.tasks import TASKS
+from chain_of_steps.tasks import task_of
 from chain_of_steps.tasks.maze import DOT, GOAL
 from chain_of_steps.tasks.puzzle import Puzzle
 from chain_of_steps.tasks.scene import BOARD, COLOURS, SHAPES, Scene
@@ -25,7 +25,7 @@ def tile_masks(puzzle: Puzzle) -> dict[str, np.ndarray]:
     first frame, where the answer gets drawn (the same in every frame). A task whose prompt names
     nothing has an empty `named`; `path` overlaps the others.
     """
-    scenes = TASKS[puzzle.task].movie(puzzle, puzzle.shown)
+    scenes = task_of(puzzle.task).movie(puzzle, puzzle.shown)
     names = named_layers(puzzle.prompt)
     objects = _where(scenes, lambda layer: not layer.startswith(FURNITURE))
     path = np.zeros((BOARD, BOARD), bool)

@@ -11,7 +11,9 @@ from chain_of_steps.tasks.puzzle import ALL_CELLS, Puzzle, Retry, held_out, obje
 from chain_of_steps.tasks.scene import BOARD, FRAMES, Scene, hold, with_tiles
 
 NAME = "rotation"
+TITLE = "rotation pattern"
 FAMILY = "Abstraction"
+ORDER = 7
 PROMPT = "Each arrow in the row is turned further. Draw the missing arrow."
 KEY_FRAMES = (FRAMES - 1,)
 
@@ -22,13 +24,14 @@ def propose(rng: random.Random, split: str) -> Puzzle:
         raise Retry
     row = rng.randrange(BOARD)
     free = [cell for cell in ALL_CELLS if abs(cell[0] - row) > 1]
+    turns = [(start + turn * i) % 4 for i in range(BOARD)]
     layout = {
         "row": row,
         "gap": gap,
-        "turns": [(start + turn * i) % 4 for i in range(BOARD)],
+        "turns": turns,
         "bystanders": scatter(rng, free, rng.randint(1, 4)),
     }
-    answer = layout["turns"][gap]
+    answer = turns[gap]
     return Puzzle(NAME, split, PROMPT, layout, (0, 1, 2, 3), (answer,), answer)
 
 

@@ -107,8 +107,8 @@ def _paint_shape(draw: ImageDraw.ImageDraw, shape: str, colour: str, size: str) 
 
 
 def _paint_arrow(draw: ImageDraw.ImageDraw, quarter_turns: int) -> None:
-    upward = [(8, 2.5), (13, 8.5), (10, 8.5), (10, 13.5), (6, 13.5), (6, 8.5), (3, 8.5)]
-    points = upward
+    points: list[tuple[float, float]]  # upward first
+    points = [(8, 2.5), (13, 8.5), (10, 8.5), (10, 13.5), (6, 13.5), (6, 8.5), (3, 8.5)]
     for _ in range(quarter_turns % 4):  # clockwise on a picture whose y axis points down
         points = [(TILE - y, x) for x, y in points]
     _polygon(draw, points, INK)

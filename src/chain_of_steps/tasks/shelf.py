@@ -18,7 +18,9 @@ from chain_of_steps.tasks.puzzle import (
 from chain_of_steps.tasks.scene import BOARD, FRAMES, Scene, hold, with_tiles
 
 NAME = "shelf"
+TITLE = "named shelf"
 FAMILY = "Spatiality"
+ORDER = 4
 KEY_FRAMES = (FRAMES - 1,)
 TIERS = ("top", "second", "third", "lowest")
 SPOT = 3  # the shelf is columns 3 and 4; objects are put into column 3

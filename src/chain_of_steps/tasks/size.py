@@ -11,7 +11,9 @@ from chain_of_steps.tasks.puzzle import ALL_CELLS, Puzzle, Retry, held_out, obje
 from chain_of_steps.tasks.scene import BOARD, COLOURS, FRAMES, Scene, hold, with_tiles
 
 NAME = "size"
+TITLE = "size pattern"
 FAMILY = "Abstraction"
+ORDER = 6
 PROMPT = "The sizes in the row follow a pattern. Fill the empty place."
 KEY_FRAMES = (FRAMES - 1,)
 SIZES = ("l", "m", "s")

@@ -11,7 +11,9 @@ from chain_of_steps.tasks.puzzle import Puzzle, Retry, held_out
 from chain_of_steps.tasks.scene import FRAMES, Scene, hold, with_tiles
 
 NAME = "tictactoe"
+TITLE = "tic-tac-toe"
 FAMILY = "Knowledge"
+ORDER = 3
 PROMPT = "It is the turn of the crosses. Put a cross where it wins the game."
 KEY_FRAMES = (FRAMES - 1,)
 LINES = (

@@ -32,7 +32,7 @@ from chain_of_steps.experiments.behaviours.summaries import ALL, MEAN, means, pa
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.runs import Drawn, Runs, batches, by_step, looks_of, rerun
 from chain_of_steps.statistics.resampling import Resampling
-from chain_of_steps.tasks import TASKS
+from chain_of_steps.tasks import task_of
 from chain_of_steps.tasks.puzzle import ALL_CELLS, Pair, Puzzle, name_of, pairs, shape_layer
 from chain_of_steps.tasks.reader import VISIBLE
 from chain_of_steps.tasks.scene import COLOURS, SHAPES, Cell, render, render_tile, split_tiles
@@ -51,7 +51,7 @@ def hidden_object(puzzle: Puzzle) -> tuple[Pair, Cell]:
 
 def without_object(puzzle: Puzzle) -> np.ndarray:
     """The first frame, float32 (80, 80, 3), with bare floor in place of the object."""
-    scene = dict(TASKS[puzzle.task].movie(puzzle, puzzle.shown)[0])
+    scene = dict(task_of(puzzle.task).movie(puzzle, puzzle.shown)[0])
     del scene[hidden_object(puzzle)[1]]
     return render(scene)
 
@@ -80,7 +80,7 @@ def changed_puzzle(puzzle: Puzzle) -> Puzzle:
 def read_memory(puzzle: Puzzle, frames: np.ndarray) -> pd.DataFrame:
     """The ERRORS in last frames (S, 80, 80, 3) in [0, 1], one row each."""
     pair, place = hidden_object(puzzle)
-    known = TASKS[puzzle.task].empty(puzzle)[-1]
+    known = task_of(puzzle.task).empty(puzzle)[-1]
     bare = [cell for cell in ALL_CELLS if cell not in known]
     rows, columns = np.array(bare).T
     floor = render_tile(())
@@ -172,7 +172,7 @@ def _read_looks(
     """A row for each run and look; the last look is the result, those before end with step N-1."""
     found = []
     for row, name in enumerate(runs.runs["case"]):
-        last = TASKS[puzzles[name].task].KEY_FRAMES[-1]
+        last = task_of(puzzles[name].task).KEY_FRAMES[-1]
         frames = model.decode(looks[row], frames=[last])[:, 0].numpy()
         found.append(read_memory(puzzles[name], frames))
     if not found:

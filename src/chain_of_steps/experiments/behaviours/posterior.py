@@ -35,9 +35,9 @@ from chain_of_steps.measures import NO_ANSWER, commitment_step
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.progress import progress
 from chain_of_steps.runs import by_step, read_latents
-from chain_of_steps.sampling import sample
+from chain_of_steps.sampling import Velocity, sample
 from chain_of_steps.statistics.resampling import Resampling
-from chain_of_steps.tasks import TASKS
+from chain_of_steps.tasks import task_of
 from chain_of_steps.tasks.puzzle import Puzzle
 from chain_of_steps.tasks.reader import Reader
 from chain_of_steps.tasks.scene import render_movie
@@ -75,7 +75,7 @@ def divergence(w: np.ndarray, evidence: np.ndarray) -> np.ndarray:
     return np.sum(w * np.log(np.where(w > 0, w, 1) / q), axis=-1)
 
 
-class IdealVelocity:
+class IdealVelocity(Velocity):
     """The velocity (x - x0_hat) / sigma of the ideal denoiser of answers z (n, C, F, h, w)."""
 
     def __init__(self, z: Tensor) -> None:
@@ -88,7 +88,7 @@ class IdealVelocity:
 
 def encoded_answers(model: VideoModel, puzzle: Puzzle) -> Tensor:
     """Latents (n, C, F, h, w) of the videos that show each candidate."""
-    movie = TASKS[puzzle.task].movie
+    movie = task_of(puzzle.task).movie
     videos = [render_movie(movie(puzzle, i)) for i in range(len(puzzle.candidates))]
     return model.encode(torch.from_numpy(np.stack(videos))).cpu()
 

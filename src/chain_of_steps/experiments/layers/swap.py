@@ -186,7 +186,7 @@ def _step_with(
 ) -> Tensor:
     """One step of all runs from x, with part of the donors' states after block `layer`."""
     nexts = []
-    for rows in patcher.batches:
+    for rows in patcher.cuts:
         chosen = donors[rows]
 
         def write(site: Site, before: Tensor, after: Tensor, chosen=chosen) -> Tensor:

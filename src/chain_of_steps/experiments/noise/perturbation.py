@@ -318,7 +318,7 @@ def _with_readings(runs: Runs, ends: Tensor, conditions: Sequence[pd.DataFrame])
         table = _joined(conditions).assign(answer=NO_ANSWER, **nothing)
         return table.astype({"index": "Int64", "noise_seed": "Int64"})
     readers, columns = runs.readers(), {}
-    span = runs.model.cell[0]  # pixel frames of a latent frame, but one
+    span = runs.model.compression[0]  # pixel frames of a latent frame, but one
     read = [{-(-frame // span) for frame in reader.key_frames} for reader in readers]
     for name, found in read_looks(runs.model, readers, ends).items():
         columns[name] = found.ravel()

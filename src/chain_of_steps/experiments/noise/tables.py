@@ -28,7 +28,7 @@ from chain_of_steps.statistics.means import group_mean_ci
 from chain_of_steps.statistics.rates import mean_or_rate_ci
 from chain_of_steps.statistics.resampling import Resampling, percentile_interval
 from chain_of_steps.statistics.tests import paired_difference
-from chain_of_steps.statistics.text import p_text, with_interval
+from chain_of_steps.statistics.text import interval_text, p_text, with_interval
 from chain_of_steps.statistics.verdicts import HOLDS, REVERSED, UNDECIDED, Region, judge
 
 PAPER_PEAK = (0.4, 0.6)  # published, share of the run; a reference, no result of ours
@@ -43,7 +43,7 @@ AS_IN_PAPER = "as in the paper"
 READ = "only frames that are read"
 
 
-def _means(
+def means(
     rows: pd.DataFrame, by: Sequence[str], values: Sequence[str], resampling: Resampling
 ) -> pd.DataFrame:
     """Columns of `by`, quantity, n, mean, low, high; one row a group and value column."""
@@ -72,9 +72,9 @@ def noise_table(
     pooled = _run_means(rows, [*RUN, "part", "kind", "mode"], values)
     read = references.assign(model="none", part="reference")
     tables = [
-        _means(rows.dropna(subset="index"), [*kind, "index", "sigma"], values, resampling),
-        _means(pooled.reset_index(), kind, values, resampling),
-        _means(read, ["model", "part", "kind"], ["score", "correct"], resampling),
+        means(rows.dropna(subset="index"), [*kind, "index", "sigma"], values, resampling),
+        means(pooled.reset_index(), kind, values, resampling),
+        means(read, ["model", "part", "kind"], ["score", "correct"], resampling),
     ]
     columns = [*kind, "index", "sigma", "quantity", "n", "mean", "low", "high"]
     return pd.concat(tables, ignore_index=True)[columns]
@@ -87,7 +87,7 @@ def cka_table(flows: pd.DataFrame, resampling: Resampling) -> pd.DataFrame:
     quantity (dissimilarity, relative_l2), n, mean, low, high.
     """
     by = ["model", "part", "kind", "mode", "site", "injected", "step", "sigma"]
-    return _means(flows, by, ["dissimilarity", "relative_l2"], resampling)
+    return means(flows, by, ["dissimilarity", "relative_l2"], resampling)
 
 
 def effects(rows: pd.DataFrame, flows: pd.DataFrame) -> pd.DataFrame:
@@ -105,7 +105,7 @@ def effects(rows: pd.DataFrame, flows: pd.DataFrame) -> pd.DataFrame:
 
 def sensitivity_table(found: pd.DataFrame, resampling: Resampling) -> pd.DataFrame:
     """Means of `effects`: model, mode, step, sigma, quantity (MEASURES), n, mean, low, high."""
-    return _means(found, ["model", "mode", "step", "sigma"], MEASURES, resampling)
+    return means(found, ["model", "mode", "step", "sigma"], MEASURES, resampling)
 
 
 def peaks(found: pd.DataFrame, resampling: Resampling) -> pd.DataFrame:
@@ -324,9 +324,10 @@ def sensitivity_sentences(
         last = ", the last one disturbed" if peak.mean == sigmas.index.max() else ""
         band = " to ".join(f"{share:.0%}" for share in PAPER_PEAK)
         texts.append(
-            f"Sensitivity by {measure} peaks at step {_shown(peak, 0)} of {n_steps}{last}"
-            f" (σ {sigmas[int(peak.mean)]:.2f}), {place[peak.verdict]} the published band"
-            f" ({band} of the run)."
+            f"Sensitivity by {measure} peaks at step {peak.mean:.0f} of {n_steps}{last}"
+            f" (σ {sigmas[int(peak.mean)]:.2f}; interval of the peak:"
+            f" {interval_text(peak.low, peak.high, '.0f')}), {place[peak.verdict]} the published"
+            f" band ({band} of the run)."
         )
     late = _claim(verdicts, model, "early_worse_than_late", f"mode {mode}")
     if late is not None:
