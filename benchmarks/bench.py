@@ -26,15 +26,16 @@ from bench_layers import layers_overhead
 
 from chain_of_steps.artifacts import write_table
 from chain_of_steps.cases.folders import Case, load_cases, make_cases
-from chain_of_steps.experiments.noise.perturbation import Perturbation, edits_of, fork
+from chain_of_steps.experiments.noise.perturbation import Perturbation, fork
 from chain_of_steps.files import atomic_path
 from chain_of_steps.interventions import NoiseAtStep, by_row
 from chain_of_steps.manifests import package_versions
 from chain_of_steps.models.adapters import load_model
 from chain_of_steps.models.wan import WanModel
-from chain_of_steps.runs import condition_runs, run_shard
+from chain_of_steps.runs import Runs, edits_of, run_shard
 from chain_of_steps.sampling import flow_sigmas, sample
-from chain_of_steps.study.config import load_config
+from chain_of_steps.settings.models import main_model
+from chain_of_steps.study.config import Study, load_config
 from chain_of_steps.trajectory import Recorder
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -60,12 +61,12 @@ def seconds(action: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def fork_sweep(model: WanModel, cases: Sequence[Case], config: dict) -> list[Line]:
+def fork_sweep(model: WanModel, cases: Sequence[Case], config: Study) -> list[Line]:
     """Noise at every step: forked from the stored runs, and run again from the start."""
-    n_steps, n_frames = config["sampler"]["steps"], config["video"]["frames"]
-    shift, batch = config["sampler"]["shift"], len(cases)
+    n_steps, n_frames = config.sampler.steps, config.video.frames
+    shift, batch = config.sampler.shift, len(cases)
     clean = run_shard(model, cases, [0], steps=n_steps, shift=shift, n_frames=n_frames, batch=batch)
-    condition = condition_runs(model, clean.runs, cases, n_frames)
+    condition = Runs.stored(model, clean, cases).condition()
     nfe, taken = [0, 0], [0.0, 0.0]
     for k in range(n_steps):
         perturbation = Perturbation("step", k, NoiseAtStep(step=k))
@@ -73,7 +74,7 @@ def fork_sweep(model: WanModel, cases: Sequence[Case], config: dict) -> list[Lin
         forked = fork(model, condition, clean, perturbation)
         middle = time.perf_counter()
         velocity = model.velocity(condition)
-        edit = by_row(edits_of(perturbation, clean))
+        edit = by_row(edits_of(perturbation.noise, clean))
         whole = sample(velocity, clean.x[:, 0].to(model.device), clean.sigmas, edit=edit)
         taken[0] += middle - started
         taken[1] += time.perf_counter() - middle
@@ -84,9 +85,9 @@ def fork_sweep(model: WanModel, cases: Sequence[Case], config: dict) -> list[Lin
     return [Line(name, *nfe, "NFE", 0.52), Line(name, *taken, "s")]
 
 
-def loop(model: WanModel, case: Case, config: dict, batch: int = 8, rounds: int = 5) -> Line:
+def loop(model: WanModel, case: Case, config: Study, batch: int = 8, rounds: int = 5) -> Line:
     """Our loop with every step recorded, and the plain diffusers pipeline; same latents."""
-    n_steps, n_frames = config["sampler"]["steps"], config["video"]["frames"]
+    n_steps, n_frames = config.sampler.steps, config.video.frames
     image, seeds = case.image, list(range(batch))
     pipe = model.pipe
     pipe.set_progress_bar_config(disable=True)
@@ -95,7 +96,7 @@ def loop(model: WanModel, case: Case, config: dict, batch: int = 8, rounds: int 
         condition = model.condition([image] * batch, [case.prompt] * batch, n_frames)
         recorder = Recorder()
         noise = model.noise_batch(seeds, n_frames, image.height, image.width)
-        sigmas = flow_sigmas(n_steps, config["sampler"]["shift"])
+        sigmas = flow_sigmas(n_steps, config.sampler.shift)
         last = sample(model.velocity(condition), noise, sigmas, watch=recorder)
         return recorder.stacked(last)[0][:, -1]
 
@@ -123,7 +124,7 @@ def loop(model: WanModel, case: Case, config: dict, batch: int = 8, rounds: int 
     return Line(name, *(statistics.median(taken[action]) for action in (ours, plain)), "s")
 
 
-def job_start(config_files: Sequence[Path], name: str, per_nfe: float, config: dict) -> Line:
+def job_start(config_files: Sequence[Path], name: str, per_nfe: float, config: Study) -> Line:
     """A fresh process until the model is loaded, as share of a whole sampling job."""
     code = (
         "import sys; from pathlib import Path; from chain_of_steps.study.config import load_config;"
@@ -132,8 +133,8 @@ def job_start(config_files: Sequence[Path], name: str, per_nfe: float, config: d
     )
     command = [sys.executable, "-c", code, name, *map(str, config_files)]
     start = seconds(lambda: subprocess.run(command, check=True, capture_output=True))
-    runs = config["execution"]["shard"] * len(config["seeds"])
-    work = runs * config["sampler"]["steps"] * per_nfe
+    runs = config.execution.shard * len(config.seeds)
+    work = runs * config.sampler.steps * per_nfe
     return Line(
         "job start: import and load / whole sampling job of one shard", start, start + work, "s"
     )
@@ -175,7 +176,7 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=4, help="cases of the step sweep")
     arguments = parser.parse_args()
     config = load_config(arguments.config)
-    name = next(iter(config["models"]))
+    name = main_model(config)
     model = load_model(config, name)
     with tempfile.TemporaryDirectory() as folder:
         index = make_cases(
@@ -184,7 +185,7 @@ def main() -> None:
         cases = load_cases(Path(folder), index["case"].tolist())
         lines = [*fork_sweep(model, cases, config), loop(model, cases[0], config)]
     per_nfe = lines[1].other / lines[0].other
-    ratio = layers_overhead(Path(config["models"][name]["path"]))
+    ratio = layers_overhead(Path(config.models[name].path))
     lines.append(Line("hooks and reductions on all layers / the plain run", ratio, 1.0, "", 1.03))
     lines.append(job_start(arguments.config, name, per_nfe, config))
     lines.append(snakemake_share())

@@ -159,7 +159,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", type=Path, default=ROOT / "config.yaml")
     arguments = parser.parse_args()
-    config = load_config([arguments.config])
+    config = load_config([arguments.config]).resolved()
     name, model = next(iter(config["models"].items()))
     config["models"] = {"main": {**model, "seeds": [0], "path": str(Path(model["path"]).resolve())}}
     config["cases"] |= {"in-domain": 1, "out-of-domain": 1}

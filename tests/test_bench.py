@@ -16,9 +16,9 @@ from chain_of_steps.artifacts import read_table
 from chain_of_steps.cases import sources
 from chain_of_steps.cases.folders import Case, load_cases
 from chain_of_steps.cases.vbvr import vbvr_tasks
+from chain_of_steps.cases.videos import VideoFolder
 from chain_of_steps.errors import UserError
 from chain_of_steps.experiments.vbvr.scores import check_counts, summarise_scores, write_references
-from chain_of_steps.experiments.videos.writing import VideoFolder
 from chain_of_steps.pocket import training
 from chain_of_steps.settings.cases import Cases
 from chain_of_steps.settings.video import Video

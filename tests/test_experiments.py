@@ -10,17 +10,14 @@ import torch
 
 from chain_of_steps.cases.folders import Case, write_case
 from chain_of_steps.errors import UserError
-from chain_of_steps.experiments.decision.examples import PANELS, film_sheet, pick_case, shown_steps
-from chain_of_steps.experiments.decision.timeline import (
-    commitment,
-    disagreement,
-    timeline,
-    with_solution_kind,
-)
+from chain_of_steps.experiments.decision.examples import PANELS
+from chain_of_steps.experiments.decision.timeline import disagreement, timeline
 from chain_of_steps.files import digest_file
+from chain_of_steps.films import film_sheet, shown_steps
+from chain_of_steps.measures import commitment, pick_case, with_solution_kind
 from chain_of_steps.models.wan import WanModel
 from chain_of_steps.pocket.card import accuracy_table
-from chain_of_steps.runs import batches, condition_runs, plan_runs, read_trajectory, run_shard
+from chain_of_steps.runs import Runs, batches, read_trajectory, run_shard
 from chain_of_steps.sampling import flow_sigmas, sample
 from chain_of_steps.statistics.means import mean_ci
 from chain_of_steps.statistics.resampling import Resampling
@@ -299,8 +296,9 @@ def model(build_pocket, cases) -> WanModel:
     return WanModel(pipe, name="tiny", max_sequence_length=16)
 
 
-def test_runs_are_planned_case_by_case_and_cut_into_batches(cases):
-    runs = plan_runs("m", cases, [3, 1])
+def test_runs_are_planned_case_by_case_and_cut_into_batches(model, cases):
+    runs = Runs.planned(model, cases, [3, 1], 17).table
+    assert set(runs["model"]) == {"tiny"}
     assert runs["case"].tolist() == [case.name for case in cases for _ in range(2)]
     assert runs["seed"].tolist() == [3, 1] * 3
     assert runs["task"].tolist() == ["maze"] * 2 + ["reappear"] * 2 + ["odd"] * 2
@@ -312,8 +310,7 @@ def test_runs_are_planned_case_by_case_and_cut_into_batches(cases):
 
 
 def test_each_run_gets_the_condition_of_its_case(model, cases):
-    runs = plan_runs("m", cases, [0, 1]).iloc[[4, 0, 1]]
-    condition = condition_runs(model, runs, cases, 17)
+    condition = Runs.planned(model, cases, [0, 1], 17).select([4, 0, 1]).condition()
     for row, case in enumerate((cases[2], cases[0], cases[0])):
         alone = model.condition([case.image], [case.prompt], 17)
         assert torch.equal(condition.image_latents[row : row + 1], alone.image_latents)
@@ -356,7 +353,7 @@ def test_a_trajectory_of_ground_truth_is_read_as_such(model, cases):
         movies = [task_of(puzzle.task).movie(puzzle, candidate) for candidate in shown]
         videos.append(torch.from_numpy(np.stack([render_movie(movie) for movie in movies])))
     looks = torch.stack([model.encode(video) for video in videos])
-    runs = plan_runs("tiny", cases, [0])
+    runs = Runs.planned(model, cases, [0], 17).table
     x = torch.zeros(3, steps + 1, *looks.shape[2:])
     x[:, -1] = looks[:, -1]
     trajectory = Trajectory(runs, flow_sigmas(steps, 5.0), x, looks[:, :steps], [0] * steps, {})

@@ -14,7 +14,7 @@ from PIL import Image
 from chain_of_steps.cases.folders import load_cases, make_cases
 from chain_of_steps.cka import cka
 from chain_of_steps.errors import UserError
-from chain_of_steps.experiments.noise.perturbation import run_conditions
+from chain_of_steps.experiments.noise.perturbation import Perturbation, run_conditions
 from chain_of_steps.explorer import data as explorer
 from chain_of_steps.explorer.publish import PARTS, write_page
 from chain_of_steps.explorer.settings import Explorer
@@ -166,7 +166,8 @@ def test_runs_under_noise_end_as_those_of_the_noise_experiment(
 ):
     data = case_data(shard, cases[0])
     assert [run["with"] for run in data["runs"]] == ["clean", "clean", *NOISES]
-    planned = [explorer.intervention(name, STEPS, 5) for name in NOISES]
+    noises = [explorer.intervention(name, STEPS, 5) for name in NOISES]
+    planned = [Perturbation("step", 2, noises[0]), Perturbation("frame", 1, noises[1])]
     rows = trajectory.runs.index[trajectory.runs["seed"] == 0]
     table, _, _ = run_conditions(pocket, trajectory.select(rows), cases, planned)
     ends = table[table["case"] == cases[0].name].set_index("kind")
@@ -192,8 +193,8 @@ def test_dissimilarity_is_one_minus_cka_of_the_clean_estimates(shard, pocket, tr
     run = trajectory.select(rows)
     tokens = [latent.flatten(1).T for latent in (run.clean[0, 1], run.x[0, -1])]
     assert clean["dissimilarity"][1] == pytest.approx(1 - cka(*tokens).item(), abs=1e-4)
-    perturbation = explorer.intervention("step-2", STEPS, 5)
-    noisy, _ = explorer.perturbed(pocket, run, cases[:1], perturbation)
+    noise = explorer.intervention("step-2", STEPS, 5)
+    noisy, _ = explorer.perturbed(pocket, run, cases[:1], noise)
     tokens = [latent.flatten(1).T for latent in (noisy.clean[0, 3], run.clean[0, 3])]
     assert at_step["dissimilarity"][3] == pytest.approx(1 - cka(*tokens).item(), abs=1e-4)
     assert torch.equal(noisy.x[:, :2], run.x[:, :2])

@@ -579,12 +579,12 @@ def test_ablation_skips_the_block_in_its_band_only(small):
     case = [small.cases["in-domain/move/00000"]]
     ends = {}
 
-    def read(model, puzzles, looks):
+    def read(model, readers, looks):
         ends["all"] = looks
         return {name: np.zeros(looks.shape[:2]) for name in ("score", "correct", "answer")}
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ablation, "_readings", read)
+        patch.setattr(ablation, "read_looks", read)
         table, ledger = ablation.ablate(
             small.model, case, case, [2], steps=3, shift=3.0, n_frames=17, batch=4
         )

@@ -16,10 +16,8 @@ from chain_of_steps.cli import main
 from chain_of_steps.errors import UserError
 from chain_of_steps.experiments.noise.perturbation import (
     Meter,
-    edits_of,
     fork,
     mixing_strength,
-    noise_seeds,
     perturb_shard,
     plan,
 )
@@ -36,7 +34,7 @@ from chain_of_steps.manifests import write_manifest
 from chain_of_steps.models.codec import LinearVideoCodec
 from chain_of_steps.models.wan import WanModel
 from chain_of_steps.pocket.pipeline import build_pipeline, build_tokenizer
-from chain_of_steps.runs import batches, condition_runs, run_shard
+from chain_of_steps.runs import Runs, batches, edits_of, noise_seeds, run_shard
 from chain_of_steps.sampling import StepState, flow_sigmas, sample
 from chain_of_steps.study.config import check_config
 from chain_of_steps.tasks.reader import Reader
@@ -84,7 +82,7 @@ def trajectory(model, cases):
 
 def first_batch(model, trajectory, cases):
     clean = trajectory.select(next(batches(trajectory.runs, 3)))
-    return clean, condition_runs(model, clean.runs, cases, 17)
+    return clean, Runs.stored(model, clean, cases).condition()
 
 
 def planned(n_steps=N_STEPS, **changes):
@@ -132,7 +130,7 @@ def test_a_fork_is_the_whole_run_with_the_same_edit_and_leaves_earlier_steps(
             model.velocity(condition),
             clean.x[:, 0],
             clean.sigmas,
-            edit=by_row(edits_of(perturbation, clean)),
+            edit=by_row(edits_of(perturbation.noise, clean)),
             watch=recorder,
         )
         x, estimates = recorder.stacked(whole)
@@ -143,11 +141,11 @@ def test_a_fork_is_the_whole_run_with_the_same_edit_and_leaves_earlier_steps(
 
 
 def test_noise_belongs_to_the_run_not_to_its_batch(trajectory):
-    perturbation = planned().sweep[1]
+    noise = planned().sweep[1].noise
     assert len(set(noise_seeds(trajectory.runs))) == len(trajectory.runs)
     x, estimate = trajectory.x[:, 2], trajectory.clean[:, 1]
-    together = by_row(edits_of(perturbation, trajectory))(2, 0.9, x, estimate)
-    alone = by_row(edits_of(perturbation, trajectory.select([7])))(2, 0.9, x[7:8], estimate[7:8])
+    together = by_row(edits_of(noise, trajectory))(2, 0.9, x, estimate)
+    alone = by_row(edits_of(noise, trajectory.select([7])))(2, 0.9, x[7:8], estimate[7:8])
     assert torch.equal(together[7:8], alone)
     assert not torch.equal(together[7], together[6])
 
@@ -428,13 +426,13 @@ def test_floors_compare_seeds_and_repeats_of_the_same_case():
 def test_layers_are_compared_inside_the_batch(model, trajectory, cases):
     clean, condition = first_batch(model, trajectory, cases)
     perturbation = planned().sweep[1]
-    table, nfe = layer_flow(model, condition, clean, edits_of(perturbation, clean), 2, [0, 1])
+    table, nfe = layer_flow(model, condition, clean, edits_of(perturbation.noise, clean), 2, [0, 1])
     assert nfe == 2 * 3 * (N_STEPS - 2)
     assert set(table["step"]) == {2, 3, 4, 5}
     assert set(table["site"]) == {"layer 0", "layer 1"}
     assert (table["dissimilarity"] > 1e-6).all()
     nothing = with_strength(planned(), 0).sweep[1]
-    table, _ = layer_flow(model, condition, clean, edits_of(nothing, clean), 2, [1])
+    table, _ = layer_flow(model, condition, clean, edits_of(nothing.noise, clean), 2, [1])
     assert table["dissimilarity"].abs().max() < 1e-12
     assert (table["relative_l2"] == 0).all()
 

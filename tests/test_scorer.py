@@ -14,11 +14,11 @@ import standin
 
 from chain_of_steps.cases.folders import load_cases
 from chain_of_steps.cases.vbvr import vbvr_tasks
+from chain_of_steps.cases.videos import VideoFolder
 from chain_of_steps.errors import UserError
 from chain_of_steps.experiments.vbvr import scorer as adapter
 from chain_of_steps.experiments.vbvr.scorer import Scorer, make_environment, pins
 from chain_of_steps.experiments.vbvr.scores import score_videos, summarise_scores, write_references
-from chain_of_steps.experiments.videos.writing import VideoFolder
 from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.study.config import check_config
 from chain_of_steps.video import read_mp4, write_mp4

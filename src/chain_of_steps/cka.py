@@ -39,6 +39,15 @@ def relative_l2(x: Tensor, base: Tensor) -> Tensor:
     return difference / base.double().flatten(-2).norm(dim=-1)
 
 
+def compare(latents: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
+    """1 - CKA (0: unaffected, 1: destroyed) and relative L2 of latents (..., C, F, h, w).
+
+    Space-time positions are samples, channels are features. Each (...) float64.
+    """
+    a, b = (x.flatten(-3).mT for x in (latents, reference))
+    return 1 - cka(a, b), relative_l2(a, b)
+
+
 def _centred(x: Tensor) -> Tensor:
     """Columns centred in fp64, so that a common offset of +300 costs no digits later."""
     x = x.double()

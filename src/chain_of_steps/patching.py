@@ -31,7 +31,7 @@ from chain_of_steps.models.condition import Condition
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.models.velocity import VideoVelocity
 from chain_of_steps.probes import Site, Sited, hooked
-from chain_of_steps.sampling import Edit, sample
+from chain_of_steps.sampling import Edit, cuts, sample
 from chain_of_steps.trajectory import Recorder
 
 PARTS = ("all", "picture", "video", "update")
@@ -132,16 +132,13 @@ def mixed(
     return changed
 
 
-def cuts(n_rows: int, batch: int) -> list[slice]:
-    """Successive rows, at most `batch`, of even and nearly equal number.
+def paired_cuts(n_rows: int, batch: int) -> list[slice]:
+    """The cuts of runs and patched runs alike: pairs of runs stay together, in even batches.
 
-    A batch's size decides low bits: base runs and patched runs use the same cut, pairs of runs
-    stay together, and donors have batches like their receivers'.
+    So a donor sits in a batch of its receiver's size wherever that can be, and patched runs that
+    must be equal are equal bit for bit.
     """
-    batches = -(-n_rows // batch)
-    size = -(-n_rows // batches)
-    size = min(size + size % 2, batch)
-    return [slice(i, min(i + size, n_rows)) for i in range(0, n_rows, size)]
+    return cuts(n_rows, batch, together=min(2, batch), even=True)
 
 
 @dataclass(frozen=True)
@@ -177,7 +174,7 @@ class Patcher:
         """Samples the R runs from noise (R, C, F, h, w), run i under edits[i]."""
         ledger = Ledger(len(model.blocks[0]))
         batches = []
-        for rows in cuts(len(noise), batch):
+        for rows in paired_cuts(len(noise), batch):
             velocity, recorder = model.velocity(condition.select(rows)), Recorder()
             edit = None if edits is None else by_row(edits[rows])
             last = sample(velocity, noise[rows], sigmas, edit=edit, watch=recorder)
@@ -189,6 +186,11 @@ class Patcher:
     @property
     def n_steps(self) -> int:
         return len(self.sigmas) - 1
+
+    @property
+    def cuts(self) -> list[slice]:
+        """The runs that share a forward pass."""
+        return paired_cuts(len(self.x), self.batch)
 
     @property
     def first(self) -> int:
@@ -208,7 +210,7 @@ class Patcher:
                 found = batches[-1].setdefault(site.branch, [before] if site.layer == 0 else [])
                 found.append(after)
 
-        for rows in cuts(len(self.x), self.batch):
+        for rows in self.cuts:
             batches.append({})
             velocity = self.model.velocity(self.condition.select(rows))
             with hooked(velocity, self.model.blocks, read=read):
@@ -228,7 +230,7 @@ class Patcher:
         """
         expert = self.model.velocity(self.condition).expert(self.sigmas[step].item())
         nexts, cleans = [], []
-        for rows in cuts(len(self.x), self.batch):
+        for rows in self.cuts:
             chosen = donors[rows]
             given = {
                 Site(step, expert, branch, layer): mixed(
@@ -263,7 +265,7 @@ class Patcher:
 
     def _finish(self, x: Tensor, start: int) -> Tensor:
         ends = []
-        for rows in cuts(len(x), self.batch):
+        for rows in self.cuts:
             velocity = self.model.velocity(self.condition.select(rows))
             ends.append(self.advance(velocity, x[rows], start, self.n_steps).cpu())
             self.ledger.count(velocity)

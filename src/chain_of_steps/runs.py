@@ -1,65 +1,127 @@
-"""What a run is: its plan, its condition, a shard of runs with all steps stored, and its readings.
+"""What a run is: its plan, what it is given, a shard of runs with all steps stored, its readings.
 
-Everything an experiment does starts here: one rule for cutting a batch, one way to a condition, and
-one way to read many looks at once.
+Everything an experiment does starts here. `Runs` says which runs there are and what each is given;
+`batches` says which of them share a forward pass; `run_shard` makes them, `rerun` takes them up
+again from a stored step; `read_looks` and `read_trajectory` read what they show.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 import torch
+from PIL import Image
 from torch import Tensor
 
 from chain_of_steps.cases.folders import Case
 from chain_of_steps.errors import UserError
+from chain_of_steps.interventions import Noise
 from chain_of_steps.models.condition import Condition
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.progress import progress
-from chain_of_steps.sampling import sample, sample_by
-from chain_of_steps.tasks.reader import Reader, Reading
+from chain_of_steps.sampling import Edit, Watch, cuts, sample, sample_by
+from chain_of_steps.tasks.puzzle import Puzzle
+from chain_of_steps.tasks.reader import Reader, Reading, first_frame
 from chain_of_steps.trajectory import Recorder, Trajectory
+from chain_of_steps.video import to_uint8
+
+# Plans
 
 
-def plan_runs(model: str, cases: Sequence[Case], seeds: Sequence[int]) -> pd.DataFrame:
-    """One row a run, cases first, then seeds: model, case, task, split, seed."""
-    return pd.DataFrame(
-        [
+@dataclass(frozen=True)
+class Drawn:
+    """What a run is given that is no case of the study: any first frame and prompt.
+
+    puzzle: what its videos are read as.
+    """
+
+    image: Image.Image
+    prompt: str
+    puzzle: Puzzle
+
+    @classmethod
+    def of(cls, puzzle: Puzzle, picture: np.ndarray | None = None) -> Drawn:
+        """The puzzle, or its prompt under another picture (H, W, 3) in [0, 1]."""
+        picture = first_frame(puzzle) if picture is None else picture
+        return cls(Image.fromarray(to_uint8(picture)), puzzle.prompt, puzzle)
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Runs of a model, and what each is given.
+
+    table: one row a run: model, case, task, split, seed. given: one a run; runs of one case share
+    the object, and its first frame and prompt are encoded once. All have one size.
+    """
+
+    model: VideoModel
+    table: pd.DataFrame
+    given: Sequence[Case | Drawn]
+    n_frames: int
+
+    @classmethod
+    def planned(
+        cls, model: VideoModel, cases: Sequence[Case], seeds: Sequence[int], n_frames: int
+    ) -> Runs:
+        """Every case with every seed, cases first, then seeds."""
+        pairs = [(case, seed) for case in cases for seed in seeds]
+        rows = [
             {
-                "model": model,
+                "model": model.name,
                 "case": case.name,
                 "task": case.task,
                 "split": case.split,
                 "seed": seed,
             }
-            for case in cases
-            for seed in seeds
+            for case, seed in pairs
         ]
-    )
+        return cls(model, pd.DataFrame(rows), [case for case, _ in pairs], n_frames)
 
+    @classmethod
+    def stored(cls, model: VideoModel, trajectory: Trajectory, cases: Sequence[Case]) -> Runs:
+        """The runs of a trajectory; their cases are among `cases`."""
+        by_name = {case.name: case for case in cases}
+        given = [by_name[name] for name in trajectory.runs["case"]]
+        return cls(model, trajectory.runs, given, trajectory.made_by["frames"])
 
-def batches(runs: pd.DataFrame, batch: int) -> Iterator[np.ndarray]:
-    """Rows of the run table that share a forward pass: at most `batch`, all of one seed.
+    def __len__(self) -> int:
+        return len(self.table)
 
-    A batch's size decides low bits, so clean and perturbed runs use this cut. It keeps seeds
-    apart, as an experiment may take up some of them.
-    """
-    for rows in runs.groupby("seed", sort=False).indices.values():
-        for first in range(0, len(rows), batch):
-            yield rows[first : first + batch]
+    def select(self, rows: Sequence[int]) -> Runs:
+        """The runs at `rows`, in that order; their table keeps its index."""
+        return replace(self, table=self.table.iloc[rows], given=[self.given[row] for row in rows])
 
+    def condition(self) -> Condition:
+        """Text and first frame of each run, encoded."""
+        distinct, at = self._distinct()
+        images, prompts = [one.image for one in distinct], [one.prompt for one in distinct]
+        return self.model.condition(images, prompts, self.n_frames).select(at)
 
-def condition_runs(
-    model: VideoModel, runs: pd.DataFrame, cases: Sequence[Case], n_frames: int
-) -> Condition:
-    """The condition of each run; every case is encoded once."""
-    wanted = list(dict.fromkeys(runs["case"]))
-    by_name = {case.name: case for case in cases}
-    chosen = [by_name[name] for name in wanted]
-    encoded = model.condition([c.image for c in chosen], [c.prompt for c in chosen], n_frames)
-    return encoded.select([wanted.index(name) for name in runs["case"]])
+    def readers(self) -> list[Reader]:
+        """The reader of each run; runs of one case share theirs."""
+        distinct, at = self._distinct()
+        found = [Reader(one.puzzle) for one in distinct]
+        return [found[number] for number in at]
+
+    def noise(self) -> Tensor:
+        """The first latents, (R, C, F, h, w)."""
+        width, height = self.given[0].image.size
+        return self.model.noise_batch(self.table["seed"].tolist(), self.n_frames, height, width)
+
+    def latent_shape(self) -> tuple[int, int, int, int]:
+        """(C, F, h, w) of a run's latent."""
+        width, height = self.given[0].image.size
+        return self.model.latent_shape(self.n_frames, height, width)
+
+    def _distinct(self) -> tuple[list[Case | Drawn], list[int]]:
+        """What is given, each once, and where in that list what each run is given stands."""
+        distinct = {id(one): one for one in self.given}
+        number = {key: n for n, key in enumerate(distinct)}
+        return list(distinct.values()), [number[id(one)] for one in self.given]
 
 
 def frames_of(cases: Sequence[Case], frames: int | None) -> int:
@@ -78,6 +140,20 @@ def frames_of(cases: Sequence[Case], frames: int | None) -> int:
     return cases[0].frames or frames
 
 
+def batches(table: pd.DataFrame, batch: int) -> Iterator[np.ndarray]:
+    """Rows of a run table that share a forward pass: at most `batch`, all of one seed.
+
+    A batch's size decides low bits, so clean and perturbed runs use this cut. It keeps seeds
+    apart, as an experiment may take up some of them.
+    """
+    for rows in table.groupby("seed", sort=False).indices.values():
+        for cut in cuts(len(rows), batch):
+            yield rows[cut]
+
+
+# Runs
+
+
 def run_shard(
     model: VideoModel,
     cases: Sequence[Case],
@@ -90,24 +166,21 @@ def run_shard(
     solver: str = "euler",
 ) -> Trajectory:
     """Samples every case with every seed, `batch` runs at a time; solver: euler or unipc."""
-    runs = plan_runs(model.name, cases, seeds)
+    runs = Runs.planned(model, cases, seeds, n_frames)
     unipc = model.unipc(steps, shift) if solver == "unipc" else None
     sigmas = model.sigmas(steps, shift) if unipc is None else unipc.sigmas
-    width, height = cases[0].image.size
-    shape = model.latent_shape(n_frames, height, width)
+    shape = runs.latent_shape()
     x = torch.empty(len(runs), steps + 1, *shape)
     clean = torch.empty(len(runs), steps, *shape)
     nfe, experts = 0, []
     with progress(total=len(runs) * steps, desc="sample", unit="NFE") as bar:
-        for rows in batches(runs, batch):
-            part = runs.iloc[rows]
-            velocity = model.velocity(condition_runs(model, part, cases, n_frames))
-            noise = model.noise_batch(part["seed"].tolist(), n_frames, height, width)
-            recorder = Recorder(bar)
+        for rows in batches(runs.table, batch):
+            part, recorder = runs.select(rows), Recorder(bar)
+            velocity = model.velocity(part.condition())
             if unipc is None:
-                last = sample(velocity, noise, sigmas, watch=recorder)
+                last = sample(velocity, part.noise(), sigmas, watch=recorder)
             else:
-                last = sample_by(model.unipc(steps, shift), velocity, noise, watch=recorder)
+                last = sample_by(model.unipc(steps, shift), velocity, part.noise(), watch=recorder)
             x[rows], clean[rows] = recorder.stacked(last)
             nfe += velocity.nfe
             experts = recorder.experts
@@ -122,12 +195,82 @@ def run_shard(
         "threads": torch.get_num_threads(),
         "nfe": nfe,
     }
-    return Trajectory(runs, sigmas, x, clean, experts, made_by)
+    return Trajectory(runs.table, sigmas, x, clean, experts, made_by)
+
+
+def rerun(
+    model: VideoModel,
+    condition: Condition,
+    trajectory: Trajectory,
+    start: int = 0,
+    *,
+    edit: Edit | None = None,
+    watch: Watch | None = None,
+) -> tuple[Tensor, int]:
+    """The runs of `trajectory`, one batch, taken up from the latent stored before step `start`.
+
+    condition: what they are given from there on, their own or another. Returns the results
+    (R, C, F, h, w) on the CPU, and the NFE. With their own condition and no edit, in the batch
+    that they were made in, these are the bits of the stored runs.
+    """
+    velocity = model.velocity(condition)
+    last = sample(
+        velocity,
+        trajectory.x[:, start].to(model.device),
+        trajectory.sigmas,
+        start=start,
+        clean=trajectory.clean[:, start - 1].to(model.device) if start else None,
+        edit=edit,
+        watch=watch,
+    )
+    return last.cpu(), velocity.nfe
+
+
+def noise_seeds(table: pd.DataFrame) -> list[int]:
+    """Seed of each run's injected noise: 48 bits of a digest of its case and seed."""
+    keys = (f"{run.case}/{run.seed}" for run in table.itertuples())
+    digests = (hashlib.sha256(key.encode()).digest() for key in keys)
+    return [int.from_bytes(digest[:6], "big") for digest in digests]
+
+
+def edits_of(noise: Noise, trajectory: Trajectory) -> list[Edit]:
+    """The noise as one Edit a run, each with its own seed."""
+    shape, n_steps, seeds = trajectory.x.shape[2:], trajectory.n_steps, noise_seeds(trajectory.runs)
+    return [replace(noise, seed=seed).edit(n_steps, shape) for seed in seeds]
+
+
+# Readings
+
+
+def looks_of(trajectory: Trajectory, rows: int | slice | Sequence[int] = slice(None)) -> Tensor:
+    """The clean estimates of runs and then the result: (R, N + 1, C, F, h, w), less R for one."""
+    return torch.cat([trajectory.clean[rows], trajectory.x[rows, -1:]], dim=-5)
+
+
+def by_step(trajectory: Trajectory, steps: Sequence[int]) -> pd.DataFrame:
+    """A row for each run and, within it, each of `steps`: columns of a run, step, sigma."""
+    n_runs, steps = len(trajectory.runs), list(steps)
+    table = trajectory.runs.iloc[np.repeat(np.arange(n_runs), len(steps))]
+    return table.reset_index(drop=True).assign(
+        step=np.tile(steps, n_runs), sigma=np.tile(trajectory.sigmas[steps].numpy(), n_runs)
+    )
 
 
 def read_latents(model: VideoModel, reader: Reader, latents: Tensor) -> Reading:
-    """Reads latents (S, C, F, h, w); only the key frames are decoded."""
+    """Reads latents (S, C, F, h, w) of one puzzle; only the key frames are decoded."""
     return reader.read(model.decode(latents, frames=reader.key_frames).numpy())
+
+
+def read_looks(
+    model: VideoModel, readers: Sequence[Reader], looks: Tensor
+) -> dict[str, np.ndarray]:
+    """score (float), correct (bool) and answer (int), each (S, R), of S looks at R runs.
+
+    looks: (S, R, C, F, h, w); readers: one a run.
+    """
+    found = [read_latents(model, reader, looks[:, row]) for row, reader in enumerate(readers)]
+    names = ("score", "correct", "answer")
+    return {name: np.stack([getattr(one, name) for one in found], axis=1) for name in names}
 
 
 def read_trajectory(
@@ -138,17 +281,12 @@ def read_trajectory(
     Columns: those of the run table, step, sigma, answer, correct, score, n_candidates, solution
     (strongest evidence for a right answer), evidence (list, one weight a candidate).
     """
-    steps = trajectory.n_steps + 1
-    by_name = {case.name: case for case in cases}
-    tables = []
+    by_name, tables = {case.name: case for case in cases}, []
     groups = trajectory.runs.groupby("case", sort=False).indices
     for name, rows in progress(groups.items(), desc="read", unit="cases"):
-        reader = Reader(by_name[name].puzzle)
-        looks = torch.cat([trajectory.clean[rows], trajectory.x[rows, -1:]], dim=1).flatten(0, 1)
-        reading = read_latents(model, reader, looks)
-        table = trajectory.runs.iloc[np.repeat(rows, steps)].reset_index(drop=True)
-        table["step"] = np.tile(np.arange(steps), len(rows))
-        table["sigma"] = np.tile(trajectory.sigmas.numpy(), len(rows))
+        reader, runs = Reader(by_name[name].puzzle), trajectory.select(rows)
+        reading = read_latents(model, reader, looks_of(runs).flatten(0, 1))
+        table = by_step(runs, range(runs.n_steps + 1))
         table["answer"] = reading.answer
         table["correct"] = reading.correct
         table["score"] = reading.score

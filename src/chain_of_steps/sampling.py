@@ -90,6 +90,21 @@ def flow_sigmas(n_steps: int, shift: float) -> Tensor:
     return torch.tensor([*steps, 0.0], dtype=torch.float32)
 
 
+def cuts(n_rows: int, batch: int, *, together: int = 1, even: bool = False) -> list[slice]:
+    """Successive rows that share a forward pass: at most `batch`, in whole groups of `together`.
+
+    A batch's size decides low bits, so what is compared bit for bit must be cut alike. Cuts are
+    full, and the last holds the rest; even: they are of the least size that makes no more cuts, so
+    that most rows sit in batches of one size. A group larger than `batch` is a cut by itself.
+    """
+    most = max(1, batch // together)
+    groups = -(-n_rows // together)
+    if even and groups:
+        most = -(-groups // -(-groups // most))
+    size = most * together
+    return [slice(i, min(i + size, n_rows)) for i in range(0, n_rows, size)]
+
+
 @torch.no_grad()
 def sample(
     velocity: Velocity,

@@ -19,21 +19,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from PIL import Image
 from torch import Tensor
 
 from chain_of_steps.cases.folders import Case
+from chain_of_steps.cka import compare
 from chain_of_steps.errors import UserError
-from chain_of_steps.experiments.decision.timeline import commitment
-from chain_of_steps.experiments.noise.perturbation import Perturbation, fork
-from chain_of_steps.experiments.noise.propagation import compare
 from chain_of_steps.explorer.publish import INDEX, write_script
 from chain_of_steps.explorer.settings import Explorer
 from chain_of_steps.files import atomic_path, write_json
-from chain_of_steps.interventions import NoiseAtFrame, NoiseAtStep
+from chain_of_steps.interventions import Noise, NoiseAtFrame, NoiseAtStep, by_row
+from chain_of_steps.measures import commitment
 from chain_of_steps.models.model import VideoModel
-from chain_of_steps.runs import batches, condition_runs, read_trajectory
+from chain_of_steps.runs import Runs, batches, edits_of, looks_of, read_trajectory, rerun
 from chain_of_steps.tasks import task_of
 from chain_of_steps.tasks.scene import render, render_movie
 from chain_of_steps.trajectory import Recorder, Trajectory
@@ -46,42 +44,37 @@ FRAMES = 21  # columns of a film at most
 READINGS = ("answer", "correct", "score", "candidates", "evidence", "commitment")
 
 
-def intervention(name: str, n_steps: int, n_latent_frames: int) -> Perturbation:
-    """The perturbation called step-<k> or frame-<latent frame>. Raises UserError for others."""
+def intervention(name: str, n_steps: int, n_latent_frames: int) -> Noise:
+    """The noise called step-<k> or frame-<latent frame>. Raises UserError for others."""
     kind, _, number = name.partition("-")
     kinds = {"step": NoiseAtStep, "frame": NoiseAtFrame}
     if kind not in kinds or not number.isdecimal():
         raise UserError(f"noise is {name!r}: write step-<number> or frame-<number>, from 0.")
     noise = kinds[kind](**{kind: int(number)})
     noise.validate(n_steps, n_latent_frames)
-    return Perturbation(kind, int(number), noise)
+    return noise
 
 
 def interventions(settings: Explorer, n_steps: int, n_latent_frames: int) -> list[str]:
-    """Names of the perturbations that the section `explorer` asks for, as shares of a run."""
+    """Names of the noise that the section `explorer` asks for, as shares of a run."""
     steps = {int(share * n_steps) for share in settings.noise_at_steps}
     frames = {round(share * (n_latent_frames - 1)) for share in settings.noise_at_frames}
     return [*(f"step-{k}" for k in sorted(steps)), *(f"frame-{f}" for f in sorted(frames))]
 
 
 def perturbed(
-    model: VideoModel, clean: Trajectory, cases: Sequence[Case], perturbation: Perturbation
+    model: VideoModel, clean: Trajectory, cases: Sequence[Case], noise: Noise
 ) -> tuple[Trajectory, int]:
     """The runs of `clean` again under noise, all steps stored, and the NFE it took."""
-    start, nfe = perturbation.noise.first_step, 0
+    runs, start, nfe = Runs.stored(model, clean, cases), noise.first_step, 0
     x, estimates = clean.x.clone(), clean.clean.clone()
     for rows in batches(clean.runs, clean.made_by["batch"]):
         part, recorder = clean.select(rows), Recorder()
-        condition = condition_runs(model, part.runs, cases, clean.made_by["frames"])
-        done = fork(model, condition, part, perturbation, recorder)
-        x[rows, start:], estimates[rows, start:] = recorder.stacked(done.end)
-        nfe += done.nfe
+        condition, edit = runs.select(rows).condition(), by_row(edits_of(noise, part))
+        end, spent = rerun(model, condition, part, start, edit=edit, watch=recorder)
+        x[rows, start:], estimates[rows, start:] = recorder.stacked(end)
+        nfe += spent
     return replace(clean, x=x, clean=estimates), nfe
-
-
-def looks_of(trajectory: Trajectory, row: int) -> Tensor:
-    """The clean estimates of a run and its result, (N + 1, C, F, h, w)."""
-    return torch.cat([trajectory.clean[row], trajectory.x[row, -1:]])
 
 
 def shown_frames(n_frames: int, most: int = FRAMES) -> list[int]:
@@ -181,10 +174,10 @@ def explore_shard(
     rows = np.flatnonzero(trajectory.runs["case"].isin(names) & first_seed)
     for name in noises if len(rows) else ():
         clean = trajectory.select(rows)
-        perturbation = intervention(name, clean.n_steps, clean.x.shape[3])
-        noisy, spent = perturbed(model, clean, noisy_cases, perturbation)
+        noise = intervention(name, clean.n_steps, clean.x.shape[3])
+        noisy, spent = perturbed(model, clean, noisy_cases, noise)
         read = None if readouts is None else read_trajectory(model, noisy, noisy_cases)
-        start = perturbation.noise.first_step
+        start = noise.first_step
         runs += _runs(folder, model, noisy, read, name, start, clean=clean, **show)
         nfe += spent
     for case in cases:

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from chain_of_steps import plots
-from chain_of_steps.experiments.decision.examples import film_sheet, shown_steps
+from chain_of_steps.films import film_sheet, shown_steps
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.progress import progress
 from chain_of_steps.trajectory import Trajectory

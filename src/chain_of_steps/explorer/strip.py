@@ -13,9 +13,9 @@ from PIL import Image
 
 from chain_of_steps.cases.folders import Case
 from chain_of_steps.errors import UserError
-from chain_of_steps.experiments.decision.examples import film_sheet
-from chain_of_steps.experiments.decision.examples import shown_steps as spread_steps
 from chain_of_steps.files import atomic_path
+from chain_of_steps.films import film_sheet
+from chain_of_steps.films import shown_steps as spread_steps
 from chain_of_steps.plots import PAGE, film, style
 from chain_of_steps.video import to_uint8, write_mp4
 

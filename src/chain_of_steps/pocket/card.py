@@ -8,14 +8,13 @@ from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from chain_of_steps.artifacts import write_table
 from chain_of_steps.files import atomic_path, read_json
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.pocket.settings import Card
 from chain_of_steps.progress import progress
-from chain_of_steps.runs import read_latents
+from chain_of_steps.runs import Drawn, Runs, read_looks
 from chain_of_steps.sampling import sample
 from chain_of_steps.settings.cases import Cases
 from chain_of_steps.settings.sampler import Sampler
@@ -24,7 +23,6 @@ from chain_of_steps.statistics.rates import wilson
 from chain_of_steps.statistics.text import interval_text
 from chain_of_steps.tasks import stream
 from chain_of_steps.tasks.puzzle import SPLITS, Puzzle
-from chain_of_steps.tasks.reader import Reader, first_frame
 
 SEED = "card"  # a stream of its own: not the cases of any study
 
@@ -49,24 +47,20 @@ def solve(
     model: VideoModel, puzzles: list[Puzzle], *, steps: int, shift: float, n_frames: int
 ) -> list[dict[str, Any]]:
     """One run for each puzzle; rows of task, split, correct, score, answered."""
-    pictures = [Image.fromarray((first_frame(p) * 255).round().astype("uint8")) for p in puzzles]
-    condition = model.condition(pictures, [p.prompt for p in puzzles], n_frames)
-    width, height = pictures[0].size
-    noise = model.noise_batch(list(range(len(puzzles))), n_frames, height, width)
-    latents = sample(model.velocity(condition), noise, model.sigmas(steps, shift))
-    rows = []
-    for puzzle, latent in zip(puzzles, latents.split(1), strict=True):
-        reading = read_latents(model, Reader(puzzle), latent)
-        rows.append(
-            {
-                "task": puzzle.task,
-                "split": puzzle.split,
-                "correct": bool(reading.correct[0]),
-                "score": float(reading.score[0]),
-                "answered": bool(reading.answer[0] >= 0),
-            }
-        )
-    return rows
+    table = pd.DataFrame({"seed": range(len(puzzles))})
+    runs = Runs(model, table, [Drawn.of(puzzle) for puzzle in puzzles], n_frames)
+    latents = sample(model.velocity(runs.condition()), runs.noise(), model.sigmas(steps, shift))
+    found = read_looks(model, runs.readers(), latents[None])
+    return [
+        {
+            "task": puzzle.task,
+            "split": puzzle.split,
+            "correct": bool(found["correct"][0, row]),
+            "score": float(found["score"][0, row]),
+            "answered": bool(found["answer"][0, row] >= 0),
+        }
+        for row, puzzle in enumerate(puzzles)
+    ]
 
 
 def accuracy_table(rows: list[dict[str, Any]]) -> pd.DataFrame:

@@ -23,8 +23,7 @@ import numpy as np
 import pandas as pd
 
 from chain_of_steps.experiments.behaviours.summaries import ALL, MEAN, means
-from chain_of_steps.experiments.decision.timeline import with_solution_kind
-from chain_of_steps.measures import NO_ANSWER, commitment_step
+from chain_of_steps.measures import NO_ANSWER, commitment_step, with_solution_kind
 from chain_of_steps.statistics.rates import mean_or_rate_ci
 from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.statistics.tests import mcnemar, sign_flip_p

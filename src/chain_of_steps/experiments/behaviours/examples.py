@@ -18,8 +18,9 @@ import pandas as pd
 from chain_of_steps.errors import UserError
 from chain_of_steps.experiments.behaviours.correction import by_run, states
 from chain_of_steps.experiments.behaviours.perception import NAME, onsets
-from chain_of_steps.experiments.decision.examples import draw_run, pick_case, shown_steps
 from chain_of_steps.files import write_json
+from chain_of_steps.films import draw_run, shown_steps
+from chain_of_steps.measures import pick_case
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.trajectory import Trajectory
 

@@ -25,21 +25,18 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import torch
-from PIL import Image
 from torch import Tensor
 
 from chain_of_steps.cases.folders import Case
 from chain_of_steps.experiments.behaviours.summaries import ALL, MEAN, means, paired, pooled
 from chain_of_steps.models.model import VideoModel
-from chain_of_steps.runs import batches
-from chain_of_steps.sampling import sample
+from chain_of_steps.runs import Drawn, Runs, batches, by_step, looks_of, rerun
 from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.tasks import task_of
 from chain_of_steps.tasks.puzzle import ALL_CELLS, Pair, Puzzle, name_of, pairs, shape_layer
-from chain_of_steps.tasks.reader import VISIBLE, first_frame
+from chain_of_steps.tasks.reader import VISIBLE
 from chain_of_steps.tasks.scene import COLOURS, SHAPES, Cell, render, render_tile, split_tiles
 from chain_of_steps.trajectory import Recorder, Trajectory
-from chain_of_steps.video import to_uint8
 
 REMEMBERED = {"reappear": "object", "occlude": "small"}  # task -> the object's field of the layout
 ERRORS = ("position", "colour", "identity")
@@ -133,17 +130,16 @@ def memory_shard(
     """
     puzzles = {case.name: case.puzzle for case in cases}
     chosen = trajectory.select(np.flatnonzero(trajectory.runs["task"].isin(REMEMBERED)))
-    looks = torch.cat([chosen.clean, chosen.x[:, -1:]], dim=1)
-    tables = [_read_looks(model, chosen, puzzles, looks).assign(condition="clean", start=0)]
+    clean = _read_looks(model, chosen, puzzles, looks_of(chosen))
+    tables = [clean.assign(condition="clean", start=0)]
     few = chosen.runs["case"].isin(control_cases) & chosen.runs["seed"].isin(seeds)
     few, nfe = chosen.select(np.flatnonzero(few)), 0
     for rows in batches(few.runs, trajectory.made_by["batch"]):
         runs = few.select(rows)
         shown = [puzzles[name] for name in runs.runs["case"]]
-        others = [changed_puzzle(puzzle) for puzzle in shown]
         given = {
-            "absent": [(without_object(puzzle), puzzle.prompt) for puzzle in shown],
-            "changed": [(first_frame(other), other.prompt) for other in others],
+            "absent": [Drawn.of(puzzle, without_object(puzzle)) for puzzle in shown],
+            "changed": [Drawn.of(changed_puzzle(puzzle)) for puzzle in shown],
         }
         for condition, start in [("changed", 0), *(("absent", k) for k in starts)]:
             looks, spent = _under(model, runs, given[condition], start)
@@ -157,36 +153,32 @@ def memory_shard(
 
 
 def _under(
-    model: VideoModel, runs: Trajectory, given: Sequence[tuple[np.ndarray, str]], start: int
+    model: VideoModel, runs: Trajectory, given: Sequence[Drawn], start: int
 ) -> tuple[Tensor, int]:
     """Looks (R, S, C, F, h, w) of the runs given other first frames and prompts from `start` on.
 
     S: all steps and the result if start is 0, else the result alone. And the NFE.
     """
-    images = [Image.fromarray(to_uint8(picture)) for picture, _ in given]
-    prompts = [prompt for _, prompt in given]
-    velocity = model.velocity(model.condition(images, prompts, runs.made_by["frames"]))
+    condition = Runs(model, runs.runs, given, runs.made_by["frames"]).condition()
     recorder = Recorder()
-    x = runs.x[:, start].to(model.device)
-    last = sample(velocity, x, runs.sigmas, start=start, watch=recorder)
+    last, nfe = rerun(model, condition, runs, start, watch=recorder)
     steps = recorder.clean if start == 0 else []
-    return torch.stack([*steps, last.cpu()], dim=1), velocity.nfe
+    return torch.stack([*steps, last], dim=1), nfe
 
 
 def _read_looks(
     model: VideoModel, runs: Trajectory, puzzles: dict[str, Puzzle], looks: Tensor
 ) -> pd.DataFrame:
     """A row for each run and look; the last look is the result, those before end with step N-1."""
-    n_looks, tables = looks.shape[1], [pd.DataFrame(columns=[*runs.runs, "step", "sigma", *ERRORS])]
-    steps = np.arange(runs.n_steps + 1)[-n_looks:]
-    for row, run in enumerate(runs.runs.itertuples()):
-        puzzle = puzzles[run.case]
-        last = task_of(puzzle.task).KEY_FRAMES[-1]
+    found = []
+    for row, name in enumerate(runs.runs["case"]):
+        last = task_of(puzzles[name].task).KEY_FRAMES[-1]
         frames = model.decode(looks[row], frames=[last])[:, 0].numpy()
-        labels = runs.runs.iloc[[row] * n_looks].reset_index(drop=True)
-        labels = labels.assign(step=steps, sigma=runs.sigmas[steps].numpy())
-        tables.append(pd.concat([labels, read_memory(puzzle, frames)], axis=1))
-    return pd.concat([t for t in tables if len(t)] or tables, ignore_index=True)
+        found.append(read_memory(puzzles[name], frames))
+    if not found:
+        return pd.DataFrame(columns=[*runs.runs, "step", "sigma", *ERRORS])
+    labels = by_step(runs, range(runs.n_steps + 1)[-looks.shape[1] :])
+    return pd.concat([labels, pd.concat(found, ignore_index=True)], axis=1)
 
 
 def memory_table(rows: pd.DataFrame, *, resampling: Resampling) -> pd.DataFrame:

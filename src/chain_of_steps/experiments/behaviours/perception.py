@@ -22,22 +22,18 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import torch
-from PIL import Image
 
 from chain_of_steps.cases.folders import Case
 from chain_of_steps.experiments.behaviours.summaries import MEAN, means, paired, pooled
 from chain_of_steps.models.model import VideoModel
-from chain_of_steps.runs import batches
-from chain_of_steps.sampling import sample
+from chain_of_steps.runs import Drawn, Runs, batches, by_step, looks_of, rerun
 from chain_of_steps.statistics.means import median_ci
 from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.statistics.tests import sign_flip_p
 from chain_of_steps.tasks.move import NAME, slide
 from chain_of_steps.tasks.puzzle import Puzzle, shape_layer
-from chain_of_steps.tasks.reader import first_frame
 from chain_of_steps.tasks.scene import BEAT, BOARD, FRAMES, render_tile, split_tiles
 from chain_of_steps.trajectory import Recorder, Trajectory
-from chain_of_steps.video import to_uint8
 
 REACHED = 0.9  # of the final value
 PRESENT = 0.5  # final evidence below which a run never localises, or never moves
@@ -91,22 +87,19 @@ def perception_shard(
     """
     puzzles = {case.name: case.puzzle for case in cases}
     chosen = trajectory.select(np.flatnonzero(trajectory.runs["task"] == NAME))
-    looks = torch.cat([chosen.clean, chosen.x[:, -1:]], dim=1)
-    tables = [_read(model, chosen, puzzles, looks).assign(condition="clean")]
+    tables = [_read(model, chosen, puzzles, looks_of(chosen)).assign(condition="clean")]
     few = chosen.runs["case"].isin(control_cases) & chosen.runs["seed"].isin(seeds)
     few, nfe = chosen.select(np.flatnonzero(few)), 0
     nulls = {name: alone(puzzle) for name, puzzle in puzzles.items() if puzzle.task == NAME}
     for rows in batches(few.runs, trajectory.made_by["batch"]):
         runs = few.select(rows)
-        shown = [nulls[name] for name in runs.runs["case"]]
-        images = [Image.fromarray(to_uint8(first_frame(puzzle))) for puzzle in shown]
-        prompts = [puzzle.prompt for puzzle in shown]
-        velocity = model.velocity(model.condition(images, prompts, runs.made_by["frames"]))
+        given = [Drawn.of(nulls[name]) for name in runs.runs["case"]]
+        condition = Runs(model, runs.runs, given, runs.made_by["frames"]).condition()
         recorder = Recorder()
-        last = sample(velocity, runs.x[:, 0].to(model.device), runs.sigmas, watch=recorder)
-        looks = torch.stack([*recorder.clean, last.cpu()], dim=1)
+        last, spent = rerun(model, condition, runs, watch=recorder)
+        looks = torch.stack([*recorder.clean, last], dim=1)
         tables.append(_read(model, runs, nulls, looks).assign(condition="alone"))
-        nfe += velocity.nfe
+        nfe += spent
     made = [table for table in tables if len(table)] or tables
     columns = [*trajectory.runs, "condition", "step", "sigma", *EVIDENCE]
     return pd.concat(made, ignore_index=True)[columns], nfe
@@ -115,14 +108,14 @@ def perception_shard(
 def _read(
     model: VideoModel, runs: Trajectory, puzzles: dict[str, Puzzle], looks: torch.Tensor
 ) -> pd.DataFrame:
-    steps = np.arange(runs.n_steps + 1)
-    tables = [pd.DataFrame(columns=[*runs.runs, "step", "sigma", *EVIDENCE])]
-    for row, name in enumerate(runs.runs["case"]):
-        seen = read_evidence(puzzles[name], model.decode(looks[row], frames=BEATS).numpy())
-        labels = runs.runs.iloc[[row] * len(steps)].reset_index(drop=True)
-        labels = labels.assign(step=steps, sigma=runs.sigmas.numpy())
-        tables.append(pd.concat([labels, seen], axis=1))
-    return pd.concat([t for t in tables if len(t)] or tables, ignore_index=True)
+    found = [
+        read_evidence(puzzles[name], model.decode(looks[row], frames=BEATS).numpy())
+        for row, name in enumerate(runs.runs["case"])
+    ]
+    if not found:
+        return pd.DataFrame(columns=[*runs.runs, "step", "sigma", *EVIDENCE])
+    labels = by_step(runs, range(runs.n_steps + 1))
+    return pd.concat([labels, pd.concat(found, ignore_index=True)], axis=1)
 
 
 def reached_step(evidence: np.ndarray) -> np.ndarray:

@@ -34,7 +34,7 @@ from chain_of_steps.experiments.behaviours.summaries import MEAN, means, pooled
 from chain_of_steps.measures import NO_ANSWER, commitment_step
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.progress import progress
-from chain_of_steps.runs import read_latents
+from chain_of_steps.runs import by_step, read_latents
 from chain_of_steps.sampling import Velocity, sample
 from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.tasks import task_of
@@ -142,8 +142,8 @@ def _compare(
     read: pd.DataFrame,
 ) -> pd.DataFrame:
     """The rows of one case and prior; `read` has the model's readings, run by run, step by step."""
-    n_runs, n_steps = runs.clean.shape[:2]
-    log_w = torch.full((n_runs, n_steps, len(z)), -torch.inf, dtype=torch.float64)
+    n_steps = runs.n_steps
+    log_w = torch.full((len(runs.runs), n_steps, len(z)), -torch.inf, dtype=torch.float64)
     for k in range(n_steps):
         log_w[:, k, allowed] = log_weights(runs.x[:, k], runs.sigmas[k].item(), z[allowed])
     log_w = log_w.flatten(0, 1)
@@ -154,11 +154,8 @@ def _compare(
     gap = (clean - estimate).flatten(1).norm(dim=1) / estimate.flatten(1).norm(dim=1)
     end = sample(IdealVelocity(z[allowed]), runs.x[:, 0], runs.sigmas)
     nearest = torch.cdist(end.flatten(1), z[allowed].flatten(1)).argmin(1).numpy()
-    table = runs.runs.iloc[np.repeat(np.arange(n_runs), n_steps)].reset_index(drop=True)
-    return table.assign(
+    return by_step(runs, range(n_steps)).assign(
         answers=len(allowed),
-        step=np.tile(np.arange(n_steps), n_runs),
-        sigma=np.tile(runs.sigmas[:-1].numpy(), n_runs),
         kl=divergence(w, evidence),
         kl_read=divergence(_normalised(ideal.evidence), evidence),
         kl_floor=divergence(w, ideal.evidence),

@@ -1,8 +1,7 @@
 """Picks the example runs of the figures by a stated rule and draws their clean estimates.
 
-No run is picked by hand. The openness of a case is the mean effective number of candidates over
-its seeds and steps. A panel shows, among the cases whose every seed ends right (or, if there are
-none, among all), the one at a stated quantile of openness.
+No run is picked by hand: a panel shows the case of its task at a stated quantile of openness (see
+`measures.openness`).
 """
 
 from __future__ import annotations
@@ -10,18 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from chain_of_steps.errors import UserError
 from chain_of_steps.files import write_json
+from chain_of_steps.films import draw_run
+from chain_of_steps.measures import openness, pick_case
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.trajectory import Trajectory
-from chain_of_steps.video import write_png
-
-FRACTIONS = (0.0, 0.06, 0.14, 0.24, 0.34, 0.46, 0.6, 0.8, 1.0)  # of the run; 1 is the result
 
 
 @dataclass(frozen=True)
@@ -45,37 +41,6 @@ PANELS = (
     Panel("figure2", "e", "size", 0.95, 1),
     Panel("figure2", "f", "rotation", 0.95, 1),
 )
-
-
-def openness(readouts: pd.DataFrame, task: str) -> pd.Series:
-    """Openness of the cases of `task` that may be shown, by case, from least to most.
-
-    readouts: the rows of one model, as `read_trajectory` gives them. Ties are in order of name.
-    """
-    rows = readouts[readouts["task"] == task]
-    last = rows["step"].max()
-    final = rows[rows["step"] == last].groupby("case")["correct"].all()
-    solved = final.index[final] if final.any() else final.index
-    looks = rows[(rows["step"] < last) & rows["case"].isin(solved)]
-    means = looks.groupby("case", sort=True)["n_candidates"].mean()
-    return means.sort_values(kind="stable")
-
-
-def pick_case(readouts: pd.DataFrame, task: str, quantile: float) -> str:
-    """The case of `task` at `quantile` of openness."""
-    ranked = openness(readouts, task).index
-    return ranked[round(quantile * (len(ranked) - 1))]
-
-
-def shown_steps(n_steps: int) -> list[int]:
-    """The rows of a film sheet: looks 0 .. n_steps, the last being the result."""
-    return sorted({round(fraction * n_steps) for fraction in FRACTIONS})
-
-
-def film_sheet(video: np.ndarray) -> np.ndarray:
-    """(rows, columns, H, W, 3) pictures as one picture without gaps."""
-    rows, columns, height, width, _ = video.shape
-    return video.transpose(0, 2, 1, 3, 4).reshape(rows * height, columns * width, 3)
 
 
 def write_examples(
@@ -105,40 +70,6 @@ def write_examples(
             ranks = {"openness": ranked[case], "median_openness": ranked.median()}
             entries.append({**vars(panel), "case": case, **ranks, **drawn})
     write_json(folder / "examples.json", entries)
-
-
-def draw_run(
-    path: Path,
-    model: VideoModel,
-    trajectory: Trajectory,
-    readouts: pd.DataFrame,
-    case: str,
-    seed: int,
-) -> dict[str, Any]:
-    """Writes the film sheet of one run; returns what the index says of it from `seed` on."""
-    chosen = (trajectory.runs["case"] == case) & (trajectory.runs["seed"] == seed)
-    row, steps = int(np.flatnonzero(chosen)[0]), shown_steps(trajectory.n_steps)
-    looks = [
-        trajectory.x[row, k] if k == trajectory.n_steps else trajectory.clean[row, k] for k in steps
-    ]
-    video = np.stack([model.decode(look[None])[0].numpy() for look in looks])
-    frames = list(range(0, video.shape[1], max(1, (video.shape[1] - 1) // 4)))
-    write_png(path, film_sheet(video[:, frames]))
-    reading = _reading(readouts, case, seed, steps)
-    return {
-        "seed": seed,
-        "file": path.name,
-        "steps": steps,
-        "sigmas": [trajectory.sigmas[k].item() for k in steps],
-        "frames": frames,
-        "n_candidates": reading["n_candidates"].tolist(),
-        "correct": reading["correct"].tolist(),
-    }
-
-
-def _reading(readouts: pd.DataFrame, case: str, seed: int, steps: Sequence[int]) -> pd.DataFrame:
-    run = readouts[(readouts["case"] == case) & (readouts["seed"] == seed)]
-    return run.set_index("step").loc[list(steps)]
 
 
 def _with_case(shards: Sequence[Path], case: str) -> Trajectory:

@@ -2,36 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
-from chain_of_steps.measures import NO_ANSWER, commitment_step
+from chain_of_steps.measures import NO_ANSWER, RUN, commitment, with_solution_kind
 from chain_of_steps.statistics.means import group_mean_ci
 from chain_of_steps.statistics.rates import mean_or_rate_ci
 from chain_of_steps.statistics.resampling import Resampling
 
-RUN = ["model", "case", "seed"]
 ALL = "all"  # tasks together
-
-
-def with_solution_kind(readouts: pd.DataFrame, cases: pd.DataFrame) -> pd.DataFrame:
-    """Adds the column `solutions`: a puzzle has `one` right answer or `several`.
-
-    A blend of equally good answers is what any mean-square denoiser shows; wrong answers that
-    fade on a puzzle with one are not. So the two are never averaged together.
-    """
-    several = set(cases.loc[cases["solutions"] > 1, "case"])
-    kind = np.where(readouts["case"].isin(several), "several", "one")
-    return readouts.assign(solutions=kind)
-
-
-def commitment(readouts: pd.DataFrame) -> pd.DataFrame:
-    """One row a run: its columns, the commitment step (nan: no final answer), final `correct`."""
-    ordered = readouts.sort_values([*RUN, "step"])
-    looks = ordered["step"].nunique()
-    runs = ordered.iloc[looks - 1 :: looks].drop(columns=["step", "sigma", "answer", "evidence"])
-    answers = ordered["answer"].to_numpy().reshape(-1, looks)
-    return runs.assign(commitment=commitment_step(answers), answered=answers[:, -1] != NO_ANSWER)
 
 
 def disagreement(readouts: pd.DataFrame) -> pd.DataFrame:

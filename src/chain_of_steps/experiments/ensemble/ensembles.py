@@ -25,8 +25,8 @@ from chain_of_steps.models.condition import Condition
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.probes import average, group_mean, hooked
 from chain_of_steps.progress import progress
-from chain_of_steps.runs import condition_runs, plan_runs, read_latents
-from chain_of_steps.sampling import sample
+from chain_of_steps.runs import Runs, read_latents
+from chain_of_steps.sampling import cuts, sample
 from chain_of_steps.statistics.clusters import strata_of
 from chain_of_steps.statistics.means import mean_ci
 from chain_of_steps.statistics.rates import wilson
@@ -148,23 +148,15 @@ def run_ensembles(
     methods that vote cannot run on them.
     """
     k, rows = len(seeds), []
-    width, height = cases[0].image.size
-    noise = model.noise_batch(list(seeds), n_frames, height, width)
-    size = max(1, batch // k)
+    runs = Runs.planned(model, cases, seeds, n_frames)
     bar = progress(total=len(cases) * len(methods), desc="ensemble", unit="cases x methods")
-    for first in range(0, len(cases), size):
-        part = cases[first : first + size]
-        runs = plan_runs(model.name, part, seeds)
-        condition = condition_runs(model, runs, part, n_frames)
+    for cut in cuts(len(runs), batch, together=k):  # all seeds of a case, which are averaged
+        together = runs.select(range(len(runs))[cut])
+        condition, noise = together.condition(), together.noise()
+        part = together.given[::k]
         for variant in methods:
             latents, nfe = run_variant(
-                model,
-                condition,
-                noise.repeat(len(part), 1, 1, 1, 1),
-                variant,
-                k=k,
-                steps=steps,
-                shift=shift,
+                model, condition, noise, variant, k=k, steps=steps, shift=shift
             )
             for case, looks in zip(part, latents.split(len(latents) // len(part)), strict=True):
                 outcome, chosen = _outcome(model, case, looks)

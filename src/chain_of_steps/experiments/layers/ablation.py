@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
@@ -20,11 +19,10 @@ from chain_of_steps.models.model import VideoModel
 from chain_of_steps.patching import Ledger
 from chain_of_steps.probes import Site, Write, hooked, skip
 from chain_of_steps.progress import progress
-from chain_of_steps.runs import batches, condition_runs, plan_runs, read_latents
+from chain_of_steps.runs import Runs, batches, read_looks
 from chain_of_steps.sampling import sample
 from chain_of_steps.statistics.rates import mean_or_rate_ci
 from chain_of_steps.statistics.resampling import Resampling
-from chain_of_steps.tasks.reader import Reader
 
 MODES = ("skip", "mean")
 BANDS = ("early", "middle", "late")
@@ -81,30 +79,24 @@ def ablate(
     correct, answer, clean_score, clean_correct, clean_answer.
     """
     sigmas, ledger = model.sigmas(steps, shift), Ledger(len(model.blocks[0]))
-    width, height = cases[0].image.size
-    updates = MeanUpdate()
-    others = plan_runs(model.name, reference, seeds)
-    for rows in progress(list(batches(others, batch)), desc="mean updates", unit="batches"):
-        part = others.iloc[rows]
-        velocity = model.velocity(condition_runs(model, part, reference, n_frames))
-        noise = model.noise_batch(part["seed"].tolist(), n_frames, height, width)
+    updates, others = MeanUpdate(), Runs.planned(model, reference, seeds, n_frames)
+    for rows in progress(list(batches(others.table, batch)), desc="mean updates", unit="batches"):
+        part = others.select(rows)
+        velocity = model.velocity(part.condition())
         with hooked(velocity, model.blocks, read=updates):
-            sample(velocity, noise, sigmas)
+            sample(velocity, part.noise(), sigmas)
         ledger.count(velocity, naive=True)
-    means, puzzles = updates.means(), {case.name: case.puzzle for case in cases}
+    means = updates.means()
     bands = {band: range_ for band, range_ in step_bands(steps).items() if range_}
     plans = [(m, k, band) for m in MODES for k in range(ledger.layers) for band in bands]
 
-    runs, tables = plan_runs(model.name, cases, seeds), []
-    cuts = list(batches(runs, batch))
-    bar = progress(total=len(cuts) * len(plans), desc="ablate", unit="ablations")
-    for rows in cuts:
-        part = runs.iloc[rows]
-        condition = condition_runs(model, part, cases, n_frames)
-        noise = model.noise_batch(part["seed"].tolist(), n_frames, height, width)
-        x: list[Tensor] = []
+    runs, tables = Runs.planned(model, cases, seeds, n_frames), []
+    parts = [runs.select(rows) for rows in batches(runs.table, batch)]
+    bar = progress(total=len(parts) * len(plans), desc="ablate", unit="ablations")
+    for part in parts:
+        condition, x = part.condition(), []
         velocity = model.velocity(condition)
-        ends = [sample(velocity, noise, sigmas, watch=lambda state, x=x: x.append(state.x))]
+        ends = [sample(velocity, part.noise(), sigmas, watch=lambda state, x=x: x.append(state.x))]
         ledger.count(velocity, naive=True)
         for mode, layer, band in plans:
 
@@ -118,20 +110,13 @@ def ablate(
             ledger.count(velocity)
             ledger.naive += velocity.nfe * ledger.layers * steps // (steps - start)
             bar.update()
-        readings = _readings(model, [puzzles[name] for name in part["case"]], torch.stack(ends))
+        readings = read_looks(model, part.readers(), torch.stack(ends))
         for n, (mode, layer, band) in enumerate(plans, start=1):
-            table = part.assign(steps=steps, mode=mode, layer=layer, band=band)
+            table = part.table.assign(steps=steps, mode=mode, layer=layer, band=band)
             clean = {f"clean_{name}": values[0] for name, values in readings.items()}
             tables.append(table.assign(**{k: v[n] for k, v in readings.items()}, **clean))
     bar.close()
     return pd.concat(tables, ignore_index=True), ledger
-
-
-def _readings(model: VideoModel, puzzles: Sequence, looks: Tensor) -> dict[str, np.ndarray]:
-    """score, correct, answer (S, R) of S looks (S, R, C, F, h, w)."""
-    read = [read_latents(model, Reader(p), looks[:, row]) for row, p in enumerate(puzzles)]
-    names = ("score", "correct", "answer")
-    return {name: np.stack([getattr(r, name) for r in read], axis=1) for name in names}
 
 
 def summarise_ablation(table: pd.DataFrame, *, resampling: Resampling) -> pd.DataFrame:

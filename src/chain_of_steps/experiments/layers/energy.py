@@ -20,7 +20,7 @@ from chain_of_steps.models.model import VideoModel
 from chain_of_steps.patching import Ledger
 from chain_of_steps.probes import Site, hooked
 from chain_of_steps.progress import progress
-from chain_of_steps.runs import batches, condition_runs, plan_runs
+from chain_of_steps.runs import Runs, batches
 from chain_of_steps.sampling import sample
 from chain_of_steps.statistics.means import group_mean_ci
 from chain_of_steps.statistics.resampling import Resampling
@@ -111,29 +111,26 @@ def measure_energy(
     every token, token_channels: mean and variance over the tokens of every channel, and whether
     it is among the `top` massive ones; both for one run of each task, at the `shown_steps`.
     """
-    runs, sigmas = plan_runs(model.name, cases, seeds), model.sigmas(steps, shift)
-    width, height = cases[0].image.size
-    grid = model.token_grid(*model.latent_shape(n_frames, height, width)[1:])
-    puzzles = {case.name: case.puzzle for case in cases}
+    runs, sigmas = Runs.planned(model, cases, seeds, n_frames), model.sigmas(steps, shift)
+    grid = model.token_grid(*runs.latent_shape()[1:])
     shown = set(shown_steps(steps))
-    examples = set(runs.groupby("task", sort=False).head(1).index)
+    examples = set(runs.table.groupby("task", sort=False).head(1).index)
     ledger = Ledger(len(model.blocks[0]))
     tables: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
-    for rows in progress(list(batches(runs, batch)), desc="energy", unit="batches"):
-        part = runs.iloc[rows]
-        velocity = model.velocity(condition_runs(model, part, cases, n_frames))
-        sums = TokenSums(top, branches)
-        noise = model.noise_batch(part["seed"].tolist(), n_frames, height, width)
+    for rows in progress(list(batches(runs.table, batch)), desc="energy", unit="batches"):
+        part, sums = runs.select(rows), TokenSums(top, branches)
+        velocity = model.velocity(part.condition())
         with hooked(velocity, model.blocks, read=sums):
-            sample(velocity, noise, sigmas)
+            sample(velocity, part.noise(), sigmas)
         ledger.count(velocity, naive=True)
-        masks = np.stack([token_masks(puzzles[name], grid) for name in part["case"]])
-        drawn = [n for n, index in enumerate(part.index) if index in examples]
+        masks = np.stack([token_masks(case.puzzle, grid) for case in part.given])
+        table = part.table
+        drawn = [n for n, index in enumerate(table.index) if index in examples]
         for site in sums.tokens:
-            tables["token_energy"].append(region_rows(part, sums, site, masks))
+            tables["token_energy"].append(region_rows(table, sums, site, masks))
             if site.step in shown:
-                tables["token_maps"] += [map_rows(part, sums, site, grid, n) for n in drawn]
-                tables["token_channels"] += [channel_rows(part, sums, site, n) for n in drawn]
+                tables["token_maps"] += [map_rows(table, sums, site, grid, n) for n in drawn]
+                tables["token_channels"] += [channel_rows(table, sums, site, n) for n in drawn]
     joined = {name: pd.concat(found, ignore_index=True) for name, found in tables.items()}
     return {n: t.assign(sigma=sigmas.numpy()[t["step"]]) for n, t in joined.items()}, ledger
 

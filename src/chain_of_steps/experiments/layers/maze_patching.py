@@ -18,18 +18,15 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 
 from chain_of_steps.cases.folders import Case
-from chain_of_steps.experiments.noise.perturbation import noise_seeds
 from chain_of_steps.interventions import NoiseAtStep
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.patching import PARTS, Ledger, Patcher
 from chain_of_steps.progress import progress
-from chain_of_steps.runs import condition_runs, plan_runs, read_latents
+from chain_of_steps.runs import Runs, noise_seeds, read_looks
 from chain_of_steps.statistics.rates import mean_or_rate_ci
 from chain_of_steps.statistics.resampling import Resampling
-from chain_of_steps.tasks.reader import Reader
 
 LEAST_DROP = 0.2  # in score; below it the normalised effect would be noise over noise
 
@@ -60,32 +57,29 @@ def patch_mazes(
     direction, part, step, sigma, layer, look (estimate, final), score, clean_score,
     perturbed_score, effect.
     """
-    runs = plan_runs(model.name, cases, seeds)
+    runs = Runs.planned(model, cases, seeds, n_frames)
     n, noise_step = len(runs), min(round(noise_at * steps), steps - 1)
-    width, height = cases[0].image.size
-    noise = model.noise_batch(runs["seed"].tolist(), n_frames, height, width)
     edits = [
-        NoiseAtStep(step=noise_step, seed=seed).edit(steps, noise.shape)
-        for seed in noise_seeds(runs)
+        NoiseAtStep(step=noise_step, seed=seed).edit(steps, runs.latent_shape())
+        for seed in noise_seeds(runs.table)
     ]
     # Clean and perturbed runs share every batch, pair by pair, so that both have one layout.
     patcher = Patcher.sampled(
         model,
-        condition_runs(model, runs, cases, n_frames).repeat(2),
-        noise.repeat_interleave(2, dim=0),
+        runs.condition().repeat(2),
+        runs.noise().repeat_interleave(2, dim=0),
         model.sigmas(steps, shift),
         **options,
         edits=[edit for own in edits for edit in (None, own)],
     )
     rows = torch.arange(2 * n)
     partner = rows + 1 - 2 * (rows % 2)
-    puzzles = {case.name: case.puzzle for case in cases}
-    readers = [Reader(puzzles[name]) for name in runs["case"] for _ in range(2)]
-    table = runs.loc[runs.index.repeat(2)].reset_index(drop=True)
+    readers = [reader for reader in runs.readers() for _ in range(2)]
+    table = runs.table.loc[runs.table.index.repeat(2)].reset_index(drop=True)
     table["direction"] = ["noising", "denoising"] * n  # of a clean, of a perturbed receiver
 
     layers = range(len(model.blocks[0]))
-    last = _scores(model, readers, patcher.x[None, :, -1])
+    last = read_looks(model, readers, patcher.x[None, :, -1])["score"]
     tables = []
     for step in progress(range(noise_step, steps), desc="patch mazes", unit="steps"):
         states = patcher.states(step)
@@ -95,12 +89,10 @@ def patch_mazes(
             ends = patcher.finished(nexts, step)
             for _ in layers:
                 patcher.count_naive(steps)
-            looks = {
-                "estimate": (estimates, _scores(model, readers, patcher.clean[None, :, step])),
-                "final": (ends, last),
-            }
+            own = read_looks(model, readers, patcher.clean[None, :, step])["score"]
+            looks = {"estimate": (estimates, own), "final": (ends, last)}
             for look, (latents, own) in looks.items():
-                scores = _scores(model, readers, torch.stack(latents))
+                scores = read_looks(model, readers, torch.stack(latents))["score"]
                 clean, perturbed = (own[0, side::2].repeat(2) for side in (0, 1))
                 for layer in layers:
                     tables.append(
@@ -121,12 +113,6 @@ def patch_mazes(
         values = group[["score", "clean_score", "perturbed_score"]].to_numpy().T
         result.loc[group.index, "effect"] = effects(*values, direction)
     return result, patcher.ledger
-
-
-def _scores(model: VideoModel, readers: Sequence[Reader], looks: Tensor) -> np.ndarray:
-    """Scores (S, R) of S looks (S, R, C, F, h, w)."""
-    columns = [read_latents(model, r, looks[:, row]).score for row, r in enumerate(readers)]
-    return np.stack(columns, axis=1)
 
 
 def summarise_patching(table: pd.DataFrame, *, resampling: Resampling) -> pd.DataFrame:

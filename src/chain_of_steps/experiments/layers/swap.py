@@ -17,20 +17,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from PIL import Image
 from torch import Tensor
 
 from chain_of_steps.cases.folders import Case
 from chain_of_steps.models.model import VideoModel
-from chain_of_steps.patching import PARTS, Ledger, Patcher, cuts, mixed
+from chain_of_steps.patching import PARTS, Ledger, Patcher, mixed
 from chain_of_steps.probes import Site, hooked
 from chain_of_steps.progress import progress
-from chain_of_steps.runs import read_latents
+from chain_of_steps.runs import Drawn, Runs, read_looks
 from chain_of_steps.statistics.rates import mean_or_rate_ci
 from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.tasks.identify import twin
-from chain_of_steps.tasks.reader import Reader, first_frame
-from chain_of_steps.video import to_uint8
+from chain_of_steps.tasks.reader import Reader
 
 TWIN, UNRELATED = "twin", "unrelated"
 OUTCOMES = ("kept", "flipped", "follows", "moved")
@@ -61,28 +59,24 @@ class Pairs:
         **options,
     ) -> Pairs:
         """`options` are those of `Patcher.sampled`: batch, branches."""
-        sides = [(case, p) for case in cases for p in (case.puzzle, twin(case.puzzle))]
-        pictures = [Image.fromarray(to_uint8(first_frame(p))) for _, p in sides]
-        condition = model.condition(pictures, [p.prompt for _, p in sides], n_frames)
-        width, height = pictures[0].size
-        noise = model.noise_batch(list(seeds) * len(sides), n_frames, height, width)
-        patcher = Patcher.sampled(
-            model, condition.repeat(len(seeds)), noise, model.sigmas(steps, shift), **options
-        )
+        puzzles = [(case, p) for case in cases for p in (case.puzzle, twin(case.puzzle))]
+        sides = [(case, Drawn.of(puzzle)) for case, puzzle in puzzles]
         table = pd.DataFrame(
             {
                 "model": model.name,
                 "case": case.name,
-                "task": puzzle.task,
-                "split": puzzle.split,
+                "task": side.puzzle.task,
+                "split": side.puzzle.split,
                 "seed": seed,
-                "direction": "a to b" if puzzle.shown == 0 else "b to a",
+                "direction": "a to b" if side.puzzle.shown == 0 else "b to a",
             }
-            for case, puzzle in sides
+            for case, side in sides
             for seed in seeds
         )
-        readers = [Reader(puzzle) for _, puzzle in sides for _ in seeds]
-        return cls(table, readers, patcher, len(seeds))
+        runs = Runs(model, table, [side for _, side in sides for _ in seeds], n_frames)
+        sigmas = model.sigmas(steps, shift)
+        patcher = Patcher.sampled(model, runs.condition(), runs.noise(), sigmas, **options)
+        return cls(table, runs.readers(), patcher, len(seeds))
 
     def donors(self, kind: str) -> Tensor:
         """int (R,): the run that each one receives from, its twin or the next case's."""
@@ -101,21 +95,21 @@ class Pairs:
         latent in `own` (R, ...) to the donor's, 0 to 1 (projection). eligible: the unpatched
         runs of receiver, twin and donor all end right.
         """
-        donors = self.donors(kind)
-        outcomes = {name: np.empty((len(looks), len(self.readers))) for name in OUTCOMES}
-        for row, (reader, donor) in enumerate(zip(self.readers, donors.tolist(), strict=True)):
-            answer = read_latents(self.patcher.model, reader, looks[:, row]).answer
-            shown = reader.puzzle.shown
-            outcomes["kept"][:, row] = answer == shown
-            outcomes["flipped"][:, row] = answer == 1 - shown
-            if kind == TWIN:
-                outcomes["follows"][:, row] = answer == 1 - shown
-            else:
-                reading = read_latents(self.patcher.model, self.readers[donor], looks[:, row])
-                outcomes["follows"][:, row] = reading.correct
+        donors, model = self.donors(kind), self.patcher.model
+        shown = np.array([reader.puzzle.shown for reader in self.readers])
+        answers = read_looks(model, self.readers, looks)["answer"]
+        kept, flipped = answers == shown, answers == 1 - shown
+        follows = flipped
+        if kind != TWIN:
+            theirs = [self.readers[donor] for donor in donors.tolist()]
+            follows = read_looks(model, theirs, looks)["correct"]
+        moved = np.empty((len(looks), len(self.readers)))
+        for row, donor in enumerate(donors.tolist()):
             way = (own[donor] - own[row]).double().flatten()
             gone = (looks[:, row] - own[row]).double().flatten(1)
-            outcomes["moved"][:, row] = (gone @ way / way.dot(way)).numpy()
+            moved[:, row] = (gone @ way / way.dot(way)).numpy()
+        found = (kept.astype(float), flipped.astype(float), follows.astype(float), moved)
+        outcomes = dict(zip(OUTCOMES, found, strict=True))
         usable = eligible & eligible[self.donors(TWIN)] & eligible[donors]
         return [
             {"eligible": usable, **{name: values[n] for name, values in outcomes.items()}}
@@ -124,12 +118,8 @@ class Pairs:
 
     def solved(self) -> np.ndarray:
         """Whether each unpatched run ends with its own answer, bool (R,)."""
-        last = self.patcher.x[:, -1:]
-        readings = [
-            read_latents(self.patcher.model, reader, end)
-            for reader, end in zip(self.readers, last, strict=True)
-        ]
-        return np.array([bool(reading.correct[0]) for reading in readings])
+        last = self.patcher.x[None, :, -1]
+        return read_looks(self.patcher.model, self.readers, last)["correct"][0]
 
 
 def swap_at_step(
@@ -196,7 +186,7 @@ def _step_with(
 ) -> Tensor:
     """One step of all runs from x, with part of the donors' states after block `layer`."""
     nexts = []
-    for rows in cuts(len(x), patcher.batch):
+    for rows in patcher.cuts:
         chosen = donors[rows]
 
         def write(site: Site, before: Tensor, after: Tensor, chosen=chosen) -> Tensor:

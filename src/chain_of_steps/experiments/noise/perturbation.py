@@ -24,10 +24,9 @@ Noise differs from run to run: its seed is a digest of the case and the seed of 
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -49,9 +48,16 @@ from chain_of_steps.measures import NO_ANSWER
 from chain_of_steps.models.condition import Condition
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.progress import progress
-from chain_of_steps.runs import batches, condition_runs, read_latents, run_shard
-from chain_of_steps.sampling import Edit, StepState, sample
-from chain_of_steps.tasks.reader import Reader
+from chain_of_steps.runs import (
+    Runs,
+    batches,
+    edits_of,
+    noise_seeds,
+    read_looks,
+    rerun,
+    run_shard,
+)
+from chain_of_steps.sampling import Edit, Watch
 from chain_of_steps.trajectory import Trajectory
 
 # Columns of the two tables, after those of a run: model, case, task, split, seed.
@@ -189,36 +195,14 @@ def fork(
     condition: Condition,
     trajectory: Trajectory,
     perturbation: Perturbation,
-    watch: Callable[[StepState], None] | None = None,
+    watch: Watch | None = None,
 ) -> Fork:
     """The runs of `trajectory`, one batch of `condition`, again from the first disturbed step."""
-    k = perturbation.noise.first_step
-    injected = Meter(by_row(edits_of(perturbation, trajectory)), len(trajectory.runs))
-    velocity = model.velocity(condition)
-    end = sample(
-        velocity,
-        trajectory.x[:, k].to(model.device),
-        trajectory.sigmas,
-        start=k,
-        clean=trajectory.clean[:, k - 1].to(model.device) if k else None,
-        edit=injected,
-        watch=watch,
-    )
-    return Fork(end.cpu(), injected, velocity.nfe)
-
-
-def edits_of(perturbation: Perturbation, trajectory: Trajectory) -> list[Edit]:
-    """The perturbation as one Edit a run, each with its own noise."""
-    shape, n_steps = trajectory.x.shape[2:], trajectory.n_steps
-    seeds = noise_seeds(trajectory.runs)
-    return [replace(perturbation.noise, seed=seed).edit(n_steps, shape) for seed in seeds]
-
-
-def noise_seeds(runs: pd.DataFrame) -> list[int]:
-    """Seed of each run's injected noise: 48 bits of a digest of its case and seed."""
-    keys = (f"{run.case}/{run.seed}" for run in runs.itertuples())
-    digests = (hashlib.sha256(key.encode()).digest() for key in keys)
-    return [int.from_bytes(digest[:6], "big") for digest in digests]
+    noise = perturbation.noise
+    injected = Meter(by_row(edits_of(noise, trajectory)), len(trajectory.runs))
+    start = noise.first_step
+    end, nfe = rerun(model, condition, trajectory, start, edit=injected, watch=watch)
+    return Fork(end, injected, nfe)
 
 
 def run_conditions(
@@ -238,9 +222,10 @@ def run_conditions(
     tables, flows, nfe = [], [], 0
     planned = sum(p.nfe(trajectory.n_steps) for p in perturbations) * len(trajectory.runs)
     bar = progress(total=planned, desc="perturb", unit="NFE")
-    for rows in batches(trajectory.runs, trajectory.made_by["batch"]):
-        clean = trajectory.select(rows)
-        condition = condition_runs(model, clean.runs, cases, clean.made_by["frames"])
+    runs = Runs.stored(model, trajectory, cases)
+    for rows in batches(runs.table, trajectory.made_by["batch"]):
+        part, clean = runs.select(rows), trajectory.select(rows)
+        condition = part.condition()
         ends, conditions = [clean.x[:, -1]], [clean.runs.assign(kind="clean", nfe=0)]
         for perturbation in perturbations:
             at_step, seen = perturbation.kind == "step", Comparison(clean)
@@ -253,11 +238,11 @@ def run_conditions(
             if at_step:
                 flows.append(seen.table().assign(**labels, injected=perturbation.index))
             if at_step and layers:
-                edits, k = edits_of(perturbation, clean), perturbation.index
+                edits, k = edits_of(perturbation.noise, clean), perturbation.index
                 inside, spent = layer_flow(model, condition, clean, edits, k, layers)
                 flows.append(inside.assign(**labels, injected=k))
                 nfe += spent
-        tables.append(_with_readings(model, cases, torch.stack(ends), conditions))
+        tables.append(_with_readings(part, torch.stack(ends), conditions))
         if keep is not None:
             keep(tables[-1], torch.stack(ends))
     bar.close()
@@ -325,26 +310,19 @@ def _condition_rows(trajectory: Trajectory, perturbation: Perturbation, done: Fo
     )
 
 
-def _with_readings(
-    model: VideoModel, cases: Sequence[Case], ends: Tensor, conditions: Sequence[pd.DataFrame]
-) -> pd.DataFrame:
+def _with_readings(runs: Runs, ends: Tensor, conditions: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """The rows of a batch's conditions with what the readers see in `ends` (conditions, B, ...)."""
-    if not all(case.is_puzzle for case in cases):
+    if not all(case.is_puzzle for case in runs.given):
         nothing = dict.fromkeys(("score", "correct", "clean_score", "clean_correct"), np.nan)
         nothing |= dict.fromkeys(("answer_same_as_clean", "frame_is_read"), np.nan)
         table = _joined(conditions).assign(answer=NO_ANSWER, **nothing)
         return table.astype({"index": "Int64", "noise_seed": "Int64"})
-    puzzles = {case.name: case.puzzle for case in cases}
-    names = conditions[0]["case"]
-    readers = [Reader(puzzles[name]) for name in names]
-    readings = [read_latents(model, reader, ends[:, i]) for i, reader in enumerate(readers)]
-    span = model.compression[0]  # pixel frames of a latent frame, but one
+    readers, columns = runs.readers(), {}
+    span = runs.model.compression[0]  # pixel frames of a latent frame, but one
     read = [{-(-frame // span) for frame in reader.key_frames} for reader in readers]
-    columns = {}
-    for field in ("score", "correct", "answer"):
-        found = np.stack([getattr(reading, field) for reading in readings], axis=1)
-        columns[field] = found.ravel()
-        columns[f"clean_{field}"] = np.tile(found[0], len(conditions))
+    for name, found in read_looks(runs.model, readers, ends).items():
+        columns[name] = found.ravel()
+        columns[f"clean_{name}"] = np.tile(found[0], len(conditions))
     columns["answer_same_as_clean"] = columns["answer"] == columns.pop("clean_answer")
     table = _joined(conditions).assign(**columns)
     looks = zip(table["kind"], table["index"], read * len(conditions), strict=True)

@@ -15,21 +15,16 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from chain_of_steps.cka import cka, relative_l2
+from chain_of_steps.cka import cka, compare, relative_l2
 from chain_of_steps.interventions import by_row
 from chain_of_steps.models.condition import Condition
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.probes import Site, hooked
+from chain_of_steps.runs import by_step
 from chain_of_steps.sampling import Edit, StepState, sample
 from chain_of_steps.trajectory import Trajectory
 
 ESTIMATE = "clean estimate"  # the site of a comparison of latents; others are "layer <i>"
-
-
-def compare(latents: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
-    """1 - CKA and relative L2 of latents (..., C, F, h, w), each (...) float64."""
-    a, b = (x.flatten(-3).mT for x in (latents, reference))
-    return 1 - cka(a, b), relative_l2(a, b)
 
 
 class Comparison:
@@ -57,12 +52,8 @@ def flow_rows(
     site: str = ESTIMATE,
 ) -> pd.DataFrame:
     """Long form of comparisons (runs, steps): run columns, site, step, sigma, both measures."""
-    n_runs, steps = len(trajectory.runs), list(steps)
-    table = trajectory.runs.iloc[np.repeat(np.arange(n_runs), len(steps))]
-    return table.reset_index(drop=True).assign(
+    return by_step(trajectory, steps).assign(
         site=site,
-        step=np.tile(steps, n_runs),
-        sigma=np.tile(trajectory.sigmas[steps].numpy(), n_runs),
         dissimilarity=dissimilarity.flatten().numpy(),
         relative_l2=relative.flatten().numpy(),
     )

@@ -15,9 +15,9 @@ import pandas as pd
 
 from chain_of_steps.cases.folders import Case
 from chain_of_steps.cases.references import REFERENCES
+from chain_of_steps.cases.videos import SINGLE, VideoFolder
 from chain_of_steps.errors import UserError
 from chain_of_steps.experiments.vbvr.scorer import Scorer
-from chain_of_steps.experiments.videos.writing import SINGLE, VideoFolder
 from chain_of_steps.progress import progress
 from chain_of_steps.statistics.means import mean_ci
 from chain_of_steps.statistics.resampling import Resampling

@@ -27,8 +27,8 @@ STAGE = Stage(
 def run(settings: Settings, *, cases: Path, shard: int, out: Path) -> None:
     from chain_of_steps.artifacts import read_table, write_table
     from chain_of_steps.cases.folders import INDEX, load_cases, shard_cases
+    from chain_of_steps.cases.videos import VideoFolder
     from chain_of_steps.experiments.vbvr.scores import write_references
-    from chain_of_steps.experiments.videos.writing import VideoFolder
 
     mine = shard_cases(cases, shard, settings.execution.shard)
     everyone = load_cases(cases, read_table(cases / INDEX)["case"].tolist())

@@ -1,60 +1,18 @@
-"""Results as videos, in the layout that the scorer of VBVR-Bench reads unchanged.
-
-<folder>/<run>/{In-Domain_50,Out-of-Domain_50}/<task>_data-generator/<00000>.mp4
-<folder>/<run>/steps/checkpoint-<k>/...                the clean estimate of step k
-
-A run is one condition of one seed. Cases that are not the bench's lie at <run>/<case>.mp4. Each
-folder has an index, one row a video; what is scored later is what the index names.
-"""
+"""Writes the runs of a trajectory, of noise and of the ensemble into a folder of videos."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import torch
 
 from chain_of_steps.cases.folders import Case
-from chain_of_steps.cases.vbvr import vbvr_tasks
+from chain_of_steps.cases.videos import SINGLE, VideoFolder
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.progress import progress
 from chain_of_steps.trajectory import Trajectory
-from chain_of_steps.video import write_mp4
-
-SINGLE = "single run"
-INDEX = (
-    *("model", "condition", "label", "kind", "mode", "index", "step", "sigma", "seed"),
-    *("case", "task", "split", "run", "file", "frames"),
-)
-
-
-class VideoFolder:
-    """Writes videos (T, H, W, 3) below `folder` and keeps their index."""
-
-    def __init__(self, folder: Path, fps: int) -> None:
-        self.folder, self.fps = folder, fps
-        self.rows: list[dict] = []
-
-    def write(self, run: str, case: Case, video: np.ndarray, **labels) -> None:
-        """labels: further columns of the index: model, condition, label, seed, ..."""
-        file = place(run, case)
-        write_mp4(self.folder / file, video, fps=self.fps)
-        where = {"case": case.name, "task": case.task, "split": case.split, "run": run}
-        self.rows.append({**labels, **where, "file": file, "frames": len(video)})
-
-    def index(self) -> pd.DataFrame:
-        table = pd.DataFrame(self.rows).reindex(columns=list(INDEX))
-        return table.astype({"index": "Int64", "step": "Int64", "seed": "Int64"})
-
-
-def place(run: str, case: Case) -> str:
-    """Path of a case's video below the folder of videos."""
-    if case.facts.get("source") != "vbvr-bench":
-        return f"{run}/{case.name}.mp4"
-    return f"{run}/{vbvr_tasks()[case.task].folder}/{Path(case.name).name}.mp4"
 
 
 def write_trajectory(

@@ -1,0 +1,61 @@
+"""Film sheets: the clean estimates of a run as one picture, rows = steps, columns = frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from chain_of_steps.models.model import VideoModel
+from chain_of_steps.trajectory import Trajectory
+from chain_of_steps.video import write_png
+
+FRACTIONS = (0.0, 0.06, 0.14, 0.24, 0.34, 0.46, 0.6, 0.8, 1.0)  # of the run; 1 is the result
+
+
+def shown_steps(n_steps: int) -> list[int]:
+    """The rows of a film sheet: looks 0 .. n_steps, the last being the result."""
+    return sorted({round(fraction * n_steps) for fraction in FRACTIONS})
+
+
+def film_sheet(video: np.ndarray) -> np.ndarray:
+    """(rows, columns, H, W, 3) pictures as one picture without gaps."""
+    rows, columns, height, width, _ = video.shape
+    return video.transpose(0, 2, 1, 3, 4).reshape(rows * height, columns * width, 3)
+
+
+def draw_run(
+    path: Path,
+    model: VideoModel,
+    trajectory: Trajectory,
+    readouts: pd.DataFrame,
+    case: str,
+    seed: int,
+) -> dict[str, Any]:
+    """Writes the film sheet of one run; returns what the index says of it from `seed` on."""
+    chosen = (trajectory.runs["case"] == case) & (trajectory.runs["seed"] == seed)
+    row, steps = int(np.flatnonzero(chosen)[0]), shown_steps(trajectory.n_steps)
+    looks = [
+        trajectory.x[row, k] if k == trajectory.n_steps else trajectory.clean[row, k] for k in steps
+    ]
+    video = np.stack([model.decode(look[None])[0].numpy() for look in looks])
+    frames = list(range(0, video.shape[1], max(1, (video.shape[1] - 1) // 4)))
+    write_png(path, film_sheet(video[:, frames]))
+    reading = _reading(readouts, case, seed, steps)
+    return {
+        "seed": seed,
+        "file": path.name,
+        "steps": steps,
+        "sigmas": [trajectory.sigmas[k].item() for k in steps],
+        "frames": frames,
+        "n_candidates": reading["n_candidates"].tolist(),
+        "correct": reading["correct"].tolist(),
+    }
+
+
+def _reading(readouts: pd.DataFrame, case: str, seed: int, steps: Sequence[int]) -> pd.DataFrame:
+    run = readouts[(readouts["case"] == case) & (readouts["seed"] == seed)]
+    return run.set_index("step").loc[list(steps)]
