@@ -199,12 +199,28 @@ def sources(tree: Path) -> dict[str, bytes]:
     }
 
 
+def code_digests(tree: Path, *more: str) -> str:
+    """The code digest of every stage, in a study of mazes and the tasks of `more`."""
+    program = (
+        "from chain_of_steps.fingerprints import code_digest, modules_of\n"
+        "from chain_of_steps.stage import stages, stage_modules\n"
+        "for stage in stages():\n"
+        f"    modules = modules_of(stage_modules()[stage.name], {['maze', *more]})\n"
+        "    print(stage.name, code_digest(modules, stage.also))\n"
+    )
+    done = run(tree, "python", "-c", program)
+    succeeds(done)
+    return done.stdout
+
+
 @pytest.mark.slow
 def test_a_task_is_added_as_the_page_says(tree):
-    before = sources(tree)
+    before, digests = sources(tree), code_digests(tree)
     for block in blocks(ROOT / "docs/add-a-task.md"):
         do(block, tree)
     after = sources(tree)
+    assert code_digests(tree) == digests
+    assert code_digests(tree, "highest") != digests
     # two new files, and one to use them; what is there stays, and so does its digest
     assert sorted(after.keys() - before.keys()) == [
         "config/highest.yaml",

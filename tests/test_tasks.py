@@ -18,6 +18,8 @@ import chain_of_steps.tasks
 from chain_of_steps.cases import folders as cases
 from chain_of_steps.cases.vbvr import vbvr_tasks
 from chain_of_steps.errors import UserError
+from chain_of_steps.fingerprints import modules_of
+from chain_of_steps.stage import stage_modules
 from chain_of_steps.tasks import identify, in_order, pool_of, stream, task_names, task_of
 from chain_of_steps.tasks.puzzle import SPLITS, Puzzle
 from chain_of_steps.tasks.scene import (
@@ -182,6 +184,15 @@ def test_a_new_file_is_a_task_and_only_who_asks_for_it_loads_it(tmp_path):
         check=True,
     )
     assert done.stdout.splitlines() == ["size", "size zigzag"]
+
+
+def test_a_stage_hangs_on_no_task_but_those_it_names():
+    """The rest is added for the tasks of a study, so a new one changes nobody's digest."""
+    named = {"maze", "identify", "move"}  # whose puzzles the layer swap and perception change
+    modules = {f"chain_of_steps.tasks.{name}" for name in task_names()}
+    behind = {name: modules_of(module, []) & modules for name, module in stage_modules().items()}
+    assert {module.rpartition(".")[2] for found in behind.values() for module in found} == named
+    assert not behind["sample"] and not behind["read"] and not behind["cases"]
 
 
 # The generator
