@@ -12,6 +12,7 @@ from smoke import SMOKE
 
 from chain_of_steps.artifacts import read_table
 from chain_of_steps.study import plan
+from chain_of_steps.study.config import load_config
 
 pytestmark = pytest.mark.slow
 

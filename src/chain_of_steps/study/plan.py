@@ -10,7 +10,6 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
@@ -26,7 +25,8 @@ from chain_of_steps.study.experiments import EXPERIMENTS, Experiment
 from chain_of_steps.tasks.puzzle import SPLITS
 from chain_of_steps.tasks.scene import BOARD, TILE
 
-BENCH_SHAPE = (1024, 1024, 100)  # width, height, frames: the largest that was seen of the bench
+EXPERIMENTS_FOLDER = Path(__file__).parents[1] / "experiments"
+VBVR_SHAPE = (1024, 1024, 100)  # width, height, frames: the largest that was seen of VBVR-Bench
 WAN = {"z_dim": 16, "scale_factor_temporal": 4, "scale_factor_spatial": 8, "num_layers": 40}
 COUNTED = ("decision", "noise", "ensemble", "layers", "videos", "vbvr")
 
@@ -42,7 +42,7 @@ def groups(study: Study) -> tuple[list[Group], str | None]:
         found = [Group(task, s, shape, cases.number(s)) for task in cases.tasks for s in SPLITS]
         return [group for group in found if group.cases], None
     if cases.source == "vbvr-bench" and not Path(cases.path).is_dir():
-        width, height, frames = BENCH_SHAPE
+        width, height, frames = VBVR_SHAPE
         size = sources.fitted_size(width, height, area=video.area, multiple=video.multiple)
         shape = Shape(*size, sources.fitted_frames(frames, video.frames, video.stride))
         tasks = [vbvr_tasks()[name] for name in cases.tasks]
@@ -84,8 +84,9 @@ def _counted(experiment: str) -> bool:
 
 
 def _cost_of(experiment: str) -> ModuleType | None:
-    name = f"chain_of_steps.experiments.{experiment}.cost"
-    return import_module(name) if find_spec(name) else None
+    if not (EXPERIMENTS_FOLDER / experiment / "cost.py").is_file():
+        return None
+    return import_module(f"chain_of_steps.experiments.{experiment}.cost")
 
 
 def measured_seconds(results: Path, model: str) -> tuple[float, int] | None:
