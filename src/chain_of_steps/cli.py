@@ -19,7 +19,7 @@ from typing import Any
 
 from chain_of_steps.errors import UserError
 from chain_of_steps.files import CANNOT_WRITE
-from chain_of_steps.settings.base import View
+from chain_of_steps.settings.base import RESOLVED, View
 from chain_of_steps.stage import Files, Folder, Stage, stage_modules, stage_of
 
 _CANNOT_WRITE = (*CANNOT_WRITE, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
@@ -89,7 +89,7 @@ def resolved_file(path: Path) -> dict[str, Any] | None:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
         return None
-    if not isinstance(content, dict) or content.pop("resolved", None) is not True:
+    if not isinstance(content, dict) or content.pop(RESOLVED, None) is not True:
         return None
     return content
 

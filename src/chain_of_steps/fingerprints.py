@@ -48,7 +48,11 @@ def modules_behind(*modules: str) -> frozenset[str]:
 
 def modules_of(stage_module: str, tasks: Iterable[str]) -> frozenset[str]:
     """The modules behind a stage, with those of the study's puzzles where it has to do with any."""
-    behind = modules_behind(stage_module, f"{PACKAGE}.cli")
+    return _with_tasks(modules_behind(stage_module, f"{PACKAGE}.cli"), tasks)
+
+
+def _with_tasks(behind: frozenset[str], tasks: Iterable[str]) -> frozenset[str]:
+    # tasks are imported by their names, so no import leads to them
     if TASKS in behind:
         behind |= modules_behind(*(f"{TASKS}.{task}" for task in tasks))
     return behind
@@ -74,13 +78,14 @@ def _data_beside(path: Path) -> list[Path]:
     return [other for other in path.parent.glob(f"{path.stem}.*") if other.suffix != path.suffix]
 
 
-def modules_named_in(script: Path) -> frozenset[str]:
+def modules_named_in(script: Path, tasks: Iterable[str]) -> frozenset[str]:
     """The modules of the package behind a script outside of it, such as a notebook."""
     named = set()
     for node in ast.walk(ast.parse(script.read_bytes())):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == PACKAGE:
             named |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return modules_behind(*(name for name in named if _file(name).is_file()))
+    behind = modules_behind(*(name for name in named if _file(name).is_file()))
+    return _with_tasks(behind, tasks)
 
 
 def _file(module: str) -> Path:

@@ -95,7 +95,8 @@ class Stage:
     loads_model: whether it holds a model, and so threads and a GPU. heavy: whether it is work for a
     node of a cluster; whatever loads a model is. joined: table -> the option whose files of all
     jobs are joined to it. priority: of its jobs. also: files below the package that it reads
-    beside the modules that it imports. watches: the user's files that it reads, given its settings.
+    beside the modules that it imports. every_task:
+    whether it has to do with all puzzles, not with those of the study alone. watches: the user's files that it reads, given its settings.
     """
 
     name: str
@@ -111,6 +112,7 @@ class Stage:
     joined: Mapping[str, File] = field(default_factory=dict)
     priority: int = 0
     also: tuple[str, ...] = ()
+    every_task: bool = False
     watches: Callable[[Any], list[Path]] | None = None
 
     @property

@@ -11,6 +11,7 @@ from chain_of_steps.errors import UserError
 from chain_of_steps.experiments.vbvr.scorer import pins
 from chain_of_steps.files import atomic_path, digest_json
 from chain_of_steps.fingerprints import code_digest, modules_named_in, modules_of
+from chain_of_steps.settings.base import RESOLVED as MARK
 from chain_of_steps.stage import (
     File,
     Files,
@@ -24,6 +25,7 @@ from chain_of_steps.stage import (
 )
 from chain_of_steps.study.config import check_config
 from chain_of_steps.study.experiments import EXPERIMENTS
+from chain_of_steps.tasks import task_names
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
@@ -90,7 +92,7 @@ def begin() -> None:
 
 def write_settings() -> None:
     """The checked configuration as one file, which every `cos` command reads."""
-    text = json.dumps({"resolved": True, **RESOLVED}, indent=1)
+    text = json.dumps({MARK: True, **RESOLVED}, indent=1)
     if not SETTINGS.exists() or SETTINGS.read_text() != text:
         with atomic_path(SETTINGS) as temporary:
             temporary.write_text(text)
@@ -101,12 +103,13 @@ def write_settings() -> None:
 
 def code_of(stage: Stage) -> str:
     """Digest of a stage's code, for `params:`: an edit of it runs the rule again."""
-    return code_digest(modules_of(stage_modules()[stage.name], TASKS), stage.also)
+    tasks = task_names() if stage.every_task else TASKS
+    return code_digest(modules_of(stage_modules()[stage.name], tasks), stage.also)
 
 
 def code_of_notebook(notebook: str) -> str:
     """Digest of the package's code that a notebook uses; its own text is an input of its rule."""
-    return code_digest(modules_named_in(Path(notebook)))
+    return code_digest(modules_named_in(Path(notebook), TASKS))
 
 
 def settings_of(stage: Stage):

@@ -19,6 +19,7 @@ STAGE = Stage(
         ),
     ),
     heavy=True,
+    every_task=True,  # the codec and the tokenizer know all of them
 )
 
 

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 T = TypeVar("T")
 
 NAME = "^[A-Za-z0-9][A-Za-z0-9._-]*$"  # of studies and models, which name folders
+RESOLVED = "resolved"  # true in a file that the workflow wrote: checked, with all defaults
 REFUSAL = "refusal"  # type of an error that is a whole sentence already
 
 

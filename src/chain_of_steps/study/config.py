@@ -22,7 +22,7 @@ from chain_of_steps.errors import UserError, suggestion
 from chain_of_steps.explorer.settings import WithExplorer
 from chain_of_steps.files import read_yaml
 from chain_of_steps.pocket.settings import WithCard, WithTrain
-from chain_of_steps.settings.base import Distinct, refusal
+from chain_of_steps.settings.base import RESOLVED, Distinct, refusal
 from chain_of_steps.settings.cases import Cases, WithCases
 from chain_of_steps.settings.execution import WithExecution
 from chain_of_steps.settings.models import WithModels, main_model, seeds_of
@@ -187,6 +187,8 @@ def load_config(paths: Sequence[Path]) -> Study:
         content = read_yaml(path, "a config file")
         if not isinstance(content, dict):
             raise UserError(f"{path} holds no fields: write `field: value` lines.")
+        if Path(path).suffix == ".json":
+            content.pop(RESOLVED, None)
         merged = merge(merged, content)
     return check_config(merged)
 
