@@ -93,10 +93,10 @@ class Stage:
     takes, makes: its files by option. asks: names that its command is told beside those files.
     names: the values of names that are not model, shard or job. options: further options.
     loads_model: whether it holds a model, and so threads and a GPU. heavy: whether it is work for a
-    node of a cluster; whatever loads a model is. joined: table -> the option whose files of all
-    jobs are joined to it. priority: of its jobs. also: files below the package that it reads
-    beside the modules that it imports. every_task:
-    whether it has to do with all puzzles, not with those of the study alone. watches: the user's files that it reads, given its settings.
+    node of a cluster; whatever loads a model is. joined: table -> the files of all jobs that are
+    joined to it. priority: of its jobs. also: files below the package that it uses beside the
+    modules that it imports. every_task: whether it has to do with all puzzles, not with those of
+    the study alone. watches: the user's files that it reads, given its settings.
     """
 
     name: str
