@@ -21,7 +21,7 @@ TORCH := $(shell grep '^torch==' requirements.txt)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := figures
-.PHONY: figures figures-from-tables report docs test test-fast soak lint format bench determinism \
+.PHONY: figures figures-from-tables report docs test test-fast soak lint format benchmarks determinism \
     clean
 
 figures: $(READY)
@@ -59,8 +59,8 @@ format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow
 
-bench: $(READY)
-	$(BIN)/snakemake --cores all $(ARGS) bench
+benchmarks: $(READY)
+	$(BIN)/snakemake --cores all $(ARGS) benchmarks
 
 # What threads, batches and processor change in the low bits: docs/determinism.md.
 determinism: $(READY)
