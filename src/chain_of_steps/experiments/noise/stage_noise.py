@@ -34,7 +34,7 @@ def run(
     from chain_of_steps.experiments.noise import tables
     from chain_of_steps.statistics.resampling import Resampling
 
-    resampling = Resampling(settings.statistics.resamples, settings.statistics.seed)
+    resampling = Resampling.of(settings.statistics)
     rows, steps = read_table(perturbation), settings.sampler.steps
     flow = pd.concat([read_table(path) for path in flows], ignore_index=True)
     found = tables.effects(rows, flow)
