@@ -31,7 +31,7 @@ def run(settings: Settings, *, cases: Path, readouts: Path, ensembles: Path, out
     from chain_of_steps.artifacts import read_table, write_table
     from chain_of_steps.cases.folders import INDEX, load_cases
     from chain_of_steps.cases.references import read_references
-    from chain_of_steps.experiments.ensemble.ensembles import SINGLE, compare, rivals
+    from chain_of_steps.experiments.ensemble.comparison import SINGLE, compare, rivals
     from chain_of_steps.statistics.resampling import Resampling
 
     early = settings.ensemble.early
