@@ -7,16 +7,9 @@ import tiny
 import torch
 
 from chain_of_steps.errors import UserError
-from chain_of_steps.experiments.ensemble.ensembles import (
-    SINGLE,
-    Variant,
-    band_layers,
-    compare,
-    most_agreed,
-    rivals,
-    run_variant,
-    vote,
-)
+from chain_of_steps.experiments.ensemble.comparison import SINGLE, compare, most_agreed, rivals
+from chain_of_steps.experiments.ensemble.variants import Variant, band_layers, run_variant
+from chain_of_steps.measures import vote
 from chain_of_steps.models.wan import WanModel
 from chain_of_steps.probes import group_mean
 from chain_of_steps.sampling import flow_sigmas, sample

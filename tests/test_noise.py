@@ -5,19 +5,20 @@ import pandas as pd
 import pytest
 
 from chain_of_steps.experiments.noise.propagation import ESTIMATE
-from chain_of_steps.experiments.noise.tables import (
-    AS_IN_PAPER,
+from chain_of_steps.experiments.noise.sentences import (
     control_sentences,
-    effects,
     main_sentences,
+    sensitivity_sentences,
+)
+from chain_of_steps.experiments.noise.tables import (
+    effects,
     means,
     noise_table,
     peaks,
-    sensitivity_sentences,
     sensitivity_table,
     steps_stood_for,
-    verdict_table,
 )
+from chain_of_steps.experiments.noise.verdicts import AS_IN_PAPER, verdict_table
 from chain_of_steps.statistics.clusters import strata_of
 from chain_of_steps.statistics.resampling import Resampling
 

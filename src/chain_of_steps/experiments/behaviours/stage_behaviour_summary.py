@@ -33,18 +33,18 @@ def run(settings: WithStatistics, *, cases: Path, tables: Path, out: Path) -> No
     from chain_of_steps.experiments.behaviours.verdicts import verdict_table
     from chain_of_steps.statistics.resampling import Resampling
 
-    options = {"resampling": Resampling(settings.statistics.resamples, settings.statistics.seed)}
+    resampling = Resampling.of(settings.statistics)
     index = read_table(cases / INDEX)
     runs = {name: read_table(tables / f"{name}_runs.parquet") for name in BEHAVIOURS}
     readouts = read_table(tables / "readouts.parquet")
     noise = read_table(tables / "perturbation.csv")
     made = {
-        "memory": memory.memory_table(runs["memory"], **options),
-        "memory_noise": memory.memory_noise_table(noise, **options),
-        "correction": correction.correction_table(readouts, index, **options),
-        "correction_tests": correction.correction_tests(readouts, index, **options),
-        "perception": perception.perception_table(runs["perception"], **options),
-        "posterior": posterior.posterior_table(runs["posterior"], **options),
+        "memory": memory.memory_table(runs["memory"], resampling=resampling),
+        "memory_noise": memory.memory_noise_table(noise, resampling=resampling),
+        "correction": correction.correction_table(readouts, index, resampling=resampling),
+        "correction_tests": correction.correction_tests(readouts, index, resampling=resampling),
+        "perception": perception.perception_table(runs["perception"], resampling=resampling),
+        "posterior": posterior.posterior_table(runs["posterior"], resampling=resampling),
     }
     made["behaviour_verdicts"] = verdict_table(made)
     for name, table in made.items():

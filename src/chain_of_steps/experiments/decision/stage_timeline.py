@@ -24,5 +24,5 @@ def run(settings: WithStatistics, *, cases: Path, readouts: Path, out: Path) -> 
     from chain_of_steps.statistics.resampling import Resampling
 
     index = read_table(cases / INDEX)
-    options = {"resampling": Resampling(settings.statistics.resamples, settings.statistics.seed)}
-    write_table(out, timeline(read_table(readouts), index, **options))
+    resampling = Resampling.of(settings.statistics)
+    write_table(out, timeline(read_table(readouts), index, resampling=resampling))
