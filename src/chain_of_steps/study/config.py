@@ -219,7 +219,7 @@ def check_config(config: Mapping[str, Any]) -> Study:
 
 @cache
 def schema() -> dict[str, Any]:
-    """The JSON schema of a configuration, written out: no references, no titles of fields."""
+    """The JSON schema of a configuration, written out: no $refs, no titles of fields."""
     return schema_of(Study)
 
 

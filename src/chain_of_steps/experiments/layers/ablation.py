@@ -37,7 +37,7 @@ def step_bands(n_steps: int) -> dict[str, range]:
 class MeanUpdate:
     """A `read` that averages over runs what each block adds: site -> (N, D) float32.
 
-    Memory: steps x layers x branches x N x D numbers.
+    Holds steps x layers x branches x N x D numbers.
     """
 
     def __init__(self) -> None:
