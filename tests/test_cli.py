@@ -98,7 +98,7 @@ def run_chain(out: Path) -> None:
     tables = [out / f"{shard}.parquet" for shard in SHARDS]
     assert cos("join", "--out", out / "readouts.parquet", *tables) == 0
     given = ("--cases", out / "cases", "--readouts", out / "readouts.parquet")
-    assert cos("timeline", *given, "--out", out / "timeline.csv") == 0
+    assert cos("timeline", *given, "--out", out / "timeline.parquet") == 0
     given = (*given, "--trajectories", out / "trajectories")
     assert cos("examples", *given, "--out", out / "examples") == 0
 
@@ -213,7 +213,7 @@ def test_readouts_have_a_row_for_each_run_and_look(study):
 
 
 def test_the_timeline_has_every_quantity(study):
-    table = pd.read_csv(study / "one/timeline.csv")
+    table = pd.read_parquet(study / "one/timeline.parquet")
     steps = table[table["quantity"] == "candidates"]
     assert set(steps["task"]) == {"maze", "odd", "all"}
     assert len(steps) == 3 * (STEPS + 1)

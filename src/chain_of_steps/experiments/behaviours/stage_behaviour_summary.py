@@ -11,8 +11,8 @@ from chain_of_steps.stage import Files, Stage
 
 RUNS = tuple(f"{name}_runs.parquet" for name in BEHAVIOURS)
 TABLES = (
-    *("memory", "memory_noise", "correction", "correction_tests"),
-    *("perception", "posterior", "behaviour_verdicts"),
+    *("memory.csv", "memory_noise.csv", "correction.parquet", "correction_tests.csv"),
+    *("perception.csv", "posterior.parquet", "behaviour_verdicts.csv"),
 )
 STAGE = Stage(
     name="behaviour-summary",
@@ -22,7 +22,7 @@ STAGE = Stage(
         "cases": CASES,
         "tables": Files("tables", (*RUNS, "perturbation.csv", "readouts.parquet")),
     },
-    makes={"out": Files("tables", tuple(f"{name}.csv" for name in TABLES))},
+    makes={"out": Files("tables", TABLES)},
 )
 
 
@@ -47,5 +47,5 @@ def run(settings: WithStatistics, *, cases: Path, tables: Path, out: Path) -> No
         "posterior": posterior.posterior_table(runs["posterior"], resampling=resampling),
     }
     made["behaviour_verdicts"] = verdict_table(made)
-    for name, table in made.items():
-        write_table(out / f"{name}.csv", table)
+    for name in TABLES:
+        write_table(out / name, made[Path(name).stem])

@@ -13,7 +13,7 @@ STAGE = Stage(
     text="When runs commit: agreement with the final answer and live candidates, step by step.",
     settings=WithStatistics,
     takes={"cases": CASES, "readouts": READOUTS},
-    makes={"out": File("tables/timeline.csv")},
+    makes={"out": File("tables/timeline.parquet")},
 )
 
 
