@@ -228,7 +228,9 @@ def threads_of(stage: Stage) -> int:
 
 def log_of(stage: Stage) -> str:
     names = names_in(*(place for made in stage.makes.values() for place in made.places))
-    return str(LOGS / "_".join([rule_of(stage), *(f"{{{name}}}" for name in sorted(names))])) + ".log"
+    return (
+        str(LOGS / "_".join([rule_of(stage), *(f"{{{name}}}" for name in sorted(names))])) + ".log"
+    )
 
 
 def rule_of(stage: Stage) -> str:
