@@ -1,4 +1,4 @@
-"""Shared fixtures; the builders are in tiny.py."""
+"""Shared fixtures; the builders are in helpers/."""
 
 import pytest
 import smoke as smoke_study
@@ -7,7 +7,8 @@ import torch
 
 # files whose tests take the smoke study: in parallel runs, one process has them all
 SMOKE = {
-    f"tests/test_{name}.py" for name in ("workflow", "slurm", "interruption", "report", "docs")
+    f"tests/workflow/test_{name}.py"
+    for name in ("smoke", "slurm", "interruption", "report", "docs")
 }
 
 

@@ -6,10 +6,10 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from repository import ROOT
 
 from chain_of_steps.explorer.publish import PAGE
 
-ROOT = Path(__file__).resolve().parents[1]
 SHIPPED = files("chain_of_steps.explorer") / "page"
 BUNDLES = ("explorer.js", "explorer.css")
 

@@ -6,12 +6,12 @@ import math
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
+from repository import ROOT
 
 from chain_of_steps.errors import UserError
 from chain_of_steps.settings.models import WithModels, main_model, passes_of, seeds_of
@@ -21,7 +21,6 @@ from chain_of_steps.study.config import Study, check_config, load_config, merge,
 from chain_of_steps.study.experiments import EXPERIMENTS
 from chain_of_steps.tasks import task_names
 
-ROOT = Path(__file__).resolve().parents[1]
 LEAST = {"study": "a", "models": {"m": {"path": "p"}}, "cases": {"tasks": ["maze"]}}
 
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+from repository import ROOT
 
 from chain_of_steps import guard
 
-ROOT = Path(__file__).resolve().parents[1]
 SMOKE = ("--configfile", "config/smoke.yaml")
 # its first experiment alone, for tests that interrupt it often
 SHORT = (*SMOKE, "--config", "experiments=[decision]")

@@ -19,9 +19,9 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from chain import EXPLORE, STRIP, cos, prepare, run_chain, tree
 from PIL import Image
 from safetensors.torch import load_file, save_file
-from test_cli import EXPLORE, STRIP, cos, prepare, run_chain, tree
 
 from chain_of_steps.manifests import write_manifest
 from chain_of_steps.video import write_mp4

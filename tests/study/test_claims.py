@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from repository import ROOT
 
 from chain_of_steps import cli
 from chain_of_steps.artifacts import read_table
@@ -25,7 +26,6 @@ from chain_of_steps.study.claims import (
     load_claims,
 )
 
-ROOT = Path(__file__).resolve().parents[1]
 EXPECTED = ROOT / "workflow/paper/expected.yaml"
 CLAIMS = load_claims(EXPECTED)
 TESTABLE = [claim for claim in CLAIMS if claim.untestable is None]

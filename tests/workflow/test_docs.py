@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from pages import Block, apply_changes, blocks, commands, copy_repository, run, shown_commands
+from repository import ROOT
 
 from chain_of_steps import cli
 from chain_of_steps.cases.folders import write_case
@@ -16,7 +17,6 @@ from chain_of_steps.models.velocity import VideoVelocity
 from chain_of_steps.study.config import load_config
 from chain_of_steps.tasks import stream
 
-ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 # Programs of the machine that a page may use without more ado.
@@ -225,7 +225,7 @@ def test_a_task_is_added_as_the_page_says(tree):
     assert sorted(after.keys() - before.keys()) == [
         "config/highest.yaml",
         "src/chain_of_steps/tasks/highest.py",
-        "tests/test_highest.py",
+        "tests/tasks/test_highest.py",
     ]
     assert before.items() <= after.items()
     cases = sorted(path.parent.name for path in (tree / "results").rglob("prompt.txt"))

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 import tiny
+from repository import ROOT
 
 from chain_of_steps import cli
 from chain_of_steps.artifacts import write_tables
@@ -23,7 +24,6 @@ from chain_of_steps.study import plan
 from chain_of_steps.study.config import check_config, load_config
 from chain_of_steps.tasks import task_names
 
-ROOT = Path(__file__).resolve().parents[1]
 TASK_NAMES = ["identify", "maze"]
 
 

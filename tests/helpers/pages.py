@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import smoke
+from repository import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`((?:make|cos|snakemake|pytest|pip|conda|python) [^`\n]+)`")
 _FILE = re.compile(r"# ([\w./-]+\.(?:py|yaml))\n")

@@ -4,6 +4,7 @@ import zlib
 from pathlib import Path
 
 import pytest
+from repository import ROOT
 
 from chain_of_steps import cli
 from chain_of_steps.artifacts import read_table
@@ -12,7 +13,6 @@ from chain_of_steps.study.claims import FAILS, HOLDS, UNTESTED, judge_claims, lo
 from chain_of_steps.study.config import Study, load_config
 from chain_of_steps.study.manifest import config_digest, model_digests
 
-ROOT = Path(__file__).resolve().parents[1]
 FIGURES = ROOT / "figures"
 
 

@@ -3,15 +3,15 @@
 import importlib.util
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
 from diffusers import WanTransformer3DModel
+from repository import ROOT
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-SCRIPT = Path(__file__).resolve().parents[1] / "benchmarks" / "bench_gpu.py"
+SCRIPT = ROOT / "benchmarks/bench_gpu.py"
 
 
 @pytest.fixture(scope="module")
