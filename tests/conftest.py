@@ -8,7 +8,7 @@ import torch
 # files whose tests take the smoke study: in parallel runs, one process has them all
 SMOKE = {
     f"tests/workflow/test_{name}.py"
-    for name in ("smoke", "slurm", "interruption", "report", "docs")
+    for name in ("smoke", "declared", "slurm", "interruption", "report", "docs")
 }
 
 
@@ -72,5 +72,7 @@ def build_pocket(puzzle_codec):
 def smoke(tmp_path_factory):
     """A tree in which the smoke study has run once, without interruption, and its numbers."""
     tree = smoke_study.copy_tree(tmp_path_factory.mktemp("smoke") / "tree")
-    smoke_study.snakemake(tree, "--cores", "2", *smoke_study.SMOKE)
-    return smoke_study.Study(tree, smoke_study.numbers(tree))
+    variables = smoke_study.recorded(tree / "records")
+    smoke_study.snakemake(tree, "--cores", "2", *smoke_study.SMOKE, **variables)
+    jobs = smoke_study.records(tree / "records")
+    return smoke_study.Study(tree, smoke_study.numbers(tree), jobs)

@@ -1,5 +1,6 @@
 """The smoke study in a copy of the tree, run and interrupted from outside as a user would."""
 
+import json
 import os
 import random
 import shutil
@@ -15,6 +16,7 @@ from repository import ROOT
 
 from chain_of_steps import guard
 
+RECORDER = Path(__file__).with_name("recorder")
 SMOKE = ("--configfile", "config/smoke.yaml")
 # its first experiment alone, for tests that interrupt it often
 SHORT = (*SMOKE, "--config", "experiments=[decision]")
@@ -42,10 +44,11 @@ os.execv({cos!r}, ["cos", *sys.argv[1:]])
 
 @dataclass(frozen=True)
 class Study:
-    """A tree in which the smoke study has run, and its numbers right after that."""
+    """A tree in which the smoke study has run, its numbers then, and the records of its jobs."""
 
     tree: Path
     numbers: dict[str, bytes]
+    jobs: list[dict]
 
 
 def copy_tree(tree: Path) -> Path:
@@ -73,7 +76,20 @@ def copy_tree(tree: Path) -> Path:
 
 def environment(tree: Path) -> dict[str, str]:
     path = (str(tree / "bin"), str(Path(sys.executable).parent), os.environ["PATH"])
-    return {**os.environ, "PYTHONPATH": str(tree / "src"), "PATH": os.pathsep.join(path)}
+    modules = (str(tree / "src"), str(RECORDER))
+    joined = {"PYTHONPATH": os.pathsep.join(modules), "PATH": os.pathsep.join(path)}
+    return {**os.environ, **joined}
+
+
+def recorded(folder: Path) -> dict[str, str]:
+    """The variable with which every `cos` job leaves a record in a folder, see recorder/."""
+    folder.mkdir(exist_ok=True)
+    return {"CHAIN_OF_STEPS_RECORDS": str(folder)}
+
+
+def records(folder: Path) -> list[dict]:
+    """words: of the command. modules: of ours, imported at its end. read: of its settings."""
+    return [json.loads(path.read_text()) for path in sorted(folder.iterdir())]
 
 
 def snakemake(tree: Path, *arguments: str, status: int = 0, **variables: str) -> str:

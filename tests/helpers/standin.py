@@ -3,9 +3,12 @@
 import itertools
 from pathlib import Path
 
+import yaml
 from PIL import Image
 
+from chain_of_steps import cli
 from chain_of_steps.cases.vbvr import vbvr_tasks
+from chain_of_steps.pocket import training
 from chain_of_steps.tasks import stream, task_of
 from chain_of_steps.tasks.scene import render_movie
 from chain_of_steps.video import to_uint8, write_mp4, write_png
@@ -43,3 +46,34 @@ def write_own(root: Path) -> None:
     folder.mkdir(parents=True)
     Image.new("P", (64, 64), 3).save(folder / "first_frame.png")
     (folder / "prompt.txt").write_text("Grow.\n")
+
+
+def config_of(root: Path, **fields) -> dict:
+    """A study of one case of each stand-in task, whose samples lie below `root`."""
+    base = {
+        "study": "bench",
+        "experiments": ["vbvr"],
+        "models": {"pocket": {"path": "model", "max_sequence_length": 24}},
+        "sampler": {"steps": 2},
+        "cases": {"source": "vbvr-bench", "path": str(root), "tasks": list(STAND_INS)}
+        | {"in-domain": 1, "out-of-domain": 1},
+        "video": {"frames": None, "area": 6400},
+        "seeds": [3, 1],
+        "execution": {"shard": 1, "batch": 2},
+        "statistics": {"resamples": 100},
+        "perturbation": {"modes": ["replace"], "steps": [1], "frames": [2], "control_cases": 0},
+        "ensemble": {"k": 2, "every": 1, "many_steps": 1},
+        "vbvr": {"conditions": ["clean", "steps"], "steps_every": 1},
+    }
+    return base | fields
+
+
+def cos(command: str, *arguments) -> int:
+    return cli.main([command, "--config", "c.yaml", *map(str, arguments)])
+
+
+def prepare(root: Path, data: Path, build_pocket) -> None:
+    """Puts a random model and the c.yaml of a study of the samples below `data` into a folder."""
+    prompts = [path.read_text().strip() for path in data.rglob("prompt.txt")]
+    training.save_pipeline(build_pocket(prompts), root / "model")
+    (root / "c.yaml").write_text(yaml.safe_dump(config_of(data)))

@@ -1,45 +1,101 @@
 """The smoke study on a real SLURM, with the shipped profile, while what can die dies."""
 
+import json
 import os
 import re
 import signal
 import subprocess
+import sys
 
 import pytest
 import slurm
 import smoke as helper
-import yaml
 
-PROFILE = helper.ROOT / "workflow/profiles/slurm/config.yaml"
+from chain_of_steps.stage import Stage, stage_modules, stage_of
+from chain_of_steps.stage import stages as all_stages
+
 COMMAND = ("--workflow-profile", "workflow/profiles/slurm")
 # seconds that suit jobs of seconds; all else is the profile's
 QUICK = ("--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "10")
 
 
-def test_every_rule_is_local_or_has_its_resources_in_the_profile():
-    """A rule that loads a model asks for a GPU; one that is neither would clog the cluster."""
-    text = "\n".join(path.read_text() for path in helper.ROOT.glob("workflow/rules/*.smk"))
-    blocks = re.split(r"^\s*rule\b\s*", text, flags=re.M)[1:]
-    rules = {}
-    for block in blocks:
-        name = re.match(r"(\w+):|:\s*name:\s*f?\"(\w+)", block)
-        rules[name[1] or name[2]] = block
-    profile = yaml.safe_load(PROFILE.read_text())["set-resources"]
-    submitted = {name for name, block in rules.items() if "localrule: True" not in block}
-    layers = {name for name in profile if name.startswith("layers_")}
-    assert submitted == {*(profile.keys() - layers), "layers_"}
-    assert len(layers) == 4  # one rule for each analysis
-    for name in submitted - {"examples", "behaviour_examples", "train_pocket", "score"}:
-        assert "--model" in rules[name], name
-    assert all(fields["gpu"] == int(name != "score") for name, fields in profile.items())
+# rules that run a stage under another name
+NAMED = {"train_pocket": "train", "explorer": "explore-page", "vbvr_scores": "join"}
+# what snakemake knows of every rule, also of those that a study has no job for
+RULES = """\
+import json
+from pathlib import Path
+from snakemake.api import SnakemakeApi
+from snakemake.settings.types import ConfigSettings, OutputSettings, ResourceSettings
+
+with SnakemakeApi(OutputSettings()) as api:
+    config = ConfigSettings(config={"execution": {"device": "cuda", "threads": 3}})
+    workflow = api.workflow(ResourceSettings(), config, snakefile=Path("Snakefile"))._workflow
+    claims = {
+        rule.name: {
+            name: resource.evaluate(None, attempt=2, **dict.fromkeys(("input", "threads"))).value
+            if resource.is_evaluable() else resource.value
+            for name, resource in rule.resources.items()
+            if name in ("gpu", "mem_mb", "runtime")
+        }
+        for rule in workflow.rules
+    }
+    local = [rule.name for rule in workflow.rules if rule.name in workflow._localrules]
+print(json.dumps({"claims": claims, "local": local}))
+"""
+
+
+@pytest.fixture(scope="module")
+def rules() -> dict:
+    """claims: rule -> what its second attempt asks for; local: rules that no cluster gets."""
+    done = subprocess.run(
+        [sys.executable, "-c", RULES],
+        cwd=helper.ROOT,
+        env=helper.environment(helper.ROOT),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def stage_behind(rule: str) -> Stage | None:
+    """The stage that a rule runs, None where it runs none."""
+    names = (NAMED.get(rule, rule.replace("_", "-")), rule.partition("_")[0])
+    return next((stage_of(name) for name in names if name in stage_modules()), None)
+
+
+def test_a_rule_goes_to_the_cluster_with_its_claims_if_its_stage_is_work_for_it(rules):
+    """A rule that loads a model asks for a GPU; a small one would clog the cluster."""
+    sent = rules["claims"].keys() - set(rules["local"])
+    stages = {rule: stage_behind(rule) for rule in rules["claims"]}
+    heavy = {stage.name for stage in all_stages() if stage.loads_model or stage.heavy}
+    by_hand = {"run", "strip"}  # commands that no rule runs
+    assert {stages[rule] and stages[rule].name for rule in sent} == heavy - by_hand
+    assert all(stages[rule] is None or stages[rule].local for rule in rules["local"])
+    for rule in sent:
+        claims = rules["claims"][rule]
+        assert claims["gpu"] == int(stages[rule].loads_model), rule
+        # more at the second attempt than at the first, and more for a model
+        assert claims["mem_mb"] >= 16000 * (4 if claims["gpu"] else 1), rule
+        assert claims["runtime"] >= 240 * (2 if claims["gpu"] else 1), rule
+
+
+def test_a_study_on_cpus_asks_for_no_gpu(tmp_path):
+    tree = helper.copy_tree(tmp_path / "tree")
+    output = helper.snakemake(tree, "--dry-run", *COMMAND, *helper.SMOKE)
+    resources = re.findall(r"^    resources: (.*)", output, flags=re.M)
+    assert resources
+    assert not any("gpu=1" in line for line in resources)
 
 
 def planned(tree, study=helper.SMOKE) -> dict[str, int]:
     """Rule -> number of its jobs, of the rules that the profile submits."""
     output = helper.snakemake(tree, "--dry-run", *COMMAND, *study)
-    rules = yaml.safe_load(PROFILE.read_text())["set-resources"]
+    submitted = set(re.findall(r"^rule (\w+):", output, flags=re.M))
     counts = re.findall(r"^(\w+) +(\d+)$", output, flags=re.M)
-    return {rule: int(count) for rule, count in counts if rule in rules}
+    return {rule: int(count) for rule, count in counts if rule in submitted}
 
 
 @pytest.mark.slow
@@ -81,8 +137,11 @@ EVERY = pytest.param(helper.SMOKE, marks=pytest.mark.soak, id="all-experiments")
 @pytest.mark.parametrize("study", [pytest.param(helper.SHORT, id="decision"), EVERY])
 def test_whatever_dies_the_same_command_finishes_with_the_same_numbers(cluster, smoke, study):
     tree, variables = cluster
-    plan, command = planned(tree, study), (*COMMAND, *QUICK, *study)
+    plan = planned(tree, study)
     assert plan["sample"] == 2
+    # the study computes on CPUs, the cluster counts its GPUs all the same
+    gpus = [f"{rule}:gpu=1" for rule in plan]
+    command = (*COMMAND, *QUICK, *study, "--set-resources", *gpus)
 
     def running() -> dict[int, list[str]]:
         return queue(variables, "--states=RUNNING")

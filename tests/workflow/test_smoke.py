@@ -136,18 +136,23 @@ def test_an_edited_claim_is_judged_again_and_nothing_else(study):
     ("module", "runs", "rests"),
     [
         ("sampling.py", {"sample", "read", "figure"}, {"cases"}),
+        ("models/wan.py", {"sample", "read", "energy", "figure"}, {"cases"}),
         ("tasks/reader.py", {"read", "timeline", "figure"}, {"cases"}),
+        ("experiments/layers/swap.py", {"swap", "layer_summary"}, {"sample", "energy"}),
         ("plots.py", {"figure"}, {"sample", "read", "timeline"}),
     ],
 )
 def test_an_edit_of_the_package_runs_what_depends_on_it(study, module, runs, rests):
     source = study / "src/chain_of_steps" / module
     text = source.read_text()
-    source.write_text(text + "\n# edited\n")
+    source.write_text(text + "\nEDITED = 1\n")
     again = jobs(study)
+    source.write_text(text + "\n# edited\n")
+    commented = jobs(study)
     source.write_text(text)
     assert runs <= again.keys()
     assert not rests & again.keys()
+    assert commented == {}
 
 
 def test_the_same_config_gives_the_same_tables_and_latents(study):

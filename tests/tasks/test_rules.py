@@ -1,75 +1,37 @@
 """Every puzzle: drawn by rule, solved here a second time from its pixels, prompt or layout."""
 
 import itertools
-import json
-import os
-import random
 import re
-import shutil
-import subprocess
-import sys
 from collections import Counter, deque
-from pathlib import Path
 
 import numpy as np
 import pytest
+from puzzles import (
+    MANY,
+    SOME,
+    draw,
+    near,
+    shapes_in,
+    truth,
+)
 
-import chain_of_steps.tasks
-from chain_of_steps.cases import folders as cases
-from chain_of_steps.cases.vbvr import vbvr_tasks
-from chain_of_steps.errors import UserError
-from chain_of_steps.fingerprints import modules_of
-from chain_of_steps.stage import stage_modules
-from chain_of_steps.tasks import identify, in_order, pool_of, stream, task_names, task_of
+from chain_of_steps.tasks import identify, task_of
 from chain_of_steps.tasks.puzzle import SPLITS, Puzzle
 from chain_of_steps.tasks.scene import (
     BOARD,
     COLOURS,
     FLOOR,
     FRAMES,
-    HELD_OUT_PAIRS,
     INK,
-    SHAPES,
     SLOT,
     TILE,
-    hold,
-    join_tiles,
     render,
-    render_movie,
     render_tile,
     split_tiles,
 )
-from chain_of_steps.video import read_image, read_mp4
 
-MANY, SOME, FEW = 300, 100, 30
 BEATS = (0, 1, 5, 9, 13)  # the frame at which each beat starts
-BOTH = [(task, split) for task in task_names() for split in SPLITS]
-every_task = pytest.mark.parametrize("task", task_names())
 every_split = pytest.mark.parametrize("split", SPLITS)
-every_task_and_split = pytest.mark.parametrize(("task", "split"), BOTH)
-
-
-def draw(task: str, split: str, n: int, pool: str = "evaluation", seed: int = 0) -> list[Puzzle]:
-    return list(itertools.islice(stream(task, split, pool, seed), n))
-
-
-def truth(puzzle: Puzzle) -> list:
-    return task_of(puzzle.task).movie(puzzle, puzzle.shown)
-
-
-def view(puzzle: Puzzle) -> tuple[str, bytes]:
-    """All that a model is given: the prompt and the pixels of the first frame."""
-    return puzzle.prompt, render(truth(puzzle)[0]).tobytes()
-
-
-def shapes_in(scene) -> list[tuple[str, str]]:
-    """(shape, colour) of every coloured shape in a scene, except the dots of a drawn route."""
-    layers = [layer.split(":") for tile in scene.values() for layer in tile]
-    return [(parts[0], parts[1]) for parts in layers if parts[0] in SHAPES]
-
-
-def near(pixel: np.ndarray, colour: tuple[int, int, int]) -> bool:
-    return bool(np.abs(pixel * 255 - colour).max() < 2)
 
 
 def pixels(scene) -> np.ndarray:
@@ -117,215 +79,6 @@ def shortest(start, goal, around) -> list[list]:
         return [[*path, cell] for step in steps for path in back(step)]
 
     return back(goal) if goal in far else []
-
-
-# What makes a task
-
-
-@every_task
-def test_a_task_says_what_it_is(task):
-    module = task_of(task)
-    assert task == module.NAME
-    assert re.fullmatch(r"[a-z][a-z, -]*[a-z]", module.TITLE)
-    assert module.FAMILY in {task.family for task in vbvr_tasks().values()}
-    assert module.ORDER > 0
-    frames = module.KEY_FRAMES
-    assert sorted(set(frames)) == list(frames)
-    assert set(frames) <= set(range(1, FRAMES))
-    assert frames[-1] == FRAMES - 1
-
-
-def test_every_module_that_proposes_puzzles_is_a_task_of_its_own_title():
-    folder = Path(chain_of_steps.tasks.__file__).parent
-    proposing = [p.stem for p in folder.glob("*.py") if "\ndef propose(" in p.read_text()]
-    assert task_names() == tuple(sorted(proposing))
-    assert len({task_of(name).TITLE for name in task_names()}) == len(task_names())
-
-
-def test_figures_keep_their_order_of_tasks_and_put_new_ones_where_they_say(monkeypatch):
-    shown = "maze grid tictactoe shelf odd size rotation reappear occlude bounce polyomino move"
-    assert in_order(task_names()) == [*shown.split(), "identify"]
-    assert in_order({"size", "maze", "odd"}) == ["maze", "odd", "size"]
-    monkeypatch.setattr(task_of("odd"), "ORDER", task_of("size").ORDER)
-    assert in_order(["size", "odd", "bounce"]) == ["odd", "size", "bounce"]
-
-
-@pytest.mark.parametrize(
-    ("name", "hint"),
-    [("mazes", "did you mean maze?"), ("chess", "write one of bounce, grid, "), ("reader", "")],
-)
-def test_an_unknown_task_is_answered_by_the_names_there_are(name, hint):
-    with pytest.raises(UserError, match=re.escape(f"no task is called '{name}': ") + ".*" + hint):
-        task_of(name)
-
-
-def test_a_new_file_is_a_task_and_only_who_asks_for_it_loads_it(tmp_path):
-    package = Path(chain_of_steps.__file__).parent
-    copy = shutil.copytree(package, tmp_path / "chain_of_steps")
-    maze = (copy / "tasks/maze.py").read_text()
-    (copy / "tasks/zigzag.py").write_text(maze.replace('NAME = "maze"', 'NAME = "zigzag"'))
-    program = (
-        "import sys\n"
-        "from chain_of_steps.cases import folders, references\n"
-        "from chain_of_steps.tasks import stream, task_names, task_of\n"
-        "from chain_of_steps.tasks.reader import Reader\n"
-        "puzzle = next(stream('size', 'in-domain', 'train', 0))\n"
-        "Reader(puzzle)\n"
-        "loaded = lambda: [n for n in task_names() if f'chain_of_steps.tasks.{n}' in sys.modules]\n"
-        "print(*loaded())\n"
-        "task_of('zigzag')\n"
-        "print(*loaded())\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.splitlines() == ["size", "size zigzag"]
-
-
-def test_a_stage_hangs_on_no_task_but_those_it_names():
-    """The rest is added for the tasks of a study, so a new one changes nobody's digest."""
-    named = {"maze", "identify", "move"}  # whose puzzles the layer swap and perception change
-    modules = {f"chain_of_steps.tasks.{name}" for name in task_names()}
-    behind = {name: modules_of(module, []) & modules for name, module in stage_modules().items()}
-    assert {module.rpartition(".")[2] for found in behind.values() for module in found} == named
-    assert not behind["sample"] and not behind["read"] and not behind["cases"]
-
-
-# The generator
-
-
-@every_task_and_split
-def test_the_same_seed_gives_the_same_puzzles_and_another_seed_others(task, split):
-    before = random.getstate()
-    assert draw(task, split, 30) == draw(task, split, 30)
-    assert random.getstate() == before
-    assert draw(task, split, 30) != draw(task, split, 30, seed=1)
-
-
-def test_puzzles_do_not_depend_on_the_order_of_sets():
-    program = (
-        "from chain_of_steps.tasks import stream, task_names\n"
-        "from itertools import islice, product\n"
-        "for task, split in product(task_names(), ('in-domain', 'out-of-domain')):\n"
-        "    for p in islice(stream(task, split, 'evaluation', 5), 4):\n"
-        "        print(p.digest, p.candidates, p.shown, p.prompt)\n"
-    )
-    printed = [
-        subprocess.run(
-            [sys.executable, "-c", program],
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            capture_output=True,
-            check=True,
-        ).stdout
-        for seed in ("1", "2")
-    ]
-    assert len(printed[0].splitlines()) == 4 * len(BOTH)
-    assert printed[0] == printed[1]
-
-
-@pytest.mark.parametrize(
-    "names",
-    [
-        ("labyrinth", "in-domain", "train"),
-        ("maze", "inside", "train"),
-        ("maze", "in-domain", "test"),
-    ],
-)
-def test_unknown_names_are_refused(names):
-    with pytest.raises(ValueError, match="unknown name"):
-        next(stream(*names, 0))
-
-
-def test_a_pool_that_runs_dry_says_so(monkeypatch):
-    only = draw("maze", "out-of-domain", 1)[0]
-    monkeypatch.setattr(task_of("maze"), "propose", lambda rng, split: only)
-    endless = stream("maze", "out-of-domain", "evaluation", 0)
-    assert next(endless) == only
-    with pytest.raises(UserError, match="maze has only 1 different out-of-domain cases"):
-        next(endless)
-
-
-@every_task
-def test_training_and_evaluation_share_no_puzzle(task):
-    training = draw(task, "in-domain", MANY, pool="train")
-    assert {pool_of(puzzle) for puzzle in training} == {"train"}
-    evaluation = draw(task, "in-domain", MANY) + draw(task, "out-of-domain", MANY)
-    digests = [puzzle.digest for puzzle in evaluation]
-    assert len(set(digests)) == len(digests)  # so there are at least 200 cases each
-    assert not {puzzle.digest for puzzle in training} & set(digests)
-
-
-@every_task
-def test_no_training_puzzle_looks_like_one_of_the_evaluation(task):
-    training = {view(puzzle) for puzzle in draw(task, "in-domain", 600, pool="train")}
-    evaluation = {view(p) for split in SPLITS for p in draw(task, split, MANY)}
-    assert not training & evaluation
-
-
-@every_task
-def test_about_one_in_domain_puzzle_in_four_is_for_evaluation(task):
-    rng = random.Random(8)
-    drawn = []
-    while len(drawn) < 400:
-        try:
-            drawn.append(task_of(task).propose(rng, "in-domain"))
-        except Exception as error:
-            assert type(error).__name__ == "Retry"
-    share = np.mean([pool_of(puzzle) == "evaluation" for puzzle in drawn])
-    assert 0.15 < share < 0.35
-
-
-@every_task_and_split
-def test_a_puzzle_is_whole(task, split):
-    module = task_of(task)
-    for puzzle in draw(task, split, FEW):
-        assert (puzzle.task, puzzle.split) == (task, split)
-        assert len(puzzle.candidates) >= 2
-        assert puzzle.shown in puzzle.solutions
-        assert set(puzzle.solutions) <= set(range(len(puzzle.candidates)))
-        movies = [module.movie(puzzle, n) for n in range(len(puzzle.candidates))]
-        assert {len(movie) for movie in movies} == {FRAMES}
-        first = render(movies[0][0])
-        assert all(np.array_equal(render(movie[0]), first) for movie in movies)
-        looks = {
-            b"".join(render(movie[frame]).tobytes() for frame in module.KEY_FRAMES)
-            for movie in movies
-        }
-        assert len(looks) == len(movies)  # no two candidates look the same
-        assert len(module.empty(puzzle)) == len(module.KEY_FRAMES)
-
-
-@every_task_and_split
-def test_prompts_are_plain_english(task, split):
-    sentence = re.compile(r"[A-Z][a-z]+( [a-z]+)+\.")
-    for puzzle in draw(task, split, MANY):
-        sentences = re.split(r"(?<=\.) ", puzzle.prompt)
-        assert all(sentence.fullmatch(one) for one in sentences), puzzle.prompt
-
-
-@every_task
-def test_held_out_pairs_never_appear_in_domain(task):
-    for pool in ("train", "evaluation"):
-        for puzzle in draw(task, "in-domain", MANY, pool=pool):
-            shown = {pair for scene in truth(puzzle) for pair in shapes_in(scene)}
-            assert not shown & HELD_OUT_PAIRS
-            names = {f"{colour} {shape}" for shape, colour in HELD_OUT_PAIRS}
-            assert not any(name in puzzle.prompt for name in names)
-
-
-@pytest.mark.parametrize("task", ["shelf", "odd", "reappear", "occlude", "move", "identify"])
-def test_held_out_pairs_make_these_tasks_out_of_domain(task):
-    for puzzle in draw(task, "out-of-domain", MANY):
-        shown = set(shapes_in(truth(puzzle)[0]))
-        named = {(s, c) for s in SHAPES for c in COLOURS if f"{c} {s}" in puzzle.prompt}
-        assert (shown | named) & HELD_OUT_PAIRS
-
-
-# The puzzles, one by one
 
 
 def maze_passages(scene) -> dict:
@@ -670,162 +423,3 @@ def test_what_is_present_is_marked(split):
         assert len(truth(other)[0]) == 3 - len(first)
         assert identify.twin(other) == puzzle
     assert min(seen.values()) > MANY / 3
-
-
-# The drawing surface
-
-
-def test_tiles_are_cut_and_joined_without_loss():
-    picture = np.random.default_rng(0).random((2, 80, 80, 3))
-    tiles = split_tiles(picture)
-    assert np.array_equal(tiles[1, 3, 2], picture[1, 48:64, 32:48])
-    assert np.array_equal(join_tiles(tiles), picture)
-
-
-def test_a_scene_is_drawn_in_its_cell_in_range_and_read_only():
-    picture = render({(1, 3): ("disc:red:m",)})
-    assert picture.shape == (80, 80, 3)
-    assert picture.dtype == np.float32
-    assert near(picture[24, 56], COLOURS["red"])
-    bare = picture.copy()
-    bare[16:32, 48:64] = np.array(FLOOR) / 255
-    assert np.allclose(bare, np.array(FLOOR) / 255, atol=1e-6)
-    assert 0 <= picture.min() <= picture.max() <= 1
-    with pytest.raises(ValueError, match="read-only"):
-        render_tile(("disc:red:m",))[:] = 0
-
-
-def test_arrows_turn_clockwise():
-    upward = render_tile(("arrow:0",))
-    assert upward[2, 8].max() < upward[2, 0].max()  # its tip is at the top
-    for turns in range(4):
-        arrow = render_tile((f"arrow:{turns}",))
-        away = [np.abs(arrow - np.rot90(upward, -n)).mean() for n in range(4)]
-        assert np.argmin(away) == turns
-        assert away[turns] < 0.02 < min(away[:turns] + away[turns + 1 :])
-
-
-def test_five_beats_make_a_movie():
-    movie = hold({}, {(0, 0): ("block",)}, {}, {}, {(1, 1): ("slot",)})
-    assert [bool(scene) for scene in movie] == [False] + [True] * 4 + [False] * 8 + [True] * 4
-    with pytest.raises(ValueError, match="5 beats, got 4"):
-        hold({}, {}, {}, {})
-
-
-# Case folders
-
-
-@pytest.fixture
-def case(tmp_path):
-    puzzle = draw("maze", "in-domain", 1)[0]
-    cases.write_case(tmp_path, puzzle)
-    return cases.Case("in-domain/maze/00000", tmp_path)
-
-
-@every_task_and_split
-def test_a_case_folder_gives_back_its_puzzle(task, split, tmp_path):
-    puzzle = draw(task, split, 1)[0]
-    cases.write_case(tmp_path, puzzle)
-    assert {file.name for file in tmp_path.iterdir()} == {
-        "first_frame.png",
-        "final_frame.png",
-        "ground_truth.mp4",
-        "prompt.txt",
-        "meta.json",
-    }
-    case = cases.Case("a", tmp_path)
-    assert case.prompt == puzzle.prompt
-    assert case.puzzle.digest == puzzle.digest
-    plain = json.loads(json.dumps(vars(puzzle)))
-    again = vars(case.puzzle)
-    assert {name: plain[name] for name in plain if name not in ("candidates", "solutions")} == {
-        name: again[name] for name in again if name not in ("candidates", "solutions")
-    }
-    assert [*again["candidates"]] == plain["candidates"]
-    assert [*again["solutions"]] == plain["solutions"]
-    video = render_movie(truth(puzzle))
-    redrawn = render_movie(task_of(task).movie(case.puzzle, case.puzzle.shown))
-    assert np.array_equal(redrawn, video)
-    assert np.abs(np.asarray(case.image) / 255 - video[0]).max() <= 0.5 / 255 + 1e-6
-    final = read_image(tmp_path / "final_frame.png") / 255
-    assert np.abs(final - video[-1]).max() <= 0.5 / 255 + 1e-6
-    film = read_mp4(tmp_path / "ground_truth.mp4")
-    assert film.shape == (FRAMES, 80, 80, 3)
-    assert np.abs(film / 255 - video).mean() < 0.04
-
-
-def test_a_study_has_an_index_of_its_cases(tmp_path):
-    table = cases.make_cases(
-        tmp_path, ["grid", "odd"], {"in-domain": 2, "out-of-domain": 1}, seed=3
-    )
-    assert table["case"].tolist() == [
-        "in-domain/grid/00000",
-        "in-domain/grid/00001",
-        "out-of-domain/grid/00000",
-        "in-domain/odd/00000",
-        "in-domain/odd/00001",
-        "out-of-domain/odd/00000",
-    ]
-    again = [case.puzzle for case in cases.load_cases(tmp_path, table["case"].tolist())]
-    assert table["digest"].tolist() == [puzzle.digest for puzzle in again]
-    assert table["solutions"].tolist() == [len(puzzle.solutions) for puzzle in again]
-    assert table["candidates"].tolist() == [len(puzzle.candidates) for puzzle in again]
-    assert table["split"].tolist() == [puzzle.split for puzzle in again]
-    assert [puzzle.digest for puzzle in again[:2]] == [
-        puzzle.digest for puzzle in draw("grid", "in-domain", 2, seed=3)
-    ]
-
-
-@pytest.mark.parametrize("text", ["", "  \n", None])
-def test_an_empty_or_missing_prompt_is_named(case, text):
-    path = case.folder / "prompt.txt"
-    path.unlink() if text is None else path.write_text(text)
-    with pytest.raises(UserError, match=re.escape(str(path))):
-        _ = case.prompt
-
-
-def test_a_missing_first_frame_is_named(case):
-    root, name = case.folder.parent, case.folder.name
-    assert cases.load_cases(root, [name])[0].folder == case.folder
-    (case.folder / "first_frame.png").unlink()
-    with pytest.raises(UserError, match=re.escape(str(case.folder))):
-        cases.load_cases(root, [name])
-
-
-def test_a_picture_that_is_none_is_named(case):
-    path = case.folder / "first_frame.png"
-    path.write_text("not a picture")
-    with pytest.raises(UserError, match=re.escape(str(path))):
-        _ = case.image
-
-
-def without(field):
-    return lambda meta: {name: value for name, value in meta.items() if name != field}
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        without("layout"),
-        without("candidates"),
-        without("prompt"),
-        lambda meta: {**meta, "colour": "red"},
-        lambda meta: {**meta, "task": "labyrinth"},
-        lambda meta: {**meta, "candidates": 3},
-        lambda meta: [meta],
-        lambda meta: None,
-    ],
-)
-def test_a_meta_file_that_describes_no_puzzle_is_named(case, change):
-    path = case.folder / "meta.json"
-    path.write_text(json.dumps(change(json.loads(path.read_text()))))
-    with pytest.raises(UserError, match=re.escape(str(path))):
-        _ = case.puzzle
-
-
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", None])
-def test_a_meta_file_that_is_no_json_is_named(case, content):
-    path = case.folder / "meta.json"
-    path.unlink() if content is None else path.write_bytes(content)
-    with pytest.raises(UserError, match=re.escape(str(path))):
-        _ = case.puzzle
