@@ -12,22 +12,30 @@ SMOKE = {
 }
 
 
+def part_of(nodeid: str) -> str:
+    """What one process takes: a file, or all that takes the smoke study; its soak on its own."""
+    file = nodeid.split("::")[0]
+    if "[soak" in nodeid:
+        return "soak"
+    return "smoke" if file in SMOKE else file
+
+
 def pytest_collection_modifyitems(items):
-    """The longest part first, so that a second process of pytest-xdist has the others meanwhile."""
-    items.sort(key=lambda item: item.nodeid.split("::")[0] not in SMOKE)
+    """The longest parts first, so that a second process of pytest-xdist has the others meanwhile."""
+    longest = ["soak", "smoke"]
+    items.sort(key=lambda item: (*longest, part_of(item.nodeid)).index(part_of(item.nodeid)))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """A process takes whole files, as tests of a file share fixtures."""
+    """A process takes whole parts, as tests of a file share fixtures."""
     from xdist.scheduler import LoadScopeScheduling
 
-    class ByFile(LoadScopeScheduling):
+    class ByPart(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            file = nodeid.split("::")[0]
-            return "smoke" if file in SMOKE else file
+            return part_of(nodeid)
 
-    return ByFile(config, log)
+    return ByPart(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -78,7 +78,7 @@ def test_every_command_can_be_given_as_written(page):
     "wrong",
     [
         "make figure",
-        "make bench SPEED=fast",
+        "make benchmarks SPEED=fast",
         "cos sampel --help",
         "cos join --out a.csv --fast b.csv",
         "snakemake --cors all",

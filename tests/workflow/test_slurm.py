@@ -130,7 +130,7 @@ def queue(variables: dict[str, str], *options: str) -> dict[int, list[str]]:
     return {int(row[0]): row[1:] for row in rows}
 
 
-EVERY = pytest.param(helper.SMOKE, marks=pytest.mark.soak, id="all-experiments")
+EVERY = pytest.param(helper.SMOKE, marks=pytest.mark.soak, id="soak-all-experiments")
 
 
 @pytest.mark.slow
