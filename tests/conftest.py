@@ -21,7 +21,7 @@ def part_of(nodeid: str) -> str:
 
 
 def pytest_collection_modifyitems(items):
-    """The longest parts first, so that a second process of pytest-xdist has the others meanwhile."""
+    """The longest parts first, so that another process of pytest-xdist has the rest meanwhile."""
     longest = ["soak", "smoke"]
     items.sort(key=lambda item: (*longest, part_of(item.nodeid)).index(part_of(item.nodeid)))
 
