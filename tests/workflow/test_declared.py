@@ -74,6 +74,8 @@ def of_bench(tmp_path_factory, build_pocket) -> list[dict]:
     root, data = tmp_path_factory.mktemp("bench"), tmp_path_factory.mktemp("data")
     standin.write_bench(data)
     standin.prepare(root, data, build_pocket)
+    config = standin.config_of(data, execution={"shard": 2, "batch": 2})
+    (root / "c.yaml").write_text(yaml.safe_dump(config))
     scorer = root / "scorer/bin/python"
     scorer.parent.mkdir(parents=True)
     scorer.write_text(SCORER % (pins()["opencv-python-headless"], pins()["lmms-eval"]))
