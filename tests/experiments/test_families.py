@@ -9,7 +9,7 @@ import torch
 
 from chain_of_steps.cases.folders import load_cases, make_cases
 from chain_of_steps.errors import UserError
-from chain_of_steps.experiments.ensemble.ensembles import run_ensembles, variants
+from chain_of_steps.experiments.ensemble.variants import run_ensembles, variants
 from chain_of_steps.experiments.noise.perturbation import perturb_shard, plan
 from chain_of_steps.models.codec import LinearVideoCodec
 from chain_of_steps.models.ltx import LTXModel

@@ -12,7 +12,7 @@ from repository import ROOT
 from chain_of_steps import cli
 from chain_of_steps.artifacts import read_table
 from chain_of_steps.errors import UserError
-from chain_of_steps.experiments.noise.tables import PAPER_PEAK
+from chain_of_steps.experiments.noise.verdicts import PAPER_PEAK
 from chain_of_steps.files import digest_file, read_json
 from chain_of_steps.study.claims import (
     COLUMNS,

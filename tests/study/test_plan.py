@@ -13,7 +13,7 @@ from repository import ROOT
 from chain_of_steps import cli
 from chain_of_steps.artifacts import write_tables
 from chain_of_steps.cases.folders import load_cases, make_cases
-from chain_of_steps.experiments.ensemble.ensembles import run_ensembles, variants
+from chain_of_steps.experiments.ensemble.variants import run_ensembles, variants
 from chain_of_steps.experiments.layers.cost import ANALYSES
 from chain_of_steps.experiments.layers.job import pick_cases, share_of_job
 from chain_of_steps.experiments.noise.perturbation import perturb_shard

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from chain_of_steps.settings.statistics import Statistics
+
 _CHUNK = 4_000_000  # numbers drawn at once: 32 MB
 
 
@@ -18,6 +20,11 @@ class Resampling:
 
     n_boot: int = 2000
     seed: int = 0
+
+    @classmethod
+    def of(cls, section: Statistics) -> Resampling:
+        """As the section `statistics` of a configuration asks."""
+        return cls(section.resamples, section.seed)
 
     def draws(self, stratum_of: NDArray[Any]) -> Iterator[tuple[slice, NDArray[Any]]]:
         """Which clusters the resamples hold, one stratum and some resamples at a time.
