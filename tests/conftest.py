@@ -8,7 +8,15 @@ import torch
 # files whose tests take the smoke study: in parallel runs, one process has them all
 SMOKE = {
     f"tests/workflow/test_{name}.py"
-    for name in ("smoke", "declared", "slurm", "interruption", "report", "docs")
+    for name in (
+        "smoke",
+        "add_an_experiment",
+        "declared",
+        "slurm",
+        "interruption",
+        "report",
+        "docs",
+    )
 }
 
 

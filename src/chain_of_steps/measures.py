@@ -28,8 +28,8 @@ def with_solution_kind(readouts: pd.DataFrame, cases: pd.DataFrame) -> pd.DataFr
     fade on a puzzle with one are not. So the two are never averaged together.
     """
     several = set(cases.loc[cases["solutions"] > 1, "case"])
-    kind = np.where(readouts["case"].isin(several), "several", "one")
-    return readouts.assign(solutions=kind)
+    solutions = np.where(readouts["case"].isin(several), "several", "one")
+    return readouts.assign(solutions=solutions)
 
 
 def commitment(readouts: pd.DataFrame) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import torch
 from chain_of_steps.cases.folders import load_cases, make_cases
 from chain_of_steps.errors import UserError
 from chain_of_steps.experiments.ensemble.variants import run_ensembles, variants
-from chain_of_steps.experiments.noise.perturbation import perturb_shard, plan
+from chain_of_steps.experiments.noise.perturbation import conditions_of, perturb_shard
 from chain_of_steps.models.codec import LinearVideoCodec
 from chain_of_steps.models.ltx import LTXModel
 from chain_of_steps.models.ltx2 import LTX2Model
@@ -94,9 +94,9 @@ def test_noise_at_steps_and_frames(model, cases, config):
     assert len(readouts) == len(cases) * len(SEEDS) * (STEPS + 1)
 
     fields = config.perturbation
-    planned = plan(fields, STEPS, runs.x.shape[-3:])
+    conditions = conditions_of(fields, STEPS, runs.x.shape[-3:])
     table, flow, nfe = perturb_shard(
-        model, runs, cases, cases[:1], planned, seeds=SEEDS[:1], layers=fields.layers
+        model, runs, cases, cases[:1], conditions, seeds=SEEDS[:1], layers=fields.layers
     )
     assert nfe > 0
     sweep = table[table["part"] == "sweep"]

@@ -119,3 +119,22 @@ def run(tree: Path, *command: str) -> subprocess.CompletedProcess:
     return subprocess.run(
         command, cwd=tree, env=environment, text=True, capture_output=True, check=False
     )
+
+
+def do(block: Block, tree: Path) -> None:
+    """What a page tells to do, in a copy of the repository."""
+    if block.file:
+        path = tree / block.file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(block.content, encoding="utf-8")
+    elif block.language == "diff":
+        apply_changes(block.text, tree)
+    elif block.language == "python":
+        succeeds(run(tree, "python", "-c", block.text))
+    elif block.language == "bash":
+        for command in commands(block.text):
+            succeeds(run(tree, *command))
+
+
+def succeeds(done: subprocess.CompletedProcess) -> None:
+    assert done.returncode == 0, (done.args, (done.stdout + done.stderr)[-3000:])

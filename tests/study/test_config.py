@@ -87,7 +87,7 @@ def test_a_resolved_configuration_is_one_that_json_can_hold():
 def test_a_filled_configuration_shares_nothing_with_the_next():
     first = check_config(LEAST)
     expected = copy.deepcopy(first)
-    first.train.stages.append(first.train.stages[0])
+    first.train.phases.append(first.train.phases[0])
     first.seeds.append(9)
     first.perturbation.modes.append("more")
     first.resolved()["sampler"]["steps"] = 1
@@ -251,8 +251,8 @@ def test_the_shift_of_ltx_is_that_of_the_pipeline_for_its_size():
         (changed(cases__tasks=["maze", "mace"]), ["cases.tasks.1", "'mace'", "mean maze?"]),
         (changed(cases__tasks=["zzz"]), ["cases.tasks.0", "write one of bounce, grid"]),
         (changed(execution__dtype="bfloat"), ["execution.dtype", "did you mean bfloat16?"]),
-        (changed(train__stages=[{"stpes": 3, "steps": 1}]), ["train.stages.0.stpes", "steps?"]),
-        (changed(train__stages=[{"steps": 3, "mix": {"mazes": 1}}]), ["train", "'mazes'", "maze"]),
+        (changed(train__phases=[{"stpes": 3, "steps": 1}]), ["train.phases.0.stpes", "steps?"]),
+        (changed(train__phases=[{"steps": 3, "mix": {"mazes": 1}}]), ["train", "'mazes'", "maze"]),
         # of the wrong type
         (changed(sampler__steps="fifty"), ["sampler.steps", "'fifty'", "integer"]),
         (changed(sampler__steps=50.0), ["sampler.steps", "50.0", "integer"]),
@@ -292,13 +292,14 @@ def test_the_shift_of_ltx_is_that_of_the_pipeline_for_its_size():
         # renamed
         (changed(bench={}), ["unknown field bench", "it is called vbvr now"]),
         (changed(experiments=["bench"]), ["experiments has bench: write vbvr instead."]),
+        (changed(train__stages=[{"steps": 3}]), ["train.stages: it is called phases now"]),
         # missing
         ({}, ["study", "missing"]),
         (changed(models={}), ["models", "at least 1"]),
         (changed(models__m=None), ["models", "at least 1"]),
         (changed(models__m={}), ["models.m.path", "missing"]),
         (changed(cases={}), ["cases.tasks", "missing"]),
-        (changed(train__stages=[{"constant": 1.0}]), ["train.stages.0.steps", "missing"]),
+        (changed(train__phases=[{"constant": 1.0}]), ["train.phases.0.steps", "missing"]),
         # names that YAML does not read as text
         (changed(models={1: {"path": "p"}}), ["models", "named 1", "quotes"]),
         ({**LEAST, True: 3, "zebra": 4}, ["named True", "quotes"]),

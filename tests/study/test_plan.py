@@ -16,8 +16,7 @@ from chain_of_steps.cases.folders import load_cases, make_cases
 from chain_of_steps.experiments.ensemble.variants import run_ensembles, variants
 from chain_of_steps.experiments.layers.cost import ANALYSES
 from chain_of_steps.experiments.layers.job import pick_cases, share_of_job
-from chain_of_steps.experiments.noise.perturbation import perturb_shard
-from chain_of_steps.experiments.noise.perturbation import plan as conditions
+from chain_of_steps.experiments.noise.perturbation import conditions_of, perturb_shard
 from chain_of_steps.models.wan import WanModel
 from chain_of_steps.runs import run_shard
 from chain_of_steps.study import plan
@@ -92,7 +91,7 @@ def test_noise_and_ensemble_cost_what_was_planned(small):
         trajectory = run_shard(model, part, [0, 1], **options)
         found["sample"] += trajectory.made_by["nfe"]
         controls = [c for c in part if controls_left.pop((c.task, c.split), 0)]
-        planned_noise = conditions(config.perturbation, steps, trajectory.x.shape[-3:])
+        planned_noise = conditions_of(config.perturbation, steps, trajectory.x.shape[-3:])
         found["perturb"] += perturb_shard(
             model, trajectory, part, controls, planned_noise, seeds=[0], layers=[0]
         )[2]

@@ -4,11 +4,19 @@ import math
 import re
 import runpy
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
-from pages import Block, apply_changes, blocks, commands, copy_repository, run, shown_commands
+from pages import (
+    Block,
+    blocks,
+    commands,
+    copy_repository,
+    do,
+    run,
+    shown_commands,
+    succeeds,
+)
 from repository import ROOT
 
 from chain_of_steps import cli
@@ -235,23 +243,6 @@ def cli_fields() -> list[str]:
 
 
 # The how-to pages, done
-
-
-def do(block: Block, tree: Path) -> None:
-    """What the page tells to do, in a copy of the repository."""
-    if block.file:
-        (tree / block.file).write_text(block.content, encoding="utf-8")
-    elif block.language == "diff":
-        apply_changes(block.text, tree)
-    elif block.language == "python":
-        succeeds(run(tree, "python", "-c", block.text))
-    elif block.language == "bash":
-        for command in commands(block.text):
-            succeeds(run(tree, *command))
-
-
-def succeeds(done: subprocess.CompletedProcess) -> None:
-    assert done.returncode == 0, (done.args, (done.stdout + done.stderr)[-3000:])
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ def run(settings: WithTrain, *, out: Path, early: Path) -> None:
     from chain_of_steps.pocket.training import TrainConfig, train
 
     fields = settings.train.model_dump(exclude_none=True)
-    phases, step = fields.pop("stages"), fields.pop("early")
+    phases, step = fields.pop("phases"), fields.pop("early")
     with TemporaryDirectory() as scratch:
         start = None
         for number, phase in enumerate(phases):

@@ -37,9 +37,9 @@ class Resampling:
             members = np.flatnonzero(stratum_of == stratum)
             rows = max(1, _CHUNK // len(members))
             for start in range(0, self.n_boot, rows):
-                part = slice(start, min(start + rows, self.n_boot))
-                shape = (part.stop - start, len(members))
-                yield part, members[rng.integers(len(members), size=shape)]
+                chunk = slice(start, min(start + rows, self.n_boot))
+                shape = (chunk.stop - start, len(members))
+                yield chunk, members[rng.integers(len(members), size=shape)]
 
     def sums(self, stratum_of: NDArray[Any], *values: NDArray[Any]) -> list[NDArray[Any]]:
         """Sums over the clusters of each resample, (n_boot, ...) for values (C, ...) of clusters.
@@ -48,9 +48,9 @@ class Resampling:
         resample.
         """
         totals = [np.zeros((self.n_boot, *value.shape[1:])) for value in values]
-        for part, drawn in self.draws(stratum_of):
+        for chunk, drawn in self.draws(stratum_of):
             for total, value in zip(totals, values, strict=True):
-                total[part] += value[drawn].sum(axis=1)
+                total[chunk] += value[drawn].sum(axis=1)
         return totals
 
 

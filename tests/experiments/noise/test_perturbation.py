@@ -16,10 +16,10 @@ from chain_of_steps.cli import main
 from chain_of_steps.errors import UserError
 from chain_of_steps.experiments.noise.perturbation import (
     Meter,
+    conditions_of,
     fork,
     mixing_strength,
     perturb_shard,
-    plan,
 )
 from chain_of_steps.experiments.noise.propagation import (
     Comparison,
@@ -86,7 +86,7 @@ def first_batch(model, trajectory, cases):
 
 
 def planned(n_steps=N_STEPS, **changes):
-    return plan(Section(**SETTINGS | changes), n_steps, GRID)
+    return conditions_of(Section(**SETTINGS | changes), n_steps, GRID)
 
 
 def one_of_each(planned):
@@ -203,7 +203,7 @@ def cells(perturbation, n_steps, grid):
 
 @pytest.mark.parametrize(("n_steps", "grid"), [(6, GRID), (50, GRID), (50, (21, 30, 52))])
 def test_token_controls_disturb_as_many_cells_as_a_step_and_as_a_frame(n_steps, grid):
-    kinds = {p.kind: p for p in plan(Section(**SETTINGS), n_steps, grid).controls}
+    kinds = {p.kind: p for p in conditions_of(Section(**SETTINGS), n_steps, grid).controls}
     assert sum(cells(kinds["tokens_step"], n_steps, grid)) == math.prod(grid)
     assert len(cells(kinds["tokens_step"], n_steps, grid)) > 1
     last_clean = cells(kinds["frame_last_clean"], n_steps, grid)
@@ -308,7 +308,7 @@ def test_defaults_fit_the_default_study():
     )
     fields = config.perturbation
     n_steps = config.sampler.steps
-    found = plan(fields, n_steps, GRID)
+    found = conditions_of(fields, n_steps, GRID)
     assert [p.index for p in found.sweep if p.kind == "step"] == list(range(0, 50, 5))
     assert [p.index for p in found.sweep if p.kind == "frame"] == list(range(5))
     nfe = found.nfe(n_steps, 260, 13 * 2 * fields.control_cases)

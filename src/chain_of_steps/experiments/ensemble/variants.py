@@ -141,12 +141,12 @@ def run_ensembles(
     for cut in cuts(len(runs), batch, together=k):  # all seeds of a case, which are averaged
         together = runs.select(range(len(runs))[cut])
         condition, noise = together.condition(), together.noise()
-        part = together.given[::k]
+        mine = together.given[::k]
         for variant in methods:
             latents, nfe = run_variant(
                 model, condition, noise, variant, k=k, steps=steps, shift=shift
             )
-            for case, looks in zip(part, latents.split(len(latents) // len(part)), strict=True):
+            for case, looks in zip(mine, latents.split(len(latents) // len(mine)), strict=True):
                 outcome, chosen = _outcome(model, case, looks)
                 rows.append(
                     {
@@ -161,7 +161,7 @@ def run_ensembles(
                 )
                 if keep is not None:
                     keep(case, variant.name, looks[chosen])
-            bar.update(len(part))
+            bar.update(len(mine))
     bar.close()
     return pd.DataFrame(rows)
 

@@ -84,7 +84,7 @@ def control_sentences(verdicts: pd.DataFrame, model: str) -> list[str]:
         ("peak_in_the_middle", "Sensitivity peaks between 40 and 60 % of the run"),
     ):
         rows = mine[mine["claim"] == claim]
-        parts = [
+        outcomes = [
             f"{word}: {'; '.join(_control(row) for row in chosen.itertuples())}"
             for verdict, word in (
                 (HOLDS, "holds"),
@@ -93,8 +93,8 @@ def control_sentences(verdicts: pd.DataFrame, model: str) -> list[str]:
             )
             if len(chosen := rows[rows["verdict"] == verdict])
         ]
-        if parts:
-            texts.append(f"{text} — {'. '.join(parts)}.")
+        if outcomes:
+            texts.append(f"{text} — {'. '.join(outcomes)}.")
     return texts
 
 

@@ -23,7 +23,7 @@ from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.statistics.tests import paired_difference
 from chain_of_steps.statistics.verdicts import Region, judge
 
-PAPER_PEAK = (0.4, 0.6)  # published, share of the run; a reference, no result of ours
+PAPER_PEAK = (0.4, 0.6)  # published, share of the run; for comparison
 AS_IN_PAPER = "as in the paper"
 READ = "only frames that are read"
 
