@@ -115,9 +115,12 @@ def code_of(stage: Stage) -> str:
     return code_digest(modules_of(stage_modules()[stage.name], tasks), stage.also)
 
 
-def code_of_notebook(notebook: str) -> str:
-    """Digest of the package's code that a notebook uses; its own text is an input of its rule."""
-    return code_digest(modules_named_in(Path(notebook), TASKS))
+def code_of_notebook(name: str) -> str:
+    """Digest of the package's code that a notebook uses; its own text is an input of its rule.
+
+    Given the name, not the input: snakemake compares no `params:` that come from inputs.
+    """
+    return code_digest(modules_named_in(Path(f"workflow/notebooks/{name}.py"), TASKS))
 
 
 def settings_of(stage: Stage):
