@@ -99,6 +99,6 @@ def check_numbers(results: Path) -> None:
             assert row["low"] == pytest.approx(wilson(count, 7).low)
         assert row["low"] <= row["mean"] <= row["high"]
         assert f"N = {steps}: {row['mean']:.2f} [" in caption
-    assert "n = 7 cases" in caption
+    assert "n = 7 runs" in caption
     for suffix in (".png", ".pdf", ".json"):
         assert (results / "figures/shorter").with_suffix(suffix).stat().st_size > 100
