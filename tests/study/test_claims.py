@@ -289,7 +289,7 @@ def test_a_row_that_cannot_be_taken_names_the_claim(claim, changes, said):
     [
         ({"where": None}, ("where is missing",)),
         ({"tabel": "x.csv"}, ("tabel", "did you mean table?")),
-        ({"table": "noise.json"}, ("table is 'noise.json'",)),
+        ({"table": "noise.txt"}, ("table is 'noise.txt'",)),
         ({"table": None}, ("table is missing", "untestable")),
         ({"measure": None}, ("measure is missing",)),
         ({"untestable": "too hard"}, ("untestable", "experiment")),

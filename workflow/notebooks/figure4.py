@@ -116,9 +116,6 @@ dashed: the same first latents with the object taken out of the first frame, the
 control. (c), (d): share of runs whose clean estimate reads as a right answer, a wrong one, or none
 (open). Bands: 95 % bootstrap intervals by case. Runs (n): {count(counts, counts.index)}; without
 the object {count(absent, absent.index)}; {count(of_states, ["bounce", "polyomino"])}."""
-inputs = [
-    "tables/behaviour_examples/examples.json",
-    "tables/memory.csv",
-    "tables/correction.parquet",
-]
+inputs = ["behaviour_examples/examples.json", "memory.csv", "correction.parquet"]
+inputs = [f"tables/{name}" for name in inputs]
 plots.save_figure(figure, stem, caption, inputs, facts)

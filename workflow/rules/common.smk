@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml
 from chain_of_steps import guard
 from chain_of_steps.cases.sources import count_cases
+from chain_of_steps.cli import resolved_file
 from chain_of_steps.errors import UserError
 from chain_of_steps.experiments.vbvr.scorer import pins
 from chain_of_steps.files import atomic_path, digest_json
@@ -82,12 +83,19 @@ def begin() -> None:
         prefix = getattr(workflow.executor_settings, "jobname_prefix", None)
         if prefix is not None:  # SLURM's executor
             guard.refuse_live_jobs(prefix, Path(workflow.workdir_init))
+        refuse_earlier()
         guard.sweep([RESULTS, FIGURES])
         write_settings()
     except UserError as error:
         raise WorkflowError(str(error)) from None
     except OSError as error:
         raise WorkflowError(f"cannot write {error.filename}: {error.strerror}.") from None
+
+
+def refuse_earlier() -> None:
+    """Results of an earlier version would be made again bit by bit, over what they cost."""
+    if SETTINGS.exists() and resolved_file(SETTINGS) is None:
+        raise UserError(f"{RESULTS} was made by an earlier version: move it away, or remove it.")
 
 
 def write_settings() -> None:
