@@ -135,7 +135,9 @@ EVERY = pytest.param(helper.SMOKE, marks=pytest.mark.soak, id="soak-all-experime
 
 @pytest.mark.slow
 @pytest.mark.parametrize("study", [pytest.param(helper.SHORT, id="decision"), EVERY])
-def test_whatever_dies_the_same_command_finishes_with_the_same_numbers(cluster, smoke, rules, study):
+def test_whatever_dies_the_same_command_finishes_with_the_same_numbers(
+    cluster, smoke, rules, study
+):
     tree, variables = cluster
     plan = planned(tree, rules, study)
     assert plan["sample"] == 2
