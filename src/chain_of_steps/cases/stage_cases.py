@@ -15,7 +15,6 @@ class Settings(WithCases, WithVideo):
 
 def user_files(settings: Settings) -> list[Path]:
     """The pictures, texts and videos that the cases are taken from; none for puzzles."""
-    return []
     from chain_of_steps.cases.listing import files_of
 
     return files_of(settings.cases)
