@@ -239,7 +239,7 @@ def test_examples_show_the_stated_steps_of_real_runs(study):
 
 
 def test_a_model_is_trained_and_measured(tmp_path, monkeypatch, puzzle_codec):
-    monkeypatch.setattr(training, "codec_for_puzzles", lambda z_dim: puzzle_codec)
+    monkeypatch.setattr(training, "codec_for_puzzles", lambda z_dim, **_: puzzle_codec)
     monkeypatch.chdir(tmp_path)
     stages = [{"steps": 2, "mix": {"maze": 1}}, {"steps": 1, "mix": {"odd": 1}}]
     settings = {"early": 1, "batch": 2, "layers": 1, "threads": 1, "stages": stages}

@@ -21,9 +21,9 @@ from chain_of_steps.errors import UserError
 from chain_of_steps.fingerprints import modules_of
 from chain_of_steps.stage import stage_modules
 from chain_of_steps.tasks import identify, in_order, pool_of, stream, task_names, task_of
+from chain_of_steps.tasks.board import DEFAULT_BOARD
 from chain_of_steps.tasks.puzzle import SPLITS, Puzzle
 from chain_of_steps.tasks.scene import (
-    BOARD,
     COLOURS,
     FLOOR,
     FRAMES,
@@ -42,6 +42,7 @@ from chain_of_steps.tasks.scene import (
 from chain_of_steps.video import read_image, read_mp4
 
 MANY, SOME, FEW = 300, 100, 30
+BOARD = DEFAULT_BOARD.rows
 BEATS = (0, 1, 5, 9, 13)  # the frame at which each beat starts
 BOTH = [(task, split) for task in task_names() for split in SPLITS]
 every_task = pytest.mark.parametrize("task", task_names())

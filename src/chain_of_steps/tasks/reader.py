@@ -85,13 +85,14 @@ def mixture_weights(observed: np.ndarray, appearances: np.ndarray) -> np.ndarray
 class Reader:
     """The reader of one puzzle.
 
-    `read` takes key frames (S, K, 80, 80, 3) in [0, 1], K the task's number of key frames.
+    `read` takes key frames (S, K, H, W, 3) in [0, 1], K the task's number of key frames, H and W
+    those of the puzzle's board in tiles of 16 pixels.
     """
 
     def __init__(self, puzzle: Puzzle) -> None:
         task = task_of(puzzle.task)
         self.puzzle = puzzle
-        self.key_frames: tuple[int, ...] = task.KEY_FRAMES
+        self.key_frames: tuple[int, ...] = tuple(map(puzzle.board.frame, task.KEY_FRAMES))
         movies = [task.movie(puzzle, i) for i in range(len(puzzle.candidates))]
         shown = [[movie[f] for f in self.key_frames] for movie in movies]
         still = [movies[puzzle.shown][0]] * len(self.key_frames)
@@ -133,7 +134,7 @@ class Reader:
         return Reading(answer, np.isin(answer, solutions), overlap[:, solutions].max(1), evidence)
 
     def read_video(self, video: np.ndarray) -> Reading:
-        """Reads whole videos (S, 17, 80, 80, 3)."""
+        """Reads whole videos (S, T, H, W, 3)."""
         return self.read(video[:, list(self.key_frames)])
 
 
@@ -170,5 +171,5 @@ class _DecisiveTile:
 
 
 def first_frame(puzzle: Puzzle) -> np.ndarray:
-    """The picture a puzzle starts from, float32 (80, 80, 3) in [0, 1]."""
-    return render(task_of(puzzle.task).movie(puzzle, puzzle.shown)[0])
+    """The picture a puzzle starts from, float32 (H, W, 3) in [0, 1]."""
+    return render(task_of(puzzle.task).movie(puzzle, puzzle.shown)[0], puzzle.board)
