@@ -188,6 +188,16 @@ def make_cases(
     return index
 
 
+def with_need(table: pd.DataFrame, root: Path) -> pd.DataFrame:
+    """A table of runs of the cases below `root`, with the need of each case as a last column.
+
+    Need is a property of the case alone, so tables of runs do not repeat it. Raises UserError where
+    the index has none.
+    """
+    index = read_table(root / INDEX, columns=["case", "need"])
+    return table.assign(need=table["case"].map(index.set_index("case")["need"]).to_numpy())
+
+
 def need_puzzles(cases: list[Case]) -> None:
     """Raises UserError where a case has no reader, for stages that read answers."""
     for case in cases:

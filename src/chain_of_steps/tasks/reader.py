@@ -4,7 +4,8 @@ One reader serves every puzzle. It knows how each candidate would look. On every
 candidates (or the empty and the still picture) differ, it explains the observed tile as a mixture
 of the possible appearances (weights >= 0 that sum to 1, least squares). Then
 
-    evidence of a candidate = its weakest weight over the tiles where it draws something,
+    evidence of a candidate = its weakest weight over the tiles where it draws something, and those
+                              that it leaves bare while one that draws all the same draws more,
     answer                  = the candidate whose weight exceeds `ACCEPT` on every such tile, or
                               none; a tile that no mixture explains counts as unreadable.
 
@@ -13,6 +14,7 @@ Two answers drawn half each get evidence 1/2 each, and no answer.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,29 +100,29 @@ class Reader:
         still = [movies[puzzle.shown][0]] * len(self.key_frames)
         looks = [*shown, task.empty(puzzle), still]
 
-        self._tiles: list[_DecisiveTile] = []
+        self.tiles: list[_DecisiveTile] = []
         cells = sorted({cell for look in looks for scene in look for cell in scene})
         for k in range(len(self.key_frames)):
             for cell in cells:
                 seen = [_tile(look[k], cell) for look in looks]
                 if len(set(seen)) > 1:
-                    self._tiles.append(_DecisiveTile.of(k, cell, seen, len(movies)))
+                    self.tiles.append(_DecisiveTile.of(k, cell, seen, len(movies)))
+        self.tells = _tells(self.tiles)
 
     def read(self, frames: np.ndarray) -> Reading:
         tiles = split_tiles(np.asarray(frames, dtype=np.float32))
         n_looks, n_candidates = len(tiles), len(self.puzzle.candidates)
         weakest = np.ones((n_looks, n_candidates))  # over all decisive tiles
-        evidence = np.ones((n_looks, n_candidates))  # over the tiles a candidate draws on
+        evidence = np.ones((n_looks, n_candidates))  # over the tiles that tell of a candidate
         draws_nothing = np.ones(n_candidates, dtype=bool)
         shared = np.zeros((n_looks, n_candidates))
         united = np.zeros((n_looks, n_candidates))
-        for tile in self._tiles:
+        for tile, tells in zip(self.tiles, self.tells, strict=True):
             weights = tile.weights(tiles[:, tile.key, tile.cell[0], tile.cell[1]])
             mine = weights[:, tile.of_candidate]  # (S, candidates)
-            drawn = tile.of_candidate != tile.of_empty
             weakest = np.minimum(weakest, mine)
-            evidence = np.where(drawn, np.minimum(evidence, mine), evidence)
-            draws_nothing &= ~drawn
+            evidence = np.where(tells, np.minimum(evidence, mine), evidence)
+            draws_nothing &= tile.of_candidate == tile.of_empty
             # Jaccard index of "something changed here" between the video and the candidate
             changed = tile.of_candidate != tile.of_still
             moved = weights[:, [tile.of_still]] <= ACCEPT
@@ -140,6 +142,22 @@ class Reader:
 
 def _tile(scene: Scene, cell: tuple[int, int]) -> tuple[str, ...]:
     return scene.get(cell, ())
+
+
+def _tells(tiles: Sequence[_DecisiveTile]) -> np.ndarray:
+    """bool (tiles, candidates): whether a candidate's weight on a tile counts as its evidence.
+
+    Where it draws something; and where it does not, though a candidate does that draws all that it
+    draws: a way that stops is told from those that go on by what it leaves bare.
+    """
+    looks = np.stack([tile.of_candidate for tile in tiles])
+    drawn = looks != np.array([tile.of_empty for tile in tiles])[:, None]
+    tells = drawn.copy()
+    for candidate in range(looks.shape[1]):
+        mine = drawn[:, candidate]
+        goes_on = (looks[mine] == looks[mine][:, [candidate]]).all(0)
+        tells[:, candidate] |= drawn[:, goes_on].any(1)
+    return tells
 
 
 @dataclass(frozen=True)
