@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from chain_of_steps.tasks.scene import Scene
 
 # modules here that are no task
-SHARED = frozenset({"board", "puzzle", "scene", "reader", "regions"})
+SHARED = frozenset({"board", "puzzle", "scene", "reader", "observe", "regions"})
 POOLS = ("train", "evaluation")
 
 

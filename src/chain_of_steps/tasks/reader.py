@@ -14,7 +14,6 @@ Two answers drawn half each get evidence 1/2 each, and no answer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,14 +99,15 @@ class Reader:
         still = [movies[puzzle.shown][0]] * len(self.key_frames)
         looks = [*shown, task.empty(puzzle), still]
 
-        self.tiles: list[_DecisiveTile] = []
+        self._tiles: list[_DecisiveTile] = []
         cells = sorted({cell for look in looks for scene in look for cell in scene})
         for k in range(len(self.key_frames)):
             for cell in cells:
                 seen = [_tile(look[k], cell) for look in looks]
                 if len(set(seen)) > 1:
-                    self.tiles.append(_DecisiveTile.of(k, cell, seen, len(movies)))
-        self.tells = _tells(self.tiles)
+                    self._tiles.append(_DecisiveTile.of(k, cell, seen, len(movies)))
+        looks = np.stack([tile.of_candidate for tile in self._tiles])
+        self._telling = tells(looks, np.array([tile.of_empty for tile in self._tiles]))
 
     def read(self, frames: np.ndarray) -> Reading:
         tiles = split_tiles(np.asarray(frames, dtype=np.float32))
@@ -117,11 +117,11 @@ class Reader:
         draws_nothing = np.ones(n_candidates, dtype=bool)
         shared = np.zeros((n_looks, n_candidates))
         united = np.zeros((n_looks, n_candidates))
-        for tile, tells in zip(self.tiles, self.tells, strict=True):
+        for tile, telling in zip(self._tiles, self._telling, strict=True):
             weights = tile.weights(tiles[:, tile.key, tile.cell[0], tile.cell[1]])
             mine = weights[:, tile.of_candidate]  # (S, candidates)
             weakest = np.minimum(weakest, mine)
-            evidence = np.where(tells, np.minimum(evidence, mine), evidence)
+            evidence = np.where(telling, np.minimum(evidence, mine), evidence)
             draws_nothing &= tile.of_candidate == tile.of_empty
             # Jaccard index of "something changed here" between the video and the candidate
             changed = tile.of_candidate != tile.of_still
@@ -144,14 +144,14 @@ def _tile(scene: Scene, cell: tuple[int, int]) -> tuple[str, ...]:
     return scene.get(cell, ())
 
 
-def _tells(tiles: Sequence[_DecisiveTile]) -> np.ndarray:
+def tells(looks: np.ndarray, empty: np.ndarray) -> np.ndarray:
     """bool (tiles, candidates): whether a candidate's weight on a tile counts as its evidence.
 
+    looks: (tiles, candidates), which appearance each has on a tile; empty: (tiles,), the empty one.
     Where it draws something; and where it does not, though a candidate does that draws all that it
     draws: a way that stops is told from those that go on by what it leaves bare.
     """
-    looks = np.stack([tile.of_candidate for tile in tiles])
-    drawn = looks != np.array([tile.of_empty for tile in tiles])[:, None]
+    drawn = looks != empty[:, None]
     tells = drawn.copy()
     for candidate in range(looks.shape[1]):
         mine = drawn[:, candidate]
@@ -162,6 +162,8 @@ def _tells(tiles: Sequence[_DecisiveTile]) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _DecisiveTile:
+    """A tile of a key frame that does not look alike in all candidates, empty and still picture."""
+
     key: int
     cell: tuple[int, int]
     appearances: np.ndarray  # (m, pixels)
