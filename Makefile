@@ -1,4 +1,4 @@
-# `make` (= `make figures`) makes every figure and table, `make test` runs every test.
+# `make` (= `make figures`) makes every figure and table, `make test` runs the tests.
 # Both set up .venv by themselves and again when requirements.txt or pyproject.toml change.
 #
 #   PYTHON=...       interpreter for .venv, 3.11 or newer
@@ -16,13 +16,15 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # tests in two processes, file by file in the order of tests/conftest.py
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 TORCH := $(shell grep '^torch==' requirements.txt)
+# tools of the pages, which node needs and nobody else
+WEB_READY := web/node_modules/.package-lock.json
 
 # Rules call `cos` and `papermill` by name: they must be those of .venv.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := figures
-.PHONY: figures figures-from-tables report docs test test-fast soak lint format bench determinism \
-    clean
+.PHONY: figures figures-from-tables report docs page test test-fast test-all soak lint format \
+    benchmarks determinism clean
 
 figures: $(READY)
 	$(BIN)/snakemake --cores all $(ARGS)
@@ -40,27 +42,49 @@ docs: $(READY)
 	$(BIN)/python docs/config_reference.py
 	$(BIN)/python docs/readme_claims.py
 
+# What the package ships of its pages, bundled from web/.
+page: $(WEB_READY)
+	npm run --prefix web --silent build
+
+$(WEB_READY): web/package-lock.json
+	npm ci --prefix web --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+# All but the soak: under 15 minutes on two cores.
 test: $(READY)
 	$(BIN)/pytest $(PARALLEL) $(ARGS)
 
-# For daily work: under two minutes.
+# For daily work: under 90 seconds.
 test-fast: $(READY)
 	$(BIN)/pytest $(PARALLEL) -m "not slow" $(ARGS)
 
-# Twenty seeded kill -9 of the smoke study, each resumed, and all of it on SLURM; for an hour.
+# Everything, before an issue is called resolved: within an hour.
+test-all: $(READY)
+	$(BIN)/pytest $(PARALLEL) -m "" $(ARGS)
+
+# Twenty seeded kill -9 of a study, each resumed, and all experiments on SLURM.
 soak: $(READY)
 	$(BIN)/pytest -m soak -rP $(ARGS)
 
+# Form and types. Snakemake reads two configurations, as rules and their inputs follow from it.
 lint: $(READY)
-	$(BIN)/pytest $(ARGS) tests/test_style.py
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+	$(BIN)/snakemake --lint --configfile config/smoke.yaml
+	$(BIN)/mypy
+	@if ! command -v npm > /dev/null; then echo "no npm here: web/ is not linted"; \
+	elif $(MAKE) --silent $(WEB_READY); then npm run --prefix web --silent lint; \
+	else echo "npm cannot install the tools of web/ here: it is not linted"; fi
 
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow
 
-bench: $(READY)
-	$(BIN)/snakemake --cores all $(ARGS) bench
+benchmarks: $(READY)
+	$(BIN)/snakemake --cores all $(ARGS) benchmarks
 
 # What threads, batches and processor change in the low bits: docs/determinism.md.
 determinism: $(READY)
@@ -79,5 +103,5 @@ $(READY): requirements.txt pyproject.toml
 
 # results/ stays: it may hold days of GPU time. Remove it by hand.
 clean:
-	rm -rf $(VENV) .snakemake .pytest_cache .ruff_cache logs build src/*.egg-info
+	rm -rf $(VENV) .snakemake web/node_modules .pytest_cache .ruff_cache .mypy_cache logs build src/*.egg-info
 	find src tests workflow -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,4 +1,4 @@
-"""Measures what the design promises, each pair in one process: `make bench`.
+"""Measures what the design promises, each pair in one process: `make benchmarks`.
 
     python benchmarks/bench.py --config config.yaml --out benchmarks
 

@@ -1,4 +1,4 @@
-"""Shared fixtures; the builders are in tiny.py."""
+"""Shared fixtures; the builders are in helpers/."""
 
 import pytest
 import smoke as smoke_study
@@ -7,26 +7,43 @@ import torch
 
 # files whose tests take the smoke study: in parallel runs, one process has them all
 SMOKE = {
-    f"tests/test_{name}.py" for name in ("workflow", "slurm", "interruption", "report", "docs")
+    f"tests/workflow/test_{name}.py"
+    for name in (
+        "smoke",
+        "add_an_experiment",
+        "declared",
+        "slurm",
+        "interruption",
+        "report",
+        "docs",
+    )
 }
 
 
+def part_of(nodeid: str) -> str:
+    """What one process takes: a file, or all that takes the smoke study; its soak on its own."""
+    file = nodeid.split("::")[0]
+    if "[soak" in nodeid:
+        return "soak"
+    return "smoke" if file in SMOKE else file
+
+
 def pytest_collection_modifyitems(items):
-    """The longest part first, so that a second process of pytest-xdist has the others meanwhile."""
-    items.sort(key=lambda item: item.nodeid.split("::")[0] not in SMOKE)
+    """The longest parts first, so that another process of pytest-xdist has the rest meanwhile."""
+    longest = ["soak", "smoke"]
+    items.sort(key=lambda item: (*longest, part_of(item.nodeid)).index(part_of(item.nodeid)))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """A process takes whole files, as tests of a file share fixtures."""
+    """A process takes whole parts, as tests of a file share fixtures."""
     from xdist.scheduler import LoadScopeScheduling
 
-    class ByFile(LoadScopeScheduling):
+    class ByPart(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            file = nodeid.split("::")[0]
-            return "smoke" if file in SMOKE else file
+            return part_of(nodeid)
 
-    return ByFile(config, log)
+    return ByPart(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -71,5 +88,7 @@ def build_pocket(puzzle_codec):
 def smoke(tmp_path_factory):
     """A tree in which the smoke study has run once, without interruption, and its numbers."""
     tree = smoke_study.copy_tree(tmp_path_factory.mktemp("smoke") / "tree")
-    smoke_study.snakemake(tree, "--cores", "2", *smoke_study.SMOKE)
-    return smoke_study.Study(tree, smoke_study.numbers(tree))
+    variables = smoke_study.recorded(tree / "records")
+    smoke_study.snakemake(tree, "--cores", "2", *smoke_study.SMOKE, **variables)
+    jobs = smoke_study.records(tree / "records")
+    return smoke_study.Study(tree, smoke_study.numbers(tree), jobs)

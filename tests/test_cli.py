@@ -10,52 +10,21 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from chain import EXPLORE, SEEDS, STEPS, STRIP, STUDY, cos, prepare, run_chain, tree
 from PIL import Image
 from safetensors import safe_open
 
 from chain_of_steps import cli
 from chain_of_steps.pocket import training
-from chain_of_steps.tasks import maze, odd
 from chain_of_steps.video import read_mp4
 
-STEPS, SEEDS, SHARDS = 3, (0, 1), (0, 1)
 HEAVY = ("torch", "diffusers", "transformers", "pandas", "numpy", "scipy", "matplotlib")
-STUDY = {
-    "study": "tiny",
-    "models": {"pocket": {"path": "model", "max_sequence_length": 24}},
-    "sampler": {"steps": STEPS},
-    "cases": {"tasks": ["maze", "odd"], "in-domain": 2, "out-of-domain": 1},
-    "seeds": list(SEEDS),
-    "execution": {"shard": 4, "batch": 3, "threads": 1},
-    "statistics": {"resamples": 100},
-    "ensemble": {"k": 1, "many_steps": 1},
-    "card": {"cases": 3, "steps": 1},
-}
-
-
-def cos(*arguments: str | Path | int) -> int:
-    return cli.main([str(argument) for argument in arguments])
 
 
 def python(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess:
     return subprocess.run(
         [sys.executable, *arguments], cwd=cwd, capture_output=True, text=True, check=False
     )
-
-
-def tree(root: Path) -> dict[str, bytes]:
-    """Every file below a folder, with its content."""
-    return {
-        path.relative_to(root).as_posix(): path.read_bytes()
-        for path in sorted(root.rglob("*"))
-        if path.is_file()
-    }
-
-
-def prepare(root: Path, build_pocket) -> None:
-    """Puts a random model and a config.yaml into a folder."""
-    training.save_pipeline(build_pocket([maze.PROMPT, odd.PROMPT]), root / "model")
-    (root / "config.yaml").write_text(yaml.safe_dump(STUDY, sort_keys=False))
 
 
 @pytest.fixture(scope="module")
@@ -85,22 +54,6 @@ def copied(study, tmp_path, monkeypatch) -> Path:
     shutil.copy(study / "config.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def run_chain(out: Path) -> None:
-    assert cos("cases", "--out", out / "cases") == 0
-    for shard in SHARDS:
-        given = ("--model", "pocket", "--cases", out / "cases")
-        path = out / "trajectories" / f"{shard}.safetensors"
-        assert cos("sample", *given, "--shard", shard, "--out", path) == 0
-        table = out / f"{shard}.parquet"
-        assert cos("read", *given, "--trajectory", path, "--out", table) == 0
-    tables = [out / f"{shard}.parquet" for shard in SHARDS]
-    assert cos("join", "--out", out / "readouts.parquet", *tables) == 0
-    given = ("--cases", out / "cases", "--readouts", out / "readouts.parquet")
-    assert cos("timeline", *given, "--out", out / "timeline.csv") == 0
-    given = (*given, "--trajectories", out / "trajectories")
-    assert cos("examples", *given, "--out", out / "examples") == 0
 
 
 # Help
@@ -213,7 +166,7 @@ def test_readouts_have_a_row_for_each_run_and_look(study):
 
 
 def test_the_timeline_has_every_quantity(study):
-    table = pd.read_csv(study / "one/timeline.csv")
+    table = pd.read_parquet(study / "one/timeline.parquet")
     steps = table[table["quantity"] == "candidates"]
     assert set(steps["task"]) == {"maze", "odd", "all"}
     assert len(steps) == 3 * (STEPS + 1)
@@ -241,8 +194,8 @@ def test_examples_show_the_stated_steps_of_real_runs(study):
 def test_a_model_is_trained_and_measured(tmp_path, monkeypatch, puzzle_codec):
     monkeypatch.setattr(training, "codec_for_puzzles", lambda z_dim, **_: puzzle_codec)
     monkeypatch.chdir(tmp_path)
-    stages = [{"steps": 2, "mix": {"maze": 1}}, {"steps": 1, "mix": {"odd": 1}}]
-    settings = {"early": 1, "batch": 2, "layers": 1, "threads": 1, "stages": stages}
+    phases = [{"steps": 2, "mix": {"maze": 1}}, {"steps": 1, "mix": {"odd": 1}}]
+    settings = {"early": 1, "batch": 2, "layers": 1, "threads": 1, "phases": phases}
     config = {**STUDY, "train": settings}
     Path("config.yaml").write_text(yaml.safe_dump(config))
     assert cos("train", "--out", "model", "--early", "early") == 0
@@ -261,11 +214,6 @@ def test_a_model_is_trained_and_measured(tmp_path, monkeypatch, puzzle_codec):
     card = Path("model/README.md").read_text()
     assert "| maze | in-domain | 3 |" in card
     assert "Wilson" in card
-
-
-EXPLORE = ("explore", "--model", "pocket", "--cases", "cases")
-EXPLORE += ("--trajectory", "trajectories/0.safetensors")
-STRIP = ("strip", "--model", "pocket", "--cases", "cases", "--trajectories", "trajectories")
 
 
 def test_the_explorer_shows_the_runs_of_the_study(copied, capsys):

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -10,6 +9,7 @@ import tiny
 import torch
 from diffusers import LTX2Pipeline, LTXPipeline, WanPipeline
 from pages import blocks
+from repository import ROOT
 
 import chain_of_steps as cos
 from chain_of_steps.models.ltx import LTXModel
@@ -18,7 +18,6 @@ from chain_of_steps.models.wan import WanGivenFrameModel, WanModel
 from chain_of_steps.tasks import stream
 from chain_of_steps.tasks.reader import Reader
 
-ROOT = Path(__file__).resolve().parents[1]
 LOADING, *ON_ANY_FAMILY = [b.text for b in blocks(ROOT / "docs/library.md") if b.language]
 FAMILIES = {
     "wan2.2-i2v-a14b": (WanModel, lambda: tiny.pipeline(experts=2, **tiny.text_parts())),

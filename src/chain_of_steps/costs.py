@@ -56,8 +56,8 @@ class Makeup:
     def of(cls, model: Model) -> Makeup:
         """Of a configured model, from the directory it names."""
         folder, found = Path(model.path), {}
-        for part in ("vae", "transformer"):
-            path = folder / part / "config.json"
+        for component in ("vae", "transformer"):
+            path = folder / component / "config.json"
             found |= read_json(path) if path.is_file() else {}
         known = {name: found[name] for name in WAN if name in found}
         files = list(folder.rglob("*.safetensors")) if folder.is_dir() else []

@@ -96,15 +96,15 @@ def read_json(path: str | Path) -> Any:
         raise UserError(f"{path} is not a readable text file: {AGAIN}.") from None
 
 
-def read_yaml(path: Path, kind: str) -> Any:
-    """Content of a YAML file; `kind` says in an error what the path should lead to."""
+def read_yaml(path: Path, what: str) -> Any:
+    """Content of a YAML file; `what` says in an error what the path should lead to."""
     try:
         return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(f"{path} does not exist: write the path of {kind}.") from None
+        raise UserError(f"{path} does not exist: write the path of {what}.") from None
     except OSError as error:
         raise UserError(
-            f"{path} cannot be read ({error.strerror}): write the path of {kind}."
+            f"{path} cannot be read ({error.strerror}): write the path of {what}."
         ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())

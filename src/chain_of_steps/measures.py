@@ -28,8 +28,8 @@ def with_solution_kind(readouts: pd.DataFrame, cases: pd.DataFrame) -> pd.DataFr
     fade on a puzzle with one are not. So the two are never averaged together.
     """
     several = set(cases.loc[cases["solutions"] > 1, "case"])
-    kind = np.where(readouts["case"].isin(several), "several", "one")
-    return readouts.assign(solutions=kind)
+    solutions = np.where(readouts["case"].isin(several), "several", "one")
+    return readouts.assign(solutions=solutions)
 
 
 def commitment(readouts: pd.DataFrame) -> pd.DataFrame:
@@ -62,3 +62,15 @@ def pick_case(readouts: pd.DataFrame, task: str, quantile: float) -> str:
     """The case of `task` at `quantile` of openness."""
     ranked = openness(readouts, task).index
     return ranked[round(quantile * (len(ranked) - 1))]
+
+
+def vote(answers: np.ndarray) -> int:
+    """Index of a run with the most frequent answer; ties go to the earlier run.
+
+    answers: (K,) candidate indices, -1 for none; no answer wins only where nobody has one.
+    """
+    given = [answer for answer in answers if answer != NO_ANSWER]
+    if not given:
+        return 0
+    winner = max(dict.fromkeys(given), key=given.count)
+    return int(np.flatnonzero(np.asarray(answers) == winner)[0])

@@ -1,4 +1,4 @@
-"""What a run is: its plan, what it is given, a shard of runs with all steps stored, its readings.
+"""What a run is: its row, what it is given, a shard of runs with all steps stored, its readings.
 
 Everything an experiment does starts here. `Runs` says which runs there are and what each is given;
 `batches` says which of them share a forward pass; `run_shard` makes them, `rerun` takes them up
@@ -30,7 +30,7 @@ from chain_of_steps.tasks.reader import Reader, Reading, first_frame
 from chain_of_steps.trajectory import Recorder, Trajectory
 from chain_of_steps.video import to_uint8
 
-# Plans
+# Which runs, and what each is given
 
 
 @dataclass(frozen=True)
@@ -176,12 +176,12 @@ def run_shard(
     nfe, experts = 0, []
     with progress(total=len(runs) * steps, desc="sample", unit="NFE") as bar:
         for rows in batches(runs.table, batch):
-            part, recorder = runs.select(rows), Recorder(bar)
-            velocity = model.velocity(part.condition())
+            some, recorder = runs.select(rows), Recorder(bar)
+            velocity = model.velocity(some.condition())
             if unipc is None:
-                last = sample(velocity, part.noise(), sigmas, watch=recorder)
+                last = sample(velocity, some.noise(), sigmas, watch=recorder)
             else:
-                last = sample_by(model.unipc(steps, shift), velocity, part.noise(), watch=recorder)
+                last = sample_by(model.unipc(steps, shift), velocity, some.noise(), watch=recorder)
             x[rows], clean[rows] = recorder.stacked(last)
             nfe += velocity.nfe
             experts = recorder.experts

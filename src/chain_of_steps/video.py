@@ -139,7 +139,7 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
         raise _unreadable(path, "image", "a PNG or JPEG file") from error
 
 
-def _unreadable(path: str | Path, kind: str, instead: str) -> UserError:
+def _unreadable(path: str | Path, what: str, instead: str) -> UserError:
     if not Path(path).exists():
         return UserError(f"{path} does not exist: write the path of {instead}.")
-    return UserError(f"{path} is not a readable {kind}: write the path of {instead} instead.")
+    return UserError(f"{path} is not a readable {what}: write the path of {instead} instead.")

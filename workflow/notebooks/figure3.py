@@ -31,12 +31,9 @@ from chain_of_steps import plots
 from chain_of_steps.artifacts import read_table
 from chain_of_steps.cases.references import REFERENCES
 from chain_of_steps.experiments.noise.propagation import ESTIMATE
-from chain_of_steps.experiments.noise.tables import (
-    MEASURES,
-    PAPER_PEAK,
-    main_sentences,
-    sensitivity_sentences,
-)
+from chain_of_steps.experiments.noise.sentences import main_sentences, sensitivity_sentences
+from chain_of_steps.experiments.noise.tables import MEASURES
+from chain_of_steps.experiments.noise.verdicts import PAPER_PEAK
 
 plots.style()
 tables, stem = Path(tables), Path(stem)

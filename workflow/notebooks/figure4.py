@@ -30,7 +30,7 @@ from chain_of_steps.artifacts import read_table
 plots.style()
 tables, stem = Path(tables), Path(stem)
 examples = plots.load_examples(tables / "behaviour_examples", "figure4")
-memory, correction = read_table(tables / "memory.csv"), read_table(tables / "correction.csv")
+memory, correction = read_table(tables / "memory.csv"), read_table(tables / "correction.parquet")
 memory = memory[(memory["part"] == "steps") & (memory["split"] == "all")]
 memory = memory[memory["task"] != "all"]
 correction = correction[(correction["part"] == "task") & (correction["model"] == model)]
@@ -116,5 +116,9 @@ dashed: the same first latents with the object taken out of the first frame, the
 control. (c), (d): share of runs whose clean estimate reads as a right answer, a wrong one, or none
 (open). Bands: 95 % bootstrap intervals by case. Runs (n): {count(counts, counts.index)}; without
 the object {count(absent, absent.index)}; {count(of_states, ["bounce", "polyomino"])}."""
-inputs = ["tables/behaviour_examples/examples.json", "tables/memory.csv", "tables/correction.csv"]
+inputs = [
+    "tables/behaviour_examples/examples.json",
+    "tables/memory.csv",
+    "tables/correction.parquet",
+]
 plots.save_figure(figure, stem, caption, inputs, facts)

@@ -30,7 +30,7 @@ from chain_of_steps.tasks import in_order
 
 plots.style()
 tables, stem = Path(tables), Path(stem)
-timeline = read_table(tables / "timeline.csv")
+timeline = read_table(tables / "timeline.parquet")
 timeline = timeline[timeline["task"] != "all"]
 models = [model, *sorted(set(timeline["model"]) - {model})]
 sigmas = timeline.dropna(subset="step").groupby("step")["sigma"].first().tolist()
@@ -104,4 +104,4 @@ evidence (orange), by step; bands are 95 % bootstrap intervals clustered by case
 commitment step, the first after which the answer never changes. Runs that end without a readable
 answer are left out of the blue curves. Puzzles with one and with several right answers are
 separate. Runs (n): {counts}, of {n_steps} steps."""
-plots.save_figure(figure, stem, caption, ["tables/timeline.csv"], facts)
+plots.save_figure(figure, stem, caption, ["tables/timeline.parquet"], facts)

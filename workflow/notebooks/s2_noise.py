@@ -28,7 +28,8 @@ import matplotlib.pyplot as plt
 from chain_of_steps import plots
 from chain_of_steps.artifacts import read_table
 from chain_of_steps.experiments.noise.propagation import ESTIMATE
-from chain_of_steps.experiments.noise.tables import MEASURES, control_sentences
+from chain_of_steps.experiments.noise.sentences import control_sentences
+from chain_of_steps.experiments.noise.tables import MEASURES
 from chain_of_steps.statistics.verdicts import HOLDS, REVERSED, UNDECIDED
 
 plots.style()

@@ -33,8 +33,9 @@ from chain_of_steps.tasks import in_order
 
 plots.style()
 tables, stem = Path(tables), Path(stem)
-names = ("memory", "memory_noise", "correction", "correction_tests", "behaviour_verdicts")
-memory, noise, correction, tests, verdicts = (read_table(tables / f"{n}.csv") for n in names)
+names = ["memory.csv", "memory_noise.csv", "correction.parquet", "correction_tests.csv"]
+names += ["behaviour_verdicts.csv"]
+memory, noise, correction, tests, verdicts = (read_table(tables / name) for name in names)
 correction, tests = (t[t["model"] == model] for t in (correction, tests))
 whole = memory[(memory["task"] == "all") & (memory["split"] == "all")]
 sigmas = whole[whole["part"] == "steps"].drop_duplicates("step").sort_values("step")["sigma"]
@@ -172,4 +173,4 @@ that are not right at step 0 and right at the end (gained), and the reverse (los
 that read as a wrong answer, not as none, at the other end. (f) Mean commitment step. Bars and
 bands: 95 % intervals by case. n = {int(n_runs.iloc[0])} runs in (d) to (f).
 {dispute(verdicts, tests, model)}"""
-plots.save_figure(figure, stem, caption, [f"tables/{n}.csv" for n in names], facts)
+plots.save_figure(figure, stem, caption, [f"tables/{name}" for name in names], facts)

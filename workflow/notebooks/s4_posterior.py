@@ -31,7 +31,7 @@ from chain_of_steps.statistics.verdicts import HOLDS, REVERSED, UNDECIDED
 
 plots.style()
 tables, stem = Path(tables), Path(stem)
-posterior = read_table(tables / "posterior.csv")
+posterior = read_table(tables / "posterior.parquet")
 verdicts = read_table(tables / "behaviour_verdicts.csv")
 posterior = posterior[(posterior["split"] == "all") & (posterior["model"] == model)]
 steps = posterior.dropna(subset="step")
@@ -136,5 +136,5 @@ distribution given first frame and prompt, so with one right answer this ideal h
 the start, and what the model still holds open is its own. All candidates: what the latent tells
 somebody who cannot tell right from wrong.
 Means over steps with 95 % intervals by case. {" ".join(sentences)}"""
-inputs = ["tables/posterior.csv", "tables/behaviour_verdicts.csv"]
+inputs = ["tables/posterior.parquet", "tables/behaviour_verdicts.csv"]
 plots.save_figure(figure, stem, caption, inputs, facts)

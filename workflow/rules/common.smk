@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml
 from chain_of_steps import guard
 from chain_of_steps.cases.sources import count_cases
+from chain_of_steps.cli import resolved_file
 from chain_of_steps.errors import UserError
 from chain_of_steps.experiments.vbvr.scorer import pins
 from chain_of_steps.files import atomic_path, digest_json
@@ -82,12 +83,19 @@ def begin() -> None:
         prefix = getattr(workflow.executor_settings, "jobname_prefix", None)
         if prefix is not None:  # SLURM's executor
             guard.refuse_live_jobs(prefix, Path(workflow.workdir_init))
+        refuse_earlier()
         guard.sweep([RESULTS, FIGURES])
         write_settings()
     except UserError as error:
         raise WorkflowError(str(error)) from None
     except OSError as error:
         raise WorkflowError(f"cannot write {error.filename}: {error.strerror}.") from None
+
+
+def refuse_earlier() -> None:
+    """Results of an earlier version would be made again bit by bit, over what they cost."""
+    if SETTINGS.exists() and resolved_file(SETTINGS) is None:
+        raise UserError(f"{RESULTS} was made by an earlier version: move it away, or remove it.")
 
 
 def write_settings() -> None:
@@ -107,9 +115,12 @@ def code_of(stage: Stage) -> str:
     return code_digest(modules_of(stage_modules()[stage.name], tasks), stage.also)
 
 
-def code_of_notebook(notebook: str) -> str:
-    """Digest of the package's code that a notebook uses; its own text is an input of its rule."""
-    return code_digest(modules_named_in(Path(notebook), TASKS))
+def code_of_notebook(name: str) -> str:
+    """Digest of the package's code that a notebook uses; its own text is an input of its rule.
+
+    Given the name, not the input: snakemake compares no `params:` that come from inputs.
+    """
+    return code_digest(modules_named_in(Path(f"workflow/notebooks/{name}.py"), TASKS))
 
 
 def settings_of(stage: Stage):
@@ -220,7 +231,9 @@ def threads_of(stage: Stage) -> int:
 
 def log_of(stage: Stage) -> str:
     names = names_in(*(place for made in stage.makes.values() for place in made.places))
-    return str(LOGS / "_".join([rule_of(stage), *(f"{{{name}}}" for name in sorted(names))])) + ".log"
+    return (
+        str(LOGS / "_".join([rule_of(stage), *(f"{{{name}}}" for name in sorted(names))])) + ".log"
+    )
 
 
 def rule_of(stage: Stage) -> str:

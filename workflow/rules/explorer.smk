@@ -41,7 +41,8 @@ rule explorer:
     input:
         expand(EXPLORER / "{model}/{shard}", model=MAIN_MODEL, shard=SHARDS),
     output:
-        [EXPLORER / name for name in PARTS],
+        page=EXPLORER / PARTS[0],
+        parts=[EXPLORER / name for name in PARTS[1:]],
     log:
         LOGS / "explorer.log",
     localrule: True
@@ -50,4 +51,4 @@ rule explorer:
         code=code_of(EXPLORE_PAGE),
         config=SETTINGS,
     shell:
-        "cos explore-page --config {params.config} --out {output[0]} {input} 2> {log}"
+        "cos explore-page --config {params.config} --out {output.page} {input} 2> {log}"

@@ -95,7 +95,7 @@ rule figure:
     retries: KERNEL_RETRIES
     localrule: True
     params:
-        code=lambda wildcards, input: code_of_notebook(input.notebook),
+        code=lambda wildcards: code_of_notebook(wildcards.figure),
         tables=TABLES,
         stem=lambda wildcards: FIGURES / wildcards.figure,
         model=MAIN_MODEL,
@@ -119,7 +119,7 @@ rule table:
     retries: KERNEL_RETRIES
     localrule: True
     params:
-        code=lambda wildcards, input: code_of_notebook(input.notebook),
+        code=lambda wildcards: code_of_notebook(wildcards.table),
         tables=TABLES,
         stem=lambda wildcards: FIGURES / wildcards.table,
         model=MAIN_MODEL,

@@ -10,6 +10,10 @@ rule train_pocket:
     log:
         "logs/train_pocket.log",
     threads: STUDY.train.threads
+    resources:
+        gpu=gpus_of(TRAIN),
+        mem_mb=memory_of(TRAIN),
+        runtime=minutes_of(TRAIN),
     params:
         settings=settings_of(TRAIN),
         code=code_of(TRAIN),

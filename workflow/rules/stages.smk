@@ -15,12 +15,12 @@ for stage in filter(lambda stage: stage.makes, stages()):
         wildcard_constraints:
             **{name: "|".join(values) for name, values in stage.names.items()},
         priority: stage.priority
+        localrule: stage.local
         threads: threads_of(stage)
         resources:
             gpu=gpus_of(stage),
             mem_mb=memory_of(stage),
             runtime=minutes_of(stage),
-        localrule: stage.local
         params:
             settings=settings_of(stage),
             code=code_of(stage),

@@ -40,8 +40,8 @@ def read_references(cases: Sequence[Case]) -> pd.DataFrame:
         alike = [c for c in following if c.puzzle.task == case.puzzle.task]
         other = next(iter([*alike, *following]), case)
         videos = reference_videos(case.puzzle, other.puzzle)
-        reading = Reader(case.puzzle).read_video(np.stack([videos[kind] for kind in REFERENCES]))
-        for kind, score, correct in zip(REFERENCES, reading.score, reading.correct, strict=True):
+        reading = Reader(case.puzzle).read_video(np.stack([videos[name] for name in REFERENCES]))
+        for name, score, correct in zip(REFERENCES, reading.score, reading.correct, strict=True):
             labels = {"case": case.name, "task": case.puzzle.task, "split": case.puzzle.split}
-            rows.append({**labels, "kind": kind, "score": score, "correct": correct})
+            rows.append({**labels, "kind": name, "score": score, "correct": correct})
     return pd.DataFrame(rows)

@@ -69,9 +69,9 @@ def perturbed(
     runs, start, nfe = Runs.stored(model, clean, cases), noise.first_step, 0
     x, estimates = clean.x.clone(), clean.clean.clone()
     for rows in batches(clean.runs, clean.made_by["batch"]):
-        part, recorder = clean.select(rows), Recorder()
-        condition, edit = runs.select(rows).condition(), by_row(edits_of(noise, part))
-        end, spent = rerun(model, condition, part, start, edit=edit, watch=recorder)
+        some, recorder = clean.select(rows), Recorder()
+        condition, edit = runs.select(rows).condition(), by_row(edits_of(noise, some))
+        end, spent = rerun(model, condition, some, start, edit=edit, watch=recorder)
         x[rows, start:], estimates[rows, start:] = recorder.stacked(end)
         nfe += spent
     return replace(clean, x=x, clean=estimates), nfe

@@ -47,7 +47,7 @@ def run(
     measures = None
     if readouts is not None:
         measures = measured(*(path and read_table(path) for path in given))
-    options = {"resampling": Resampling(settings.statistics.resamples, settings.statistics.seed)}
-    table = agreement(found, measures, **options)
+    resampling = Resampling.of(settings.statistics)
+    table = agreement(found, measures, resampling=resampling)
     write_table(out, table)
     print(table.round(2).to_string(index=False))

@@ -69,7 +69,7 @@ def run(
     if readouts is not None:
         looks = read_table(readouts)
         looks = looks[looks["model"] == model].merge(runs.runs[["case", "seed"]])
-    # UniPC steers by its memory of earlier steps, so its runs cannot be forked
+    # UniPC looks back at earlier steps, so its runs cannot be forked
     forks = settings.sampler.solver == "euler"
     names = interventions(fields, runs.n_steps, runs.x.shape[3]) if forks else []
     adapter = load_model(settings, model)

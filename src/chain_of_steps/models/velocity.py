@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from chain_of_steps.errors import UserError
 from chain_of_steps.models.condition import Condition
+from chain_of_steps.models.placement import Placement
 from chain_of_steps.sampling import Velocity
 
-if TYPE_CHECKING:
-    from chain_of_steps.models.model import VideoModel
+
+class Backbone(Protocol):
+    """What a velocity asks of its model, see `model.VideoModel`."""
+
+    experts: tuple[Any, ...]
+    boundary: float | None
+    guidances: tuple[float, float]
+    placement: Placement
+    pipe: Any
+
+    def token_grid(self, n_latent_frames: int, h: int, w: int) -> tuple[int, int, int]: ...
 
 
 class VideoVelocity(Velocity):
@@ -29,7 +39,7 @@ class VideoVelocity(Velocity):
         it to a whole number.
     """
 
-    def __init__(self, model: VideoModel, condition: Condition) -> None:
+    def __init__(self, model: Backbone, condition: Condition) -> None:
         if any(expert.is_cache_enabled for expert in model.experts):
             raise UserError(
                 "A diffusers cache is enabled on the transformer, which would skip blocks unseen: "

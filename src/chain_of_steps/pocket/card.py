@@ -114,11 +114,11 @@ def write_card(folder: Path, model: VideoModel, settings: HasCard) -> None:
 
 def card_text(name: str, record: dict[str, Any], table: pd.DataFrame, steps: int) -> str:
     """The card in Markdown; every number comes from the training record and the table."""
-    stages = record["stages"]
-    board = Board(**stages[0]["config"].get("board", {}))  # older records are of the default one
+    phases = record["stages"]
+    board = Board(**phases[0]["config"].get("board", {}))  # older records are of the default one
     size = f"{board.columns * TILE} x {board.rows * TILE}"
-    minutes = sum(stage["minutes"] for stage in stages)
-    puzzles = sum(stage["steps"] * stage["config"]["batch"] for stage in stages)
+    minutes = sum(phase["minutes"] for phase in phases)
+    puzzles = sum(phase["steps"] * phase["config"]["batch"] for phase in phases)
     means = table.groupby("split")["accuracy"].mean()
     lines = [
         f"# {name}",
@@ -138,12 +138,12 @@ def card_text(name: str, record: dict[str, Any], table: pd.DataFrame, steps: int
         "| data | endless in-domain puzzles drawn by `chain_of_steps.tasks`; no puzzle of the |",
         "| | evaluation pool, no out-of-domain puzzle |",
         f"| puzzles seen | {puzzles:,} |",
-        f"| minutes | {minutes:.0f} on {stages[0]['config']['threads']} CPU cores |",
+        f"| minutes | {minutes:.0f} on {phases[0]['config']['threads']} CPU cores |",
         f"| torch | {record['torch']} |",
         "",
         "| stage | steps | of | loss, smoothed, along the stage | mix of puzzles |",
         "| --- | --- | --- | --- | --- |",
-        *(_stage_row(number, stage) for number, stage in enumerate(stages, start=1)),
+        *(_phase_row(number, phase) for number, phase in enumerate(phases, start=1)),
         "",
         "## Exact answers on unseen puzzles",
         "",
@@ -162,9 +162,9 @@ def card_text(name: str, record: dict[str, Any], table: pd.DataFrame, steps: int
     return "\n".join([*lines, ""])
 
 
-def _stage_row(number: int, stage: dict[str, Any]) -> str:
-    losses = pd.Series([mark["loss"] for mark in stage["log"]])
-    curve = [part.mean() for part in np.array_split(losses, min(8, len(losses)))]
-    mix = ", ".join(f"{task} {weight:g}" for task, weight in stage["config"]["mix"].items())
+def _phase_row(number: int, phase: dict[str, Any]) -> str:
+    losses = pd.Series([mark["loss"] for mark in phase["log"]])
+    curve = [stretch.mean() for stretch in np.array_split(losses, min(8, len(losses)))]
+    mix = ", ".join(f"{task} {weight:g}" for task, weight in phase["config"]["mix"].items())
     text = ", ".join(f"{loss:.3f}" for loss in curve)
-    return f"| {number} | {stage['steps']} | {stage['config']['steps']} | {text} | {mix} |"
+    return f"| {number} | {phase['steps']} | {phase['config']['steps']} | {text} | {mix} |"

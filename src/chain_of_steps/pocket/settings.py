@@ -17,8 +17,8 @@ class Card(Section):
     steps: int = Field(20, ge=1, description="Denoising steps of the card's runs.")
 
 
-class Stage(Section):
-    """A stage of training."""
+class Phase(Section):
+    """A phase of training."""
 
     steps: int = Field(ge=1, description="Optimiser steps.")
     constant: float = Field(
@@ -38,7 +38,7 @@ class Train(Section):
     """Training of the pocket reasoner (`snakemake train_pocket`)."""
 
     early: int = Field(
-        800, ge=1, description="Step of the first stage that the earlier sibling is saved at."
+        800, ge=1, description="Step of the first phase that the earlier sibling is saved at."
     )
     batch: int = Field(32, ge=1, description="Puzzles a step.")
     layers: int = Field(8, ge=1, description="Transformer blocks.")
@@ -53,10 +53,10 @@ class Train(Section):
     board: BoardSize = Field(
         default_factory=BoardSize, description="The board of the puzzles, as that of the cases."
     )
-    stages: list[Stage] = Field(
-        [Stage(steps=6600)],
+    phases: list[Phase] = Field(
+        [Phase(steps=6600)],
         min_length=1,
-        description="Stages of training, each with fresh optimisers and its own mix of puzzles.",
+        description="Phases of training, each with fresh optimisers and its own mix of puzzles.",
     )
 
 

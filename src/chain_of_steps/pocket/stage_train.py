@@ -29,7 +29,7 @@ def run(settings: WithTrain, *, out: Path, early: Path) -> None:
     from chain_of_steps.tasks.board import Board
 
     fields = settings.train.model_dump(exclude_none=True)
-    phases, step = fields.pop("stages"), fields.pop("early")
+    phases, step = fields.pop("phases"), fields.pop("early")
     fields["board"] = Board(**fields["board"])
     if "tasks" not in fields and all("mix" in phase for phase in phases):
         # of all phases, as the first one makes the codec

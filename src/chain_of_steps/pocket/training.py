@@ -228,6 +228,7 @@ def train(
     """
     torch.set_num_threads(config.threads)
     pipe = new_pipeline(config) if start is None else load_pipeline(start)
+    # the word of the records that are shipped, whose phases were called stages
     earlier = [] if start is None else read_json(start / RECORD)["stages"]
     network = nn.ModuleDict({"transformer": pipe.transformer, "text_encoder": pipe.text_encoder})
     network.train()
@@ -243,14 +244,14 @@ def train(
 
     def save(target: Path, step: int) -> None:
         current = {name: p.detach().clone() for name, p in network.named_parameters()}
-        stage = {
+        phase = {
             "config": asdict(config),
             "steps": step,
             "minutes": round((time.monotonic() - started) / 60, 1),
             "log": log,
         }
         record = {
-            "stages": [*earlier, stage],
+            "stages": [*earlier, phase],
             "parameters": sum(p.numel() for p in network.parameters()),
             "text_tokens": MAX_PROMPT_TOKENS,
             "torch": torch.__version__,
@@ -344,8 +345,8 @@ def load_pipeline(folder: Path) -> WanImageToVideoPipeline:
 def save_pipeline(pipe: WanImageToVideoPipeline, folder: Path) -> None:
     """Saves a pocket pipeline: fp16 transformer and text encoder, fp32 codec."""
     pipe.save_pretrained(folder, safe_serialization=True)
-    for part in ("transformer", "text_encoder"):
-        for file in (folder / part).glob("*.safetensors"):
+    for component in ("transformer", "text_encoder"):
+        for file in (folder / component).glob("*.safetensors"):
             half = {name: tensor.half() for name, tensor in load_file(file).items()}
             save_file(half, file, metadata={"format": "pt"})
     for name in ("model_index.json", "transformer/config.json", "vae/config.json"):

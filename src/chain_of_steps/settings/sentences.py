@@ -66,28 +66,28 @@ def _depth(error: ErrorDetails) -> int:
 
 
 def _sentence(error: ErrorDetails, whole: Mapping[str, Any]) -> str:
-    kind, path, value = error["type"], error["loc"], error["input"]
+    fault, path, value = error["type"], error["loc"], error["input"]
     details = error.get("ctx", {})
     field = ".".join(map(str, path))
-    if kind == REFUSAL:
+    if fault == REFUSAL:
         return details["sentence"]
-    if kind == "extra_forbidden":
+    if fault == "extra_forbidden":
         known = list(_field(whole, path[:-1])["properties"])
         return f"unknown field {field}: " + suggestion(
             path[-1], known, f"known are {', '.join(known)}."
         )
-    if kind == "missing":
+    if fault == "missing":
         return f"field {field} is missing: write it."
     if path[-1:] == ("[key]",):  # what is wrong is the name of a field
         field, part = ".".join(map(str, path[:-2])), {}
     else:
         part = _field(whole, path)
     field = field or "the configuration"
-    if kind in ("literal_error", "enum"):
+    if fault in ("literal_error", "enum"):
         options = [str(option) for option in part["enum"] if option is not None]
         otherwise = f"write one of {', '.join(options)}."
         return f"{field} is {value!r}: {suggestion(value, options, otherwise)}"
-    if kind.endswith("_type") or kind == "finite_number":
+    if fault.endswith("_type") or fault == "finite_number":
         types = part["type"]
         wanted = f"a value of type {types if isinstance(types, str) else ' or '.join(types)}"
     else:
@@ -101,7 +101,7 @@ def _sentence(error: ErrorDetails, whole: Mapping[str, Any]) -> str:
             "not_distinct": "each of them once",
             "string_too_short": "a text that is not empty",
             "string_pattern_mismatch": "letters, digits, dots, dashes and underscores only",
-        }.get(kind, f"another value ({error['msg']})")
+        }.get(fault, f"another value ({error['msg']})")
         wanted = wanted.format(**details)
     about = part.get("description", "").split(". ")[0].rstrip(".")
     return f"{field} is {value!r}: write {wanted}{f' ({about})' if about else ''}."

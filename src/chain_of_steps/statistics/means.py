@@ -74,11 +74,11 @@ def group_mean_ci(
     by = listed(by)
     values = numbers(frame[value])
     clusters = np.arange(len(frame)) if cluster is None else column_codes(frame, cluster)
-    layers = np.zeros(len(frame), int) if strata is None else column_codes(frame, strata)
+    stratum_codes = np.zeros(len(frame), int) if strata is None else column_codes(frame, strata)
     rows = []
     groups = frame.groupby(by, sort=True, observed=True, dropna=False)
     for key, index in groups.indices.items():
-        found = estimate(values[index], clusters[index], layers[index], resampling, level)
+        found = estimate(values[index], clusters[index], stratum_codes[index], resampling, level)
         labels = key if isinstance(key, tuple) else (key,)
         rows.append((*labels, found.n, found.mean, found.low, found.high))
     table = pd.DataFrame(rows, columns=[*by, "n", "mean", "low", "high"])

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from chain_of_steps.settings.statistics import Statistics
+
 _CHUNK = 4_000_000  # numbers drawn at once: 32 MB
 
 
@@ -18,6 +20,11 @@ class Resampling:
 
     n_boot: int = 2000
     seed: int = 0
+
+    @classmethod
+    def of(cls, section: Statistics) -> Resampling:
+        """As the section `statistics` of a configuration asks."""
+        return cls(section.resamples, section.seed)
 
     def draws(self, stratum_of: NDArray[Any]) -> Iterator[tuple[slice, NDArray[Any]]]:
         """Which clusters the resamples hold, one stratum and some resamples at a time.
@@ -30,9 +37,9 @@ class Resampling:
             members = np.flatnonzero(stratum_of == stratum)
             rows = max(1, _CHUNK // len(members))
             for start in range(0, self.n_boot, rows):
-                part = slice(start, min(start + rows, self.n_boot))
-                shape = (part.stop - start, len(members))
-                yield part, members[rng.integers(len(members), size=shape)]
+                chunk = slice(start, min(start + rows, self.n_boot))
+                shape = (chunk.stop - start, len(members))
+                yield chunk, members[rng.integers(len(members), size=shape)]
 
     def sums(self, stratum_of: NDArray[Any], *values: NDArray[Any]) -> list[NDArray[Any]]:
         """Sums over the clusters of each resample, (n_boot, ...) for values (C, ...) of clusters.
@@ -41,9 +48,9 @@ class Resampling:
         resample.
         """
         totals = [np.zeros((self.n_boot, *value.shape[1:])) for value in values]
-        for part, drawn in self.draws(stratum_of):
+        for chunk, drawn in self.draws(stratum_of):
             for total, value in zip(totals, values, strict=True):
-                total[part] += value[drawn].sum(axis=1)
+                total[chunk] += value[drawn].sum(axis=1)
         return totals
 
 

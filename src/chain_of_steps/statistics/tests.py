@@ -85,9 +85,9 @@ def paired_difference(
     difference = numbers(sides[0]) - numbers(sides[1])
     keys = sides[0].index.to_frame(index=False)
     clusters = np.arange(len(keys)) if cluster is None else column_codes(keys, cluster)
-    layers = np.zeros(len(keys), int) if strata is None else column_codes(keys, strata)
-    found = estimate(difference, clusters, layers, resampling, level)
-    sums, _, _ = cluster_sums(difference, clusters, layers)
+    stratum_codes = np.zeros(len(keys), int) if strata is None else column_codes(keys, strata)
+    found = estimate(difference, clusters, stratum_codes, resampling, level)
+    sums, _, _ = cluster_sums(difference, clusters, stratum_codes)
     p = _sign_flip(sums, n_perm, resampling.seed)
     return PairedDifference(found.n, found.mean, found.low, found.high, p)
 

@@ -133,7 +133,7 @@ class Claim(Section):
     )
     measure: Text | None = Field(None, description="What is measured, with its unit.")
     table: str | None = Field(
-        None, pattern="^[a-z_]+[.]csv$", description="File in figures/tables."
+        None, pattern="^[a-z_]+[.](csv|parquet)$", description="File in figures/tables."
     )
     rows: dict[str, Cell] = Field(
         {},

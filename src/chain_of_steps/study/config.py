@@ -38,7 +38,8 @@ from chain_of_steps.tasks.board import DEFAULT_BOARD, Board
 
 FORKING = tuple(row.name for row in EXPERIMENTS if row.forks)
 NEED_PUZZLES = tuple(row.name for row in EXPERIMENTS if row.needs_puzzles)
-OLD_WORDS = {"bench": "vbvr"}  # fields and experiments that were renamed
+OLD_WORDS = {"bench": "vbvr"}  # sections and experiments that were renamed
+OLD_FIELDS = {("train", "stages"): "phases"}  # and fields of sections
 
 _WORDS = [row.name for row in EXPERIMENTS]
 
@@ -180,11 +181,11 @@ class Study(*_HOLDERS):
             raise refusal(f"ensemble.k is {ensemble.k}: write {seeds} or less, or more seeds.")
 
     def _check_mixes(self) -> None:
-        named = {name for stage in self.train.stages for name in stage.mix or ()}
+        named = {name for phase in self.train.phases for name in phase.mix or ()}
         unknown = sorted(named - set(task_names()))
         if unknown:
             known = ", ".join(task_names())
-            raise refusal(f"train.stages: mix names {unknown[0]!r}, write one of {known}.")
+            raise refusal(f"train.phases: mix names {unknown[0]!r}, write one of {known}.")
 
 
 def load_config(paths: Sequence[Path]) -> Study:
@@ -225,7 +226,7 @@ def check_config(config: Mapping[str, Any]) -> Study:
 
 @cache
 def schema() -> dict[str, Any]:
-    """The JSON schema of a configuration, written out: no references, no titles of fields."""
+    """The JSON schema of a configuration, written out: no $refs, no titles of fields."""
     return schema_of(Study)
 
 
@@ -245,3 +246,7 @@ def _check_old_words(config: Mapping[str, Any]) -> None:
             raise UserError(f"unknown field {old}: it is called {new} now, write {new}.")
         if isinstance(experiments, list) and old in experiments:
             raise UserError(f"experiments has {old}: write {new} instead.")
+    for (section, old), new in OLD_FIELDS.items():
+        fields = config.get(section)
+        if isinstance(fields, Mapping) and old in fields:
+            raise UserError(f"unknown field {section}.{old}: it is called {new} now, write {new}.")

@@ -50,7 +50,7 @@ EXPERIMENTS = (
         figures={
             "figure1": ("examples",),
             "figure2": ("examples",),
-            "s1_timeline": ("timeline.csv",),
+            "s1_timeline": ("timeline.parquet",),
         },
         keeps=("readouts.parquet",),
     ),
@@ -69,13 +69,13 @@ EXPERIMENTS = (
         needs_puzzles=True,
         forks=True,
         figures={
-            "figure4": ("behaviour_examples", "memory.csv", "correction.csv"),
+            "figure4": ("behaviour_examples", "memory.csv", "correction.parquet"),
             "figure5": ("behaviour_examples", "perception.csv"),
             "s3_behaviours": (
-                *("memory.csv", "memory_noise.csv", "correction.csv", "correction_tests.csv"),
+                *("memory.csv", "memory_noise.csv", "correction.parquet", "correction_tests.csv"),
                 "behaviour_verdicts.csv",
             ),
-            "s4_posterior": ("posterior.csv", "behaviour_verdicts.csv"),
+            "s4_posterior": ("posterior.parquet", "behaviour_verdicts.csv"),
         },
         after=("decision", "noise"),
         settings=WithBehaviours,

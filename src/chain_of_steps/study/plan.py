@@ -27,8 +27,6 @@ from chain_of_steps.tasks.scene import TILE
 
 EXPERIMENTS_FOLDER = Path(__file__).parents[1] / "experiments"
 VBVR_SHAPE = (1024, 1024, 100)  # width, height, frames: the largest that was seen of VBVR-Bench
-WAN = {"z_dim": 16, "scale_factor_temporal": 4, "scale_factor_spatial": 8, "num_layers": 40}
-COUNTED = ("decision", "noise", "ensemble", "layers", "videos", "vbvr")
 
 
 def groups(study: Study) -> tuple[list[Group], str | None]:

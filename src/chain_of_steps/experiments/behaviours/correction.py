@@ -31,7 +31,7 @@ from chain_of_steps.statistics.tests import mcnemar, sign_flip_p
 STATES = ("right", "wrong", "open")
 CHANGES = ("corrections", "corruptions", "completions", "losses")
 MARKS = (0.0, 0.1, 0.2, 0.4)  # shares of the steps after which a state is held against the end
-PARTS = {  # part -> columns that are not pooled
+POOLINGS = {  # column part -> columns that are not pooled
     "all": (),
     "task": ("task",),
     "split": ("split",),
@@ -39,7 +39,7 @@ PARTS = {  # part -> columns that are not pooled
     "seed": ("seed",),
     "solutions": ("solutions",),
 }
-BY_STEP = ("all", "split", "solutions")  # parts with everything by step; task has STATES alone
+BY_STEP = ("all", "split", "solutions")  # poolings with everything by step; task has STATES alone
 EARLY = 0.1  # share of the steps that counts as the first few
 COMMITMENT = ("commitment", "commitment_share")
 OUTCOMES = ("improved", "worsened", "committed_early")
@@ -136,20 +136,20 @@ def correction_table(
     shares = [*STATES, "partial", *(name for name in rows if name.startswith("final_right_if_"))]
     options = {"resampling": resampling}
     tables = []
-    for part in PARTS:
-        here, of_runs = _labelled(rows, part), _labelled(runs, part)
+    for pooling in POOLINGS:
+        here, of_runs = _labelled(rows, pooling), _labelled(runs, pooling)
         group = ["model", *LABELS]
         steps = [*group, "step", "sigma"]
         found = [
             means(of_runs, group, OUTCOMES, rate=True, **options),
             means(of_runs, group, ["flips", *CHANGES, *COMMITMENT], **options),
         ]
-        if part in BY_STEP:
+        if pooling in BY_STEP:
             found.append(means(here, steps, shares, rate=True, **options))
             found.append(means(here, steps, ["candidates", "entropy"], **options))
-        if part == "task":
+        if pooling == "task":
             found.append(means(here, steps, STATES, rate=True, **options))
-        tables += [table.assign(part=part) for table in found]
+        tables += [table.assign(part=pooling) for table in found]
     table = pd.concat(tables, ignore_index=True)
     return table[["model", "part", *LABELS, "quantity", "step", "sigma", *MEAN[:5]]]
 
@@ -172,10 +172,10 @@ def correction_tests(
     last = rows["step"].max()
     marks = sorted({round(share * last) for share in MARKS})
     found = []
-    for part in PARTS:
-        rows_of = _labelled(rows, part).groupby(["model", *LABELS], sort=True)
+    for pooling in POOLINGS:
+        rows_of = _labelled(rows, pooling).groupby(["model", *LABELS], sort=True)
         for key, mine in rows_of:
-            labels = {"part": part, **dict(zip(["model", *LABELS], key, strict=True))}
+            labels = {"part": pooling, **dict(zip(["model", *LABELS], key, strict=True))}
             looks = mine["step"].nunique()
             state = mine["state"].to_numpy(str).reshape(-1, looks)
             of_cases = mine["case"].to_numpy()[::looks]
@@ -194,9 +194,9 @@ _TESTED = (
 )
 
 
-def _labelled(rows: pd.DataFrame, part: str) -> pd.DataFrame:
-    """The rows with LABELS pooled but for those of the part; the order of rows stays."""
-    kept = PARTS[part]
+def _labelled(rows: pd.DataFrame, pooling: str) -> pd.DataFrame:
+    """The rows with LABELS pooled but for those of POOLINGS; the order of rows stays."""
+    kept = POOLINGS[pooling]
     return rows.assign(**{n: rows[n].astype(str) if n in kept else ALL for n in LABELS})
 
 

@@ -208,7 +208,7 @@ def memory_table(rows: pd.DataFrame, *, resampling: Resampling) -> pd.DataFrame:
     late = final[final["condition"].isin(["absent", "withheld"])]
     late = late.assign(condition="withheld", step=late["start"])
     late["sigma"] = late["step"].map(sigmas)
-    parts = {
+    poolings = {
         "steps": (whole, ["step", "sigma"], False),
         "final": (ends.drop(columns=["step", "sigma"]), [], False),
         "worst": (worst, [], False),
@@ -217,7 +217,7 @@ def memory_table(rows: pd.DataFrame, *, resampling: Resampling) -> pd.DataFrame:
         "control": (_against_clean(ends), [], True),
     }
     tables = []
-    for part, (frame, by, test) in parts.items():
+    for part, (frame, by, test) in poolings.items():
         for quantity in ERRORS:
             rate = quantity != "colour"  # the others lie between 0 and 1
             options = {"rate": rate, "test": test, "resampling": resampling}

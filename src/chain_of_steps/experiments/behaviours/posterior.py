@@ -212,10 +212,10 @@ def posterior_table(rows: pd.DataFrame, *, resampling: Resampling) -> pd.DataFra
     by_run = pooled(run_summary(rows), "split")
     whole = ("candidates_model", "candidates_ideal", "candidates_read", "kl")
     decided = ("commitment_model", "commitment_ideal", "chance")
-    parts = [
+    tables = [
         means(pooled(rows, "split"), [*GROUP, "step", "sigma"], COMPARED, **options),
         means(by_run, GROUP, [*whole, *decided], **options),
         means(by_run, GROUP, ["same_choice"], rate=True, **options),
         means(by_run, GROUP, ["own", "commitment_lag"], test=True, **options),
     ]
-    return pd.concat(parts, ignore_index=True)[columns]
+    return pd.concat(tables, ignore_index=True)[columns]

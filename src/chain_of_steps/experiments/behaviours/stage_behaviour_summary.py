@@ -11,8 +11,8 @@ from chain_of_steps.stage import Files, Stage
 
 RUNS = tuple(f"{name}_runs.parquet" for name in BEHAVIOURS)
 TABLES = (
-    *("memory", "memory_noise", "correction", "correction_tests"),
-    *("perception", "posterior", "behaviour_verdicts"),
+    *("memory.csv", "memory_noise.csv", "correction.parquet", "correction_tests.csv"),
+    *("perception.csv", "posterior.parquet", "behaviour_verdicts.csv"),
 )
 STAGE = Stage(
     name="behaviour-summary",
@@ -22,7 +22,7 @@ STAGE = Stage(
         "cases": CASES,
         "tables": Files("tables", (*RUNS, "perturbation.csv", "readouts.parquet")),
     },
-    makes={"out": Files("tables", tuple(f"{name}.csv" for name in TABLES))},
+    makes={"out": Files("tables", TABLES)},
 )
 
 
@@ -33,19 +33,19 @@ def run(settings: WithStatistics, *, cases: Path, tables: Path, out: Path) -> No
     from chain_of_steps.experiments.behaviours.verdicts import verdict_table
     from chain_of_steps.statistics.resampling import Resampling
 
-    options = {"resampling": Resampling(settings.statistics.resamples, settings.statistics.seed)}
+    resampling = Resampling.of(settings.statistics)
     index = read_table(cases / INDEX)
     runs = {name: read_table(tables / f"{name}_runs.parquet") for name in BEHAVIOURS}
     readouts = read_table(tables / "readouts.parquet")
     noise = read_table(tables / "perturbation.csv")
     made = {
-        "memory": memory.memory_table(runs["memory"], **options),
-        "memory_noise": memory.memory_noise_table(noise, **options),
-        "correction": correction.correction_table(readouts, index, **options),
-        "correction_tests": correction.correction_tests(readouts, index, **options),
-        "perception": perception.perception_table(runs["perception"], **options),
-        "posterior": posterior.posterior_table(runs["posterior"], **options),
+        "memory": memory.memory_table(runs["memory"], resampling=resampling),
+        "memory_noise": memory.memory_noise_table(noise, resampling=resampling),
+        "correction": correction.correction_table(readouts, index, resampling=resampling),
+        "correction_tests": correction.correction_tests(readouts, index, resampling=resampling),
+        "perception": perception.perception_table(runs["perception"], resampling=resampling),
+        "posterior": posterior.posterior_table(runs["posterior"], resampling=resampling),
     }
     made["behaviour_verdicts"] = verdict_table(made)
-    for name, table in made.items():
-        write_table(out / f"{name}.csv", table)
+    for name in TABLES:
+        write_table(out / name, made[Path(name).stem])

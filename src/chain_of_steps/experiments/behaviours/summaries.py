@@ -32,7 +32,7 @@ def means(
     all are 0 (or all 1), the interval is Wilson's. test: p of the mean being 0, by sign flips of
     whole cases; else p is empty.
     """
-    by, parts = list(by), []
+    by, tables = list(by), []
     estimate = partial(mean_or_rate_ci, signed=test) if rate else group_mean_ci
     for quantity in quantities:
         rows = frame.dropna(subset=quantity).astype({quantity: float})
@@ -49,9 +49,11 @@ def means(
                 )
                 for i in groups.indices.values()
             ]
-        parts.append(table.assign(quantity=quantity))
+        tables.append(table.assign(quantity=quantity))
     columns = [*by, "quantity", *MEAN]
-    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+    if not tables:
+        return pd.DataFrame(columns=columns)
+    return pd.concat(tables, ignore_index=True)[columns]
 
 
 def pooled(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:

@@ -13,7 +13,7 @@ STAGE = Stage(
     text="When runs commit: agreement with the final answer and live candidates, step by step.",
     settings=WithStatistics,
     takes={"cases": CASES, "readouts": READOUTS},
-    makes={"out": File("tables/timeline.csv")},
+    makes={"out": File("tables/timeline.parquet")},
 )
 
 
@@ -24,5 +24,5 @@ def run(settings: WithStatistics, *, cases: Path, readouts: Path, out: Path) -> 
     from chain_of_steps.statistics.resampling import Resampling
 
     index = read_table(cases / INDEX)
-    options = {"resampling": Resampling(settings.statistics.resamples, settings.statistics.seed)}
-    write_table(out, timeline(read_table(readouts), index, **options))
+    resampling = Resampling.of(settings.statistics)
+    write_table(out, timeline(read_table(readouts), index, resampling=resampling))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from chain_of_steps.costs import Group, Line, shards_of
 from chain_of_steps.experiments.ensemble import stage_ensemble
-from chain_of_steps.experiments.ensemble.ensembles import variants
+from chain_of_steps.experiments.ensemble.variants import variants
 from chain_of_steps.settings.cases import WithCases
 from chain_of_steps.settings.models import main_model, passes_of
 

@@ -31,11 +31,11 @@ def run(settings: Settings, *, cases: Path, readouts: Path, ensembles: Path, out
     from chain_of_steps.artifacts import read_table, write_table
     from chain_of_steps.cases.folders import INDEX, load_cases
     from chain_of_steps.cases.references import read_references
-    from chain_of_steps.experiments.ensemble.ensembles import SINGLE, compare, rivals
+    from chain_of_steps.experiments.ensemble.comparison import SINGLE, compare, rivals
     from chain_of_steps.statistics.resampling import Resampling
 
     early = settings.ensemble.early
-    options = {"resampling": Resampling(settings.statistics.resamples, settings.statistics.seed)}
+    resampling = Resampling.of(settings.statistics)
     parts = {(): "all", ("split",): "split", ("split", "family"): "family"}
     index, looks = read_table(cases / INDEX), read_table(readouts)
     references = read_references(load_cases(cases, index["case"].tolist()))
@@ -53,7 +53,7 @@ def run(settings: Settings, *, cases: Path, readouts: Path, ensembles: Path, out
             outcomes = pd.concat([plain[plain["method"] == SINGLE], mine])
         outcomes = outcomes.merge(index[["case", "family"]], on="case")
         tables += [
-            compare(outcomes, by=by, **options).assign(part=part, model=model)
+            compare(outcomes, by=by, resampling=resampling).assign(part=part, model=model)
             for by, part in parts.items()
         ]
     write_table(out, pd.concat(tables, ignore_index=True))

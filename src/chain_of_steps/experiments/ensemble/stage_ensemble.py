@@ -57,7 +57,7 @@ def sample_ensembles(
 
     from chain_of_steps.artifacts import write_table
     from chain_of_steps.cases.folders import shard_cases
-    from chain_of_steps.experiments.ensemble.ensembles import run_ensembles, variants
+    from chain_of_steps.experiments.ensemble.variants import run_ensembles, variants
     from chain_of_steps.manifests import write_manifest
     from chain_of_steps.models.adapters import load_model
     from chain_of_steps.runs import frames_of

@@ -2,7 +2,7 @@
 
 For each block and each third of the steps (early, middle, late), on all tasks: `skip` passes the
 block's input on; `mean` replaces what the block adds by the mean over cases of what it adds at
-that step and token (over the reference cases: all tasks together), in all passes of guidance. Runs
+that step and token (over the averaged cases: all tasks together), in all passes of guidance. Runs
 fork at the band's first step from the clean run.
 """
 
@@ -24,7 +24,7 @@ from chain_of_steps.sampling import sample
 from chain_of_steps.statistics.rates import mean_or_rate_ci
 from chain_of_steps.statistics.resampling import Resampling
 
-MODES = ("skip", "mean")
+REMOVALS = ("skip", "mean")
 BANDS = ("early", "middle", "late")
 
 
@@ -37,7 +37,7 @@ def step_bands(n_steps: int) -> dict[str, range]:
 class MeanUpdate:
     """A `read` that averages over runs what each block adds: site -> (N, D) float32.
 
-    Memory: steps x layers x branches x N x D numbers.
+    Holds steps x layers x branches x N x D numbers.
     """
 
     def __init__(self) -> None:
@@ -65,7 +65,7 @@ def replace_update(updates: dict[Site, Tensor], where: Callable[[Site], bool]) -
 def ablate(
     model: VideoModel,
     cases: Sequence[Case],
-    reference: Sequence[Case],
+    averaged: Sequence[Case],
     seeds: Sequence[int],
     *,
     steps: int,
@@ -73,46 +73,46 @@ def ablate(
     n_frames: int,
     batch: int,
 ) -> tuple[pd.DataFrame, Ledger]:
-    """One row for each (run of `cases`, mode, layer, band), and what they cost.
+    """One row for each (run of `cases`, removal, layer, band), and what they cost.
 
-    reference: the cases of the mean update. Columns: run columns, steps, mode, layer, band, score,
-    correct, answer, clean_score, clean_correct, clean_answer.
+    averaged: the cases of the mean update. Columns: run columns, steps, mode (the removal), layer,
+    band, score, correct, answer, clean_score, clean_correct, clean_answer.
     """
     sigmas, ledger = model.sigmas(steps, shift), Ledger(len(model.blocks[0]))
-    updates, others = MeanUpdate(), Runs.planned(model, reference, seeds, n_frames)
+    updates, others = MeanUpdate(), Runs.planned(model, averaged, seeds, n_frames)
     for rows in progress(list(batches(others.table, batch)), desc="mean updates", unit="batches"):
-        part = others.select(rows)
-        velocity = model.velocity(part.condition())
+        some = others.select(rows)
+        velocity = model.velocity(some.condition())
         with hooked(velocity, model.blocks, read=updates):
-            sample(velocity, part.noise(), sigmas)
+            sample(velocity, some.noise(), sigmas)
         ledger.count(velocity, naive=True)
     means = updates.means()
     bands = {band: range_ for band, range_ in step_bands(steps).items() if range_}
-    plans = [(m, k, band) for m in MODES for k in range(ledger.layers) for band in bands]
+    ablations = [(m, k, band) for m in REMOVALS for k in range(ledger.layers) for band in bands]
 
     runs, tables = Runs.planned(model, cases, seeds, n_frames), []
-    parts = [runs.select(rows) for rows in batches(runs.table, batch)]
-    bar = progress(total=len(parts) * len(plans), desc="ablate", unit="ablations")
-    for part in parts:
-        condition, x = part.condition(), []
+    cut = [runs.select(rows) for rows in batches(runs.table, batch)]
+    bar = progress(total=len(cut) * len(ablations), desc="ablate", unit="ablations")
+    for some in cut:
+        condition, x = some.condition(), []
         velocity = model.velocity(condition)
-        ends = [sample(velocity, part.noise(), sigmas, watch=lambda state, x=x: x.append(state.x))]
+        ends = [sample(velocity, some.noise(), sigmas, watch=lambda state, x=x: x.append(state.x))]
         ledger.count(velocity, naive=True)
-        for mode, layer, band in plans:
+        for removal, layer, band in ablations:
 
             def where(site: Site, layer=layer, band=band) -> bool:
                 return site.layer == layer and site.step in bands[band]
 
-            write = skip(where) if mode == "skip" else replace_update(means, where)
+            write = skip(where) if removal == "skip" else replace_update(means, where)
             start, velocity = bands[band].start, model.velocity(condition)
             with hooked(velocity, model.blocks, write=write):
                 ends.append(sample(velocity, x[start], sigmas, start=start))
             ledger.count(velocity)
             ledger.naive += velocity.nfe * ledger.layers * steps // (steps - start)
             bar.update()
-        readings = read_looks(model, part.readers(), torch.stack(ends))
-        for n, (mode, layer, band) in enumerate(plans, start=1):
-            table = part.table.assign(steps=steps, mode=mode, layer=layer, band=band)
+        readings = read_looks(model, some.readers(), torch.stack(ends))
+        for n, (removal, layer, band) in enumerate(ablations, start=1):
+            table = some.table.assign(steps=steps, mode=removal, layer=layer, band=band)
             clean = {f"clean_{name}": values[0] for name, values in readings.items()}
             tables.append(table.assign(**{k: v[n] for k, v in readings.items()}, **clean))
     bar.close()
@@ -140,7 +140,7 @@ def summarise_ablation(table: pd.DataFrame, *, resampling: Resampling) -> pd.Dat
     rows = pd.concat([rows, rows.assign(task="all")], ignore_index=True)
     changes = rows["quantity"].str.endswith("_change")
     tables = [
-        mean_or_rate_ci(part, by, "value", "case", "stratum", signed=signed, resampling=resampling)
-        for part, signed in ((rows[~changes], False), (rows[changes], True))
+        mean_or_rate_ci(some, by, "value", "case", "stratum", signed=signed, resampling=resampling)
+        for some, signed in ((rows[~changes], False), (rows[changes], True))
     ]
     return pd.concat(tables, ignore_index=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from chain_of_steps.costs import Group, Line, Makeup
 from chain_of_steps.experiments.layers import job
-from chain_of_steps.experiments.layers.ablation import MODES, step_bands
+from chain_of_steps.experiments.layers.ablation import REMOVALS, step_bands
 from chain_of_steps.experiments.layers.settings import Layers
 from chain_of_steps.patching import PARTS
 from chain_of_steps.settings.cases import WithCases
@@ -73,7 +73,7 @@ def layer_blocks(
 
     cases: of this job; everyone: of all jobs. full, short: steps. patched: branches that are.
     """
-    runs, reference = cases * seeds, everyone * seeds
+    runs, averaged = cases * seeds, everyone * seeds
     whole = layers * passes  # blocks of one velocity
     # one velocity patched at each layer in turn; in patched branches blocks up to it are spared
     each = patched * layers * (layers - 1) // 2 + (passes - patched) * layers * layers
@@ -81,8 +81,8 @@ def layer_blocks(
         return runs, runs * full * whole
     if analysis == "ablation":
         bands = [band for band in step_bands(short).values() if band]
-        forks = len(MODES) * layers * sum(short - band.start for band in bands)
-        return reference + runs, (reference * short + runs * (short + forks)) * whole
+        forks = len(REMOVALS) * layers * sum(short - band.start for band in bands)
+        return averaged + runs, (averaged * short + runs * (short + forks)) * whole
     if analysis == "patching":
         start, rows = min(round(fields.noise_at * short), short - 1), 2 * runs
         blocks = short * whole

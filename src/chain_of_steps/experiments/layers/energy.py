@@ -118,13 +118,13 @@ def measure_energy(
     ledger = Ledger(len(model.blocks[0]))
     tables: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
     for rows in progress(list(batches(runs.table, batch)), desc="energy", unit="batches"):
-        part, sums = runs.select(rows), TokenSums(top, branches)
-        velocity = model.velocity(part.condition())
+        some, sums = runs.select(rows), TokenSums(top, branches)
+        velocity = model.velocity(some.condition())
         with hooked(velocity, model.blocks, read=sums):
-            sample(velocity, part.noise(), sigmas)
+            sample(velocity, some.noise(), sigmas)
         ledger.count(velocity, naive=True)
-        masks = np.stack([token_masks(case.puzzle, grid) for case in part.given])
-        table = part.table
+        masks = np.stack([token_masks(case.puzzle, grid) for case in some.given])
+        table = some.table
         drawn = [n for n, index in enumerate(table.index) if index in examples]
         for site in sums.tokens:
             tables["token_energy"].append(region_rows(table, sums, site, masks))

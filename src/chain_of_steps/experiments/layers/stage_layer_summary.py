@@ -29,5 +29,5 @@ def run(settings: WithStatistics, *, analysis: str, table: Path, out: Path) -> N
 
     how = (summarise_energy, summarise_swap, summarise_patching, summarise_ablation)
     summarise = dict(zip(ANALYSES, how, strict=True))[analysis]
-    options = {"resampling": Resampling(settings.statistics.resamples, settings.statistics.seed)}
-    write_table(out, summarise(read_table(table), **options))
+    resampling = Resampling.of(settings.statistics)
+    write_table(out, summarise(read_table(table), resampling=resampling))

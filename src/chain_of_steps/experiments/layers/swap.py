@@ -78,15 +78,15 @@ class Pairs:
         patcher = Patcher.sampled(model, runs.condition(), runs.noise(), sigmas, **options)
         return cls(table, runs.readers(), patcher, len(seeds))
 
-    def donors(self, kind: str) -> Tensor:
+    def donors(self, donor: str) -> Tensor:
         """int (R,): the run that each one receives from, its twin or the next case's."""
         rows = torch.arange(len(self.table))
-        if kind == UNRELATED:
+        if donor == UNRELATED:
             return (rows + 2 * self.seeds) % len(rows)
         return rows + self.seeds * (1 - 2 * (rows // self.seeds % 2))
 
     def read(
-        self, looks: Tensor, own: Tensor, kind: str, eligible: np.ndarray
+        self, looks: Tensor, own: Tensor, donor: str, eligible: np.ndarray
     ) -> list[dict[str, np.ndarray]]:
         """Outcomes (R,) of S looks (S, R, ...): kept, flipped, follows, moved.
 
@@ -95,17 +95,17 @@ class Pairs:
         latent in `own` (R, ...) to the donor's, 0 to 1 (projection). eligible: the unpatched
         runs of receiver, twin and donor all end right.
         """
-        donors, model = self.donors(kind), self.patcher.model
+        donors, model = self.donors(donor), self.patcher.model
         shown = np.array([reader.puzzle.shown for reader in self.readers])
         answers = read_looks(model, self.readers, looks)["answer"]
         kept, flipped = answers == shown, answers == 1 - shown
         follows = flipped
-        if kind != TWIN:
-            theirs = [self.readers[donor] for donor in donors.tolist()]
+        if donor != TWIN:
+            theirs = [self.readers[other] for other in donors.tolist()]
             follows = read_looks(model, theirs, looks)["correct"]
         moved = np.empty((len(looks), len(self.readers)))
-        for row, donor in enumerate(donors.tolist()):
-            way = (own[donor] - own[row]).double().flatten()
+        for row, other in enumerate(donors.tolist()):
+            way = (own[other] - own[row]).double().flatten()
             gone = (looks[:, row] - own[row]).double().flatten(1)
             moved[:, row] = (gone @ way / way.dot(way)).numpy()
         found = (kept.astype(float), flipped.astype(float), follows.astype(float), moved)
@@ -136,8 +136,8 @@ def swap_at_step(
     for step in progress(range(0, patcher.n_steps, stride), desc="swap", unit="steps"):
         states = patcher.states(step)
         controls = step == 0 and len(pairs.table) > 2 * pairs.seeds
-        for kind, part in [*((TWIN, p) for p in PARTS), *[(UNRELATED, "all")] * controls]:
-            donors = pairs.donors(kind)
+        for donor, part in [*((TWIN, p) for p in PARTS), *[(UNRELATED, "all")] * controls]:
+            donors = pairs.donors(donor)
             results = [patcher.patched(states, donors, step, layer, part) for layer in layers]
             nexts, estimates = zip(*results, strict=True)
             looks = {"estimate": (torch.stack(estimates), patcher.clean[:, step])}
@@ -146,9 +146,9 @@ def swap_at_step(
                 looks["final"] = (torch.stack(ends), patcher.x[:, -1])
             for _ in layers:
                 patcher.count_naive(patcher.n_steps if "final" in looks else step + 1)
-            where = {"donor": kind, "part": part, "step": step}
+            where = {"donor": donor, "part": part, "step": step}
             for look, (latents, own) in looks.items():
-                found = pairs.read(latents, own, kind, solved)
+                found = pairs.read(latents, own, donor, solved)
                 where = {**where, "span": "one", "look": look}
                 tables += [_rows(pairs, where, layer, found[layer]) for layer in layers]
     return pd.concat(tables, ignore_index=True)
@@ -221,7 +221,7 @@ def swap_identify(
     final_parts: Sequence[str] = ("all",),
     **options,
 ) -> tuple[pd.DataFrame, Ledger]:
-    """Both kinds of swap; the one at every step uses a sampler of `every_steps` steps.
+    """Both swaps; the one at every step uses a sampler of `every_steps` steps.
 
     `options` are those of `Pairs.sampled`.
     """

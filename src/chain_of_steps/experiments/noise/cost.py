@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from chain_of_steps.costs import Group, Line, Makeup, shards_of
-from chain_of_steps.experiments.noise.perturbation import Plan, plan
+from chain_of_steps.experiments.noise.perturbation import Conditions, conditions_of
 from chain_of_steps.experiments.noise.stage_perturb import Settings
 from chain_of_steps.settings.models import main_model, passes_of, seeds_of
 
@@ -23,22 +23,22 @@ def lines(settings: Settings, groups: list[Group]) -> Iterator[Line]:
     runs = nfe = 0
     left = Counter()  # cases of a task and split that are controls already
     for group in groups:
-        planned = plan(fields, steps, makeup.grid(group.shape))
-        kind = (group.task, group.split)
-        few = min(group.cases, fields.control_cases - left[kind])
-        left[kind] += few
-        runs += seeds * (group.cases * len(planned.sweep) + few * len(planned.controls))
-        nfe += planned.nfe(steps, seeds * group.cases, seeds * few)
+        conditions = conditions_of(fields, steps, makeup.grid(group.shape))
+        drawn_from = (group.task, group.split)
+        few = min(group.cases, fields.control_cases - left[drawn_from])
+        left[drawn_from] += few
+        runs += seeds * (group.cases * len(conditions.sweep) + few * len(conditions.controls))
+        nfe += conditions.nfe(steps, seeds * group.cases, seeds * few)
         if fields.layers:
-            nfe += layer_flow_cost(planned, steps, seeds * group.cases, seeds * few)
+            nfe += layer_flow_cost(conditions, steps, seeds * group.cases, seeds * few)
     jobs = shards_of(groups, settings.execution.shard)
     yield Line("perturb", name, jobs, runs, nfe * passes_of(model))
 
 
-def layer_flow_cost(planned: Plan, steps: int, runs: int, control_runs: int) -> int:
+def layer_flow_cost(conditions: Conditions, steps: int, runs: int, control_runs: int) -> int:
     """What perturbation.layers adds: clean and edited runs, from each perturbed step on."""
     swept, controls = (
-        sum(2 * p.nfe(steps) for p in conditions if p.kind == "step")
-        for conditions in (planned.sweep, planned.controls)
+        sum(2 * p.nfe(steps) for p in perturbations if p.kind == "step")
+        for perturbations in (conditions.sweep, conditions.controls)
     )
     return runs * swept + control_runs * controls

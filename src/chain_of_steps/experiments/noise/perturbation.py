@@ -16,8 +16,8 @@ also shows what a repeat in another batch layout changes. Kinds of condition:
                       (each change in units of sigma in mode renoise, plain in mode replace) that
                       one step of strength 1 has; only where there are fewer latent frames than
                       steps
-    tokens_step       as many cells as one step has, at random places, spread evenly over the run
-    tokens_frame      as many cells as one frame has, at random but fixed places, at every step
+    tokens_step       as many positions as one step has, at random, spread evenly over the run
+    tokens_frame      as many positions as one frame has, at random but fixed, at every step
 
 Noise differs from run to run: its seed is a digest of the case and the seed of the run.
 """
@@ -89,7 +89,7 @@ class Perturbation:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Conditions:
     """The conditions of a study. sweep: on every case; controls: on some cases of each task."""
 
     sweep: tuple[Perturbation, ...]
@@ -101,7 +101,7 @@ class Plan:
         return runs * sum(p.nfe(n_steps) for p in self.sweep) + control_runs * controls
 
 
-def plan(settings: PerturbationSection, n_steps: int, grid: Sequence[int]) -> Plan:
+def conditions_of(settings: PerturbationSection, n_steps: int, grid: Sequence[int]) -> Conditions:
     """The conditions that the section `perturbation` asks for.
 
     grid: (F, h, w) of the latent. Raises UserError naming what does not fit such a run.
@@ -134,18 +134,18 @@ def plan(settings: PerturbationSection, n_steps: int, grid: Sequence[int]) -> Pl
             perturbation.noise.validate(n_steps, grid[0])
         except UserError as error:
             raise UserError(f"perturbation: {error}") from None
-    return Plan(tuple(sweep), tuple(controls) if settings.control_cases else ())
+    return Conditions(tuple(sweep), tuple(controls) if settings.control_cases else ())
 
 
 def token_controls(
     n_steps: int, grid: Sequence[int], noise: Mapping[str, Any]
 ) -> list[Perturbation]:
-    """Random cells: as many as one step has, and as many as one frame has over all steps."""
-    cells = math.prod(grid)
-    rounds = max(d for d in range(1, min(n_steps, cells) + 1) if cells % d == 0)
+    """Random positions: as many as one step has, and as many as one frame has over all steps."""
+    positions = math.prod(grid)
+    rounds = max(d for d in range(1, min(n_steps, positions) + 1) if positions % d == 0)
     spread = tuple(i * n_steps // rounds for i in range(rounds))
-    of_step = NoiseAtTokens(cells // rounds, steps=spread, fixed=False, **noise)
-    of_frame = NoiseAtTokens(cells // grid[0], **noise)
+    of_step = NoiseAtTokens(positions // rounds, steps=spread, fixed=False, **noise)
+    of_frame = NoiseAtTokens(positions // grid[0], **noise)
     return [
         Perturbation("tokens_step", None, of_step),
         Perturbation("tokens_frame", None, of_frame),
@@ -220,12 +220,12 @@ def run_conditions(
     "step" (see `perturb_shard`), and the NFE.
     """
     tables, flows, nfe = [], [], 0
-    planned = sum(p.nfe(trajectory.n_steps) for p in perturbations) * len(trajectory.runs)
-    bar = progress(total=planned, desc="perturb", unit="NFE")
+    total = sum(p.nfe(trajectory.n_steps) for p in perturbations) * len(trajectory.runs)
+    bar = progress(total=total, desc="perturb", unit="NFE")
     runs = Runs.stored(model, trajectory, cases)
     for rows in batches(runs.table, trajectory.made_by["batch"]):
-        part, clean = runs.select(rows), trajectory.select(rows)
-        condition = part.condition()
+        some, clean = runs.select(rows), trajectory.select(rows)
+        condition = some.condition()
         ends, conditions = [clean.x[:, -1]], [clean.runs.assign(kind="clean", nfe=0)]
         for perturbation in perturbations:
             at_step, seen = perturbation.kind == "step", Comparison(clean)
@@ -242,7 +242,7 @@ def run_conditions(
                 inside, spent = layer_flow(model, condition, clean, edits, k, layers)
                 flows.append(inside.assign(**labels, injected=k))
                 nfe += spent
-        tables.append(_with_readings(part, torch.stack(ends), conditions))
+        tables.append(_with_readings(some, torch.stack(ends), conditions))
         if keep is not None:
             keep(tables[-1], torch.stack(ends))
     bar.close()
@@ -254,7 +254,7 @@ def perturb_shard(
     trajectory: Trajectory,
     cases: Sequence[Case],
     control_cases: Sequence[Case],
-    planned: Plan,
+    conditions: Conditions,
     *,
     seeds: Sequence[int],
     layers: Sequence[int] = (),
@@ -276,15 +276,15 @@ def perturb_shard(
             f"write numbers from 0 to {blocks - 1}."
         )
     chosen = trajectory.select(np.flatnonzero(trajectory.runs["seed"].isin(seeds)))
-    table, flow, nfe = run_conditions(model, chosen, cases, planned.sweep, layers, keep)
+    table, flow, nfe = run_conditions(model, chosen, cases, conditions.sweep, layers, keep)
     tables = [table.assign(part="sweep")]
     flows = [flow.assign(part="sweep"), seed_floor(trajectory, seeds).assign(part="sweep")]
-    if planned.controls and control_cases:
+    if conditions.controls and control_cases:
         made = {name: trajectory.made_by[name] for name in ("steps", "shift", "batch")}
         n_frames = trajectory.made_by["frames"]
         again = run_shard(model, control_cases, seeds, **made, n_frames=n_frames)
         table, flow, spent = run_conditions(
-            model, again, control_cases, planned.controls, layers, keep
+            model, again, control_cases, conditions.controls, layers, keep
         )
         table.loc[table["kind"] == "clean", "nfe"] = again.made_by["nfe"] // len(again.runs)
         tables.append(table.assign(part="controls"))

@@ -32,9 +32,10 @@ def run(
 
     from chain_of_steps.artifacts import read_table, write_table
     from chain_of_steps.experiments.noise import tables
+    from chain_of_steps.experiments.noise.verdicts import verdict_table
     from chain_of_steps.statistics.resampling import Resampling
 
-    resampling = Resampling(settings.statistics.resamples, settings.statistics.seed)
+    resampling = Resampling.of(settings.statistics)
     rows, steps = read_table(perturbation), settings.sampler.steps
     flow = pd.concat([read_table(path) for path in flows], ignore_index=True)
     found = tables.effects(rows, flow)
@@ -42,7 +43,7 @@ def run(
         tables.noise_table(rows, read_table(references), steps, resampling),
         tables.cka_table(flow, resampling),
         tables.sensitivity_table(found, resampling),
-        tables.verdict_table(rows, found, steps, resampling),
+        verdict_table(rows, found, steps, resampling),
     )
     for name, table in zip(TABLES, made, strict=True):
         write_table(out / name, table)

@@ -58,7 +58,7 @@ def perturb(
     """
     from chain_of_steps.artifacts import read_table, write_tables
     from chain_of_steps.cases.folders import INDEX, cases_of, first_of_each
-    from chain_of_steps.experiments.noise.perturbation import perturb_shard, plan
+    from chain_of_steps.experiments.noise.perturbation import conditions_of, perturb_shard
     from chain_of_steps.models.adapters import load_model
     from chain_of_steps.trajectory import Trajectory
 
@@ -66,7 +66,7 @@ def perturb(
     fields = settings.perturbation
     runs = Trajectory.checked(trajectory)
     # Whatever does not fit these runs is refused before a model loads.
-    planned = plan(fields, runs.n_steps, runs.x.shape[-3:])
+    conditions = conditions_of(fields, runs.n_steps, runs.x.shape[-3:])
     seeds = fields.seeds or seeds_of(settings, model)[:1]
     few = first_of_each(read_table(cases / INDEX), fields.control_cases)
     mine = cases_of(cases, runs.runs)
@@ -78,7 +78,7 @@ def perturb(
         runs,
         mine,
         [case for case in mine if case.name in few],
-        planned,
+        conditions,
         seeds=seeds,
         layers=fields.layers,
         keep=keep(adapter, mine),
@@ -86,7 +86,7 @@ def perturb(
     seconds = time.monotonic() - started
     parameters = {"model_digest": adapter.digest, "seeds": seeds, "layers": fields.layers}
     parameters |= {"batch": runs.made_by["batch"], "threads": settings.execution.threads}
-    parameters |= {"sweep": planned.sweep, "controls": planned.controls}
+    parameters |= {"sweep": conditions.sweep, "controls": conditions.controls}
     write_tables(
         {out: table, flow: flows},
         inputs=[trajectory],

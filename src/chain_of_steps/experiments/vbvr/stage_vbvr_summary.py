@@ -23,5 +23,7 @@ def run(settings: WithStatistics, *, cases: Path, scores: Path, out: Path) -> No
     from chain_of_steps.experiments.vbvr.scores import summarise_scores
     from chain_of_steps.statistics.resampling import Resampling
 
-    options = {"resampling": Resampling(settings.statistics.resamples, settings.statistics.seed)}
-    write_table(out, summarise_scores(read_table(scores), read_table(cases / INDEX), **options))
+    resampling = Resampling.of(settings.statistics)
+    write_table(
+        out, summarise_scores(read_table(scores), read_table(cases / INDEX), resampling=resampling)
+    )

@@ -1,0 +1,243 @@
+"""The plan of a study: its NFE are those that the stages count when they run."""
+
+import json
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+import tiny
+from repository import ROOT
+
+from chain_of_steps import cli
+from chain_of_steps.artifacts import write_tables
+from chain_of_steps.cases.folders import load_cases, make_cases
+from chain_of_steps.experiments.ensemble.variants import run_ensembles, variants
+from chain_of_steps.experiments.layers.cost import ANALYSES
+from chain_of_steps.experiments.layers.job import pick_cases, share_of_job
+from chain_of_steps.experiments.noise.perturbation import conditions_of, perturb_shard
+from chain_of_steps.models.wan import WanModel
+from chain_of_steps.runs import run_shard
+from chain_of_steps.study import plan
+from chain_of_steps.study.config import check_config, load_config
+from chain_of_steps.tasks import task_names
+
+TASK_NAMES = ["identify", "maze"]
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """A model of two blocks with its configs in a folder, and the cases of a study."""
+    root = tmp_path_factory.mktemp("plan")
+    pipe = tiny.pipeline(
+        codec=tiny.LinearCodec(),
+        transformer=tiny.transformer(1, z_dim=6, layers=2),
+        **tiny.text_parts(),
+    )
+    pipe.vae.save_config(root / "model/vae")
+    pipe.transformer.save_config(root / "model/transformer")
+    make_cases(root / "cases", TASK_NAMES, {"in-domain": 2, "out-of-domain": 1}, 0)
+    return SimpleNamespace(pipe=pipe, root=root)
+
+
+LAYERS = {"steps": 3, "stride": 2, "jobs": 2, "swap_cases": 2, "patching_cases": 1}
+
+
+def settings(small, guidance=1.0, **fields):
+    base = {
+        "study": "small",
+        "models": {"small": {"path": str(small.root / "model"), "guidance": guidance}},
+        "cases": {"tasks": TASK_NAMES, "in-domain": 2, "out-of-domain": 1},
+        "sampler": {"steps": 3},
+        "video": {"frames": 17},
+        "seeds": [0, 1],
+        "ensemble": {"k": 2, "every": 2, "many_steps": 2},
+        "perturbation": {"steps_every": 2, "frames": [1], "control_cases": 1, "layers": [0]},
+        "layers": LAYERS,
+        "execution": {"shard": 4, "batch": 4},
+        "experiments": ["decision", "noise", "ensemble", "layers"],
+    }
+    return check_config(base | fields)
+
+
+def cases_of(small):
+    names = [
+        path.parent.relative_to(small.root / "cases") for path in small.root.rglob("meta.json")
+    ]
+    # as the index has them
+    order = [f"{split}/{task}" for task in TASK_NAMES for split in ("in-domain", "out-of-domain")]
+    names = sorted(map(str, names), key=lambda n: (order.index(n.rsplit("/", 1)[0]), n))
+    return load_cases(small.root / "cases", names)
+
+
+def model_of(small, guidance):
+    return WanModel(small.pipe, guidance=guidance, max_sequence_length=32, name="small")
+
+
+def planned(config):
+    lines = plan.stages(config, plan.groups(config)[0])
+    return {line.name: line for line in lines}
+
+
+def test_noise_and_ensemble_cost_what_was_planned(small):
+    config, model, cases = settings(small, 2.0), model_of(small, 2.0), cases_of(small)
+    steps, shift, frames, shard = 3, 5.0, 17, 4
+    found = {"sample": 0, "perturb": 0, "ensemble": 0}
+    controls_left = {(t, s): 1 for t in TASK_NAMES for s in ("in-domain", "out-of-domain")}
+    options = {"steps": steps, "shift": shift, "n_frames": frames, "batch": 4}
+    for first in range(0, len(cases), shard):
+        part = cases[first : first + shard]
+        trajectory = run_shard(model, part, [0, 1], **options)
+        found["sample"] += trajectory.made_by["nfe"]
+        controls = [c for c in part if controls_left.pop((c.task, c.split), 0)]
+        planned_noise = conditions_of(config.perturbation, steps, trajectory.x.shape[-3:])
+        found["perturb"] += perturb_shard(
+            model, trajectory, part, controls, planned_noise, seeds=[0], layers=[0]
+        )[2]
+        methods = variants(2, (0.5, 0.75), 2)
+        for some, of_them in ((part, methods[:1]), (part[::2], methods[1:])):
+            outcomes = run_ensembles(model, some, [0, 1], of_them, **options)
+            found["ensemble"] += int(outcomes["nfe"].sum())
+    lines = planned(config)
+    assert {name: lines[name].nfe for name in found} == found
+    assert lines["sample"].jobs == 2
+    assert lines["sample"].runs == 12
+
+
+# one branch of two patched, both, and a model without guidance
+@pytest.mark.parametrize(
+    ("analysis", "guidance", "branches"),
+    [
+        ("energy", 1.0, ["cond"]),
+        ("swap", 2.0, ["cond"]),
+        ("patching", 2.0, ["cond", "uncond"]),
+        ("ablation", 1.0, ["cond"]),
+    ],
+)
+def test_layer_analyses_cost_what_was_planned(small, analysis, guidance, branches):
+    config = settings(small, guidance, layers=LAYERS | {"branches": branches})
+    model, cases = model_of(small, guidance), {case.name: case for case in cases_of(small)}
+    index = pd.DataFrame({"case": n, "task": c.task, "split": c.split} for n, c in cases.items())
+    names = pick_cases(index, analysis, getattr(config.layers, f"{analysis}_cases"))
+    everyone, spent = [cases[name] for name in names], 0
+    for job in range(2):
+        mine = [cases[name] for name in share_of_job(names, job, 2)]
+        if analysis == "swap" and len(mine) > 1:
+            # the tiny tokenizer knows no word, so that even unrelated cases share their prompt, and
+            # one of two layers is taken to the end in place of both: 2 steps, 2 passes, both twins
+            spent += 2 * 2 * 2 * len(mine)
+        options = {"shift": config.sampler.shift, "n_frames": 17, "batch": 4}
+        measure = import_module(f"chain_of_steps.experiments.layers.stage_{analysis}").measure
+        spent += measure(config, model, mine, everyone, [0], **options)[1].nfe
+    assert planned(config)[analysis].nfe == spent
+
+
+def test_only_what_is_asked_for_is_planned(small):
+    config = settings(small, experiments=["layers"])
+    assert list(planned(config)) == list(ANALYSES)
+    assert list(planned(settings(small, experiments=["decision"]))) == ["sample"]
+
+
+def test_puzzles_are_planned_at_the_size_they_are_drawn_at(small):
+    groups, note = plan.groups(settings(small))
+    assert note is None
+    assert {(g.task, g.split): g.cases for g in groups} == {
+        (task, split): n
+        for task in TASK_NAMES
+        for split, n in (("in-domain", 2), ("out-of-domain", 1))
+    }
+    image = cases_of(small)[0].image
+    assert {(g.shape.width, g.shape.height) for g in groups} == {image.size}
+    assert set(TASK_NAMES) <= set(task_names())
+
+
+# What is printed
+
+
+BENCH = {
+    "study": "bench",
+    "experiments": ["vbvr"],
+    "models": {"big": {"path": "someone/big", "guidance": 5.0}},
+    "sampler": {"steps": 20},
+    "seeds": [1],
+    "cases": {"source": "vbvr-bench", "path": "no-data", "tasks": None}
+    | {"in-domain": 1, "out-of-domain": 1},
+    "video": {"frames": 81, "area": 147456},
+    "ensemble": {"k": 1, "every": 1, "many_steps": 1},
+}
+
+
+def printed(capsys, tmp_path, monkeypatch, **fields) -> str:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "c.json").write_text(json.dumps(BENCH | fields))
+    assert cli.main(["plan", "--configfile", "c.json"]) == 0
+    return capsys.readouterr().out
+
+
+def test_a_plan_needs_neither_data_nor_weights_and_says_what_it_assumes(
+    capsys, tmp_path, monkeypatch
+):
+    out = printed(capsys, tmp_path, monkeypatch)
+    assert "100 cases, 20 steps" in out
+    assert "384 x 384 pixels, 81 frames" in out
+    assert "assumed: no-data is not there" in out
+    assert "assumed to be those of Wan A14B" in out
+    assert f"{100 * 20 * 2:,}" in out  # guidance makes two of each
+    assert "seconds per NFE unknown" in out
+    # 16 channels x 21 x 48 x 48, float32, 41 tensors a run
+    assert f"{100 * 41 * 16 * 21 * 48 * 48 * 4 / 1e9:.1f} GB on disk" in out
+
+
+def test_hours_are_from_the_configured_speed(capsys, tmp_path, monkeypatch):
+    model = {**BENCH["models"]["big"], "seconds_per_nfe": 9.0, "weights_gb": 69}
+    device = {"device": "cuda", "shard": 1}
+    out = printed(capsys, tmp_path, monkeypatch, models={"big": model}, execution=device)
+    assert "GPU hours" in out
+    assert "10.00" in out  # 4000 passes of 9 s
+    assert "9 s per NFE, as configured" in out
+    assert "weights 69.0 GB" in out
+
+
+def test_hours_are_from_the_manifests_of_the_study(capsys, tmp_path, monkeypatch):
+    folder = tmp_path / "results/bench/trajectories/big"
+    folder.mkdir(parents=True)
+    for shard, seconds in enumerate((100, 260)):
+        path = folder / f"{shard}.safetensors.manifest.json"
+        path.write_text(json.dumps({"nfe": 40, "seconds": seconds}))
+    out = printed(capsys, tmp_path, monkeypatch)
+    assert "4.5 s per NFE, measured in 2 jobs of this study" in out
+    assert "CPU hours" in out
+    assert "5.00" in out
+
+
+def test_afterwards_every_job_is_counted_once_whatever_it_wrote(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("c.json").write_text(json.dumps(BENCH))
+    given = ["cost", "--config", "c.json", "--out", "cost.md"]
+    assert cli.main(given) == 1  # nothing has run yet
+    table, results = pd.DataFrame({"a": [1]}), Path("results/bench")
+    for shard in range(2):
+        files = {results / f"layers/big/{shard}/{name}.parquet": table for name in ("map", "swap")}
+        write_tables(files, parameters={}, nfe=600, seconds=90.0)
+    (results / "cases").mkdir()
+    (results / "cases/video.bin").write_bytes(bytes(2_500_000))
+    assert cli.main(given) == 0
+    rows = [line.strip("| ").split(" | ") for line in Path("cost.md").read_text().splitlines()]
+    disk = sum(path.stat().st_size for path in (results / "layers").rglob("*") if path.is_file())
+    assert ["cases", "0", "0", "0.0", "2.5"] in rows
+    assert ["layers", "2", "1,200", "3.0", f"{disk / 1e6:.1f}"] in rows
+    assert ["all", "2", "1,200", "3.0", f"{(disk + 2_500_000) / 1e6:.1f}"] in rows
+
+
+def test_an_experiment_that_is_not_counted_is_named(small):
+    config = settings(small).model_copy(update={"experiments": ["decision", "telepathy"]})
+    assert "not counted: telepathy" in "\n".join(plan.report(config, small.root))
+
+
+@pytest.mark.parametrize("name", ["vbvr-wan2.2", "wan2.1", "ltx", "ltx2", "ti2v-5b"])
+def test_no_shipped_bench_study_inherits_the_small_pictures_of_the_pocket_model(name, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    config = load_config([Path("config.yaml"), Path(f"config/{name}.yaml")])
+    shapes = {group.shape for group in plan.groups(config)[0]}
+    assert all(shape.width * shape.height >= 256**2 and shape.frames > 17 for shape in shapes)

@@ -1,0 +1,135 @@
+"""What a stage declares is what its jobs do: the modules that they use, the settings they read."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import chain
+import pytest
+import smoke as helper
+import standin
+from PIL import Image
+
+from chain_of_steps.experiments.vbvr.scorer import pins
+from chain_of_steps.files import write_json
+from chain_of_steps.fingerprints import modules_of
+from chain_of_steps.settings.base import RESOLVED
+from chain_of_steps.stage import stage_modules, stage_of
+from chain_of_steps.study.config import check_config
+from chain_of_steps.tasks import task_names
+
+pytestmark = pytest.mark.slow
+
+# makes an environment with pip, and has no settings
+NOT_RUN = {"scorer"}
+# no rule runs it: it loads by name what each experiment costs
+NO_RULE = {"plan"}
+# a Python of the scorer's environment that answers as the scorer does
+SCORER = """\
+#!/bin/sh
+echo '{"versions": {"opencv": "%s", "lmms_eval": "%s"}, "tasks": {}}'
+while read job; do echo '{"score": 0.5, "reason": null}'; done
+"""
+
+
+def recorded_cos(name: str, *arguments) -> None:
+    """A `cos` job of its own process, as the workflow starts it, in the working directory."""
+    cos = Path(sys.executable).with_name("cos")
+    variables = {**helper.environment(helper.ROOT), **helper.recorded(Path("records"))}
+    command = [sys.executable, str(cos), name, "--config", "config.json", *map(str, arguments)]
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, (command, done.stderr[-3000:])
+
+
+def write_settings(config: dict) -> None:
+    """The checked configuration as the workflow writes it, for jobs in the working directory."""
+    write_json(Path("config.json"), {RESOLVED: True, **check_config(config).resolved()})
+
+
+@pytest.fixture(scope="module")
+def of_puzzles(tmp_path_factory, build_pocket) -> list[dict]:
+    """Records of the stages that a study of puzzles has beside those of the smoke study."""
+    root = tmp_path_factory.mktemp("puzzles")
+    chain.prepare(root, build_pocket)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        chain.run_chain(Path())
+        train = {"early": 1, "batch": 2, "layers": 1, "threads": 1}
+        train["phases"] = [{"steps": 2, "mix": {"maze": 1}}]
+        write_settings({**chain.STUDY, "train": train})
+        page = Path("page/pocket/0")
+        recorded_cos(*chain.EXPLORE, "--readouts", "0.parquet", "--out", page)
+        recorded_cos("explore-page", "--out", "page/index.html", page)
+        odd = ("--case", "in-domain/odd/00000", "--noise", "frame-1")
+        recorded_cos(*chain.STRIP, *odd, "--out", "strip")
+        Image.new("RGB", (80, 80)).save("own.png")
+        prompt = chain.maze.PROMPT
+        recorded_cos("run", "--image", "own.png", "--prompt", prompt, "--out", "run")
+        for name in ("ann", "bob"):
+            row = f"pocket,in-domain/odd/00000,0,clean,,yes,0,1,{name}\n"
+            head = "model,case,seed,intervention,label,success,first_step,last_step,annotator\n"
+            Path(f"{name}.csv").write_text(head + row)
+        recorded_cos("agreement", "--out", "kappa.csv", "ann.csv", "bob.csv")
+        recorded_cos("plan")
+        recorded_cos("train", "--out", "model", "--early", "early")
+        recorded_cos("card", "--model", "pocket", "--out", "model")
+        return helper.records(Path("records"))
+
+
+@pytest.fixture(scope="module")
+def of_bench(tmp_path_factory, build_pocket) -> list[dict]:
+    """Records of the stages of a study of VBVR-Bench."""
+    root, data = tmp_path_factory.mktemp("bench"), tmp_path_factory.mktemp("data")
+    standin.write_bench(data)
+    standin.prepare(root, data, build_pocket)
+    scorer = root / "scorer/bin/python"
+    scorer.parent.mkdir(parents=True)
+    scorer.write_text(SCORER % (pins()["opencv-python-headless"], pins()["lmms-eval"]))
+    scorer.chmod(0o755)
+    write_json(root / "scorer/ready.json", pins())
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        write_settings(standin.config_of(data, execution={"shard": 2, "batch": 2}))
+        recorded_cos("check")
+        recorded_cos("cases", "--out", "cases")
+        cases, model = ("--cases", "cases"), ("--model", "pocket")
+        recorded_cos("sample", *model, *cases, "--shard", 0, "--out", "0.safetensors")
+        stored = ("--trajectory", "0.safetensors")
+        recorded_cos("videos", *model, *cases, *stored, "--out", "videos/clean.csv")
+        made = ("--index", "videos/noise.csv", "--out", "noise.parquet", "--flow", "flow.csv")
+        recorded_cos("noise-videos", *model, *cases, *stored, *made)
+        made = ("--index", "videos/ensemble.csv", "--out", "ensemble.parquet")
+        recorded_cos("ensemble-videos", *model, *cases, "--shard", 0, *made)
+        recorded_cos("reference-videos", *cases, "--shard", 0, "--out", "videos/reference.csv")
+        clean = ("--index", "videos/clean.csv", "--scorer", "scorer")
+        recorded_cos("score", *cases, *clean, "--out", "scores.csv")
+        recorded_cos("vbvr-summary", *cases, "--scores", "scores.csv", "--out", "vbvr.csv")
+        return helper.records(Path("records"))
+
+
+def test_what_a_job_has_imported_is_in_the_fingerprint_of_its_stage(smoke, of_puzzles, of_bench):
+    smoke_tasks = ["maze", "grid", "tictactoe", "reappear", "occlude", "move", "identify"]
+    studies = [(smoke.jobs, smoke_tasks), (of_puzzles, ["maze", "odd"]), (of_bench, [])]
+    for jobs, tasks in studies:
+        for job in jobs:
+            name = job["words"][0]
+            if name in NO_RULE:
+                continue
+            known = task_names() if stage_of(name).every_task else tasks
+            watched = modules_of(stage_modules()[name], known)
+            assert stage_modules()[name] in job["modules"]
+            assert sorted(set(job["modules"]) - watched) == [], name
+
+
+def test_every_section_that_a_stage_declares_is_read_by_its_jobs(smoke, of_puzzles, of_bench):
+    """It can read no other one: its settings have those sections alone."""
+    read = {}
+    for job in [*smoke.jobs, *of_puzzles, *of_bench]:
+        name = job["words"][0]
+        settings = stage_of(name).settings
+        prefix = f"{settings.__module__}:{settings.__qualname__}."
+        found = {one.removeprefix(prefix) for one in job["read"] if one.startswith(prefix)}
+        read.setdefault(name, set()).update(found)
+    assert read.keys() == stage_modules().keys() - NOT_RUN
+    assert read == {name: set(stage_of(name).settings.model_fields) for name in read}

@@ -1,0 +1,355 @@
+"""README and docs: what they show works as written, their links lead somewhere, none is stale."""
+
+import math
+import re
+import runpy
+import shutil
+from pathlib import Path
+
+import pytest
+from pages import (
+    Block,
+    blocks,
+    commands,
+    copy_repository,
+    do,
+    run,
+    shown_commands,
+    succeeds,
+)
+from repository import ROOT
+
+from chain_of_steps import cli
+from chain_of_steps.artifacts import read_table
+from chain_of_steps.cases.folders import write_case
+from chain_of_steps.models.model import VideoModel
+from chain_of_steps.models.velocity import VideoVelocity
+from chain_of_steps.study.config import load_config
+from chain_of_steps.tasks import stream
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+# Programs of the machine that a page may use without more ado.
+ELSEWHERE = {"cp", "cd", "git", "conda", "pip", "apt-get", "sbatch", "squeue", "scancel", "hf"}
+
+
+def test_the_configuration_reference_is_that_of_the_schema():
+    page = runpy.run_path(str(ROOT / "docs/config_reference.py"))["page"]()
+    assert (ROOT / "docs/config-reference.md").read_text(encoding="utf-8") == page, (
+        "run `make docs`"
+    )
+
+
+# a row of README's table of claims, and of its last column but one
+_CLAIM = re.compile(r"^\| ([\d.]+): (.+?) \| (.+?) \| (.+?) \| \*\*(.+?)\*\* \|$", re.MULTILINE)
+_NUMBER = r"-?\d[\d.]*(?:e[+-]?\d+)?"
+_OURS = re.compile(
+    rf"(?P<measure>.+): (?P<value>{_NUMBER}) "
+    rf"\[(?:(?P<low>{_NUMBER}) to (?P<high>{_NUMBER})|(?P<words>no \w+))\], (?P<n>\d+)"
+)
+
+
+def check_claims(text: str) -> None:
+    """Whether README's block says what figures/claims.csv has, to the digits that it shows."""
+    table = read_table(ROOT / "figures/claims.csv").set_index("claim", drop=False)
+    found = re.search(r"<!-- claims: make docs -->\n(.*?)<!-- end of claims -->", text, re.DOTALL)[
+        1
+    ]
+    rows = _CLAIM.findall(found)
+    assert len(rows) == found.count("**") // 2 > 5
+    for section, claim, published, ours, verdict in rows:
+        row = table.loc[claim]
+        assert re.search(rf"^Sections? .*\b{re.escape(section)}(,|$)", row["where"]), claim
+        assert (published, verdict) == (row["published_words"], row["verdict"]), claim
+        shown = _OURS.fullmatch(ours)
+        assert shown, ours
+        assert (shown["measure"], int(shown["n"])) == (row["measure"], row["n"]), claim
+        names = {"value": "ours"}
+        if shown["words"] is None:
+            names |= {"low": "ci_low", "high": "ci_high"}
+            assert float(shown["low"]) <= float(shown["value"]) <= float(shown["high"]), claim
+        else:
+            same = row["ci_low"] == row["ci_high"]
+            assert shown["words"] == ("no spread" if same else "no interval"), claim
+            assert same or math.isnan(row["ci_low"]), claim
+        for name, column in names.items():
+            assert is_rounded(shown[name], row[column]), f"{claim} {column} is {row[column]}"
+    total, counts = re.search(r"^All (\d+) claims: (.*)\.$", found, re.MULTILINE).groups()
+    assert int(total) == len(table)
+    assert dict(part.rsplit(" ", 1) for part in counts.split(", ")) == {
+        verdict: str(n) for verdict, n in table["verdict"].value_counts().items()
+    }
+    measured = table.dropna(subset=["ours"])["where"].str.extract(r"^Sections? .*?([\d.]+)(?:,|$)")[
+        0
+    ]
+    assert [row[0] for row in rows] == measured.dropna().drop_duplicates().tolist()
+
+
+def is_rounded(shown: str, value: float) -> bool:
+    """Whether a printed number is `value` to half a unit of the last digit that it shows."""
+    digits, _, power = shown.partition("e")
+    unit = 10.0 ** (int(power or 0) - len(digits.partition(".")[2]))
+    return abs(float(shown) - value) <= 0.5001 * unit
+
+
+def test_the_claims_in_the_readme_are_those_of_the_figures():
+    check_claims(_read(ROOT / "README.md"))
+
+
+@pytest.mark.parametrize(
+    ("shown", "wrong"),
+    [
+        (rf"{_NUMBER}(?= \[)", "9.9"),  # a number outside its interval
+        (rf"\[{_NUMBER}(?= to )", "[-7.7"),
+        (rf"(?<= to ){_NUMBER}(?=\])", "77"),
+        (r"\[no spread\]", "[no interval]"),
+        (r"(?<=\], )\d+", "7"),
+        (r"\*\*holds\*\*", "**does not hold**"),
+        (r"^All \d+", "All 7"),
+        (r"(?<=, holds )\d+", "7"),
+        (r"^\| 3\.1: .*\n", ""),
+    ],
+)
+def test_a_wrong_number_or_word_among_the_claims_is_found(shown, wrong):
+    text, changes = re.subn(shown, wrong, _read(ROOT / "README.md"), count=1, flags=re.MULTILINE)
+    assert changes
+    with pytest.raises(AssertionError):
+        check_claims(text)
+
+
+@every_page
+def test_links_lead_to_files_and_headings(page):
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        name, _, heading = target.partition("#")
+        if "://" in name:
+            continue
+        path = page if not name else (page.parent / name).resolve()
+        assert path.is_relative_to(ROOT), target
+        # figures/ is made by the study; test_shipped.py looks whether it is whole
+        assert path.exists() or (ROOT / "figures") in path.parents, target
+        if heading:
+            titles = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+            slugs = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+            assert heading in slugs, target
+
+
+def test_the_page_on_models_names_what_a_family_fills_in():
+    text = (ROOT / "docs/add-a-model.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.*?`) \|", text, re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert (
+        named == {"PIPELINE"} | VideoModel.__abstractmethods__ | VideoVelocity.__abstractmethods__
+    )
+
+
+# Commands
+
+
+@every_page
+def test_every_command_can_be_given_as_written(page):
+    written = {block.file for block in blocks(page)}
+    for command in shown_commands(page):
+        check_command(command, written)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "make figure",
+        "make benchmarks SPEED=fast",
+        "cos sampel --help",
+        "cos join --out a.csv --fast b.csv",
+        "snakemake --cors all",
+        "snakemake --cores all train_packet",
+        "snakemake --cores all --configfile config/smok.yaml",
+        "snakemake --cores all --configfile config/smoke.yaml train_pocket",  # taken for a file
+        "snakemake --cores all --config shiped=true",
+        "pytest tests/test_nothing.py",
+        "conda env create -f environmen.yml",
+        "frobnicate --all",
+    ],
+)
+def test_a_wrong_command_is_found(wrong):
+    (command,) = commands(wrong)
+    with pytest.raises(AssertionError):
+        check_command(command, set())
+
+
+def check_command(words: list[str], written: set[str]) -> None:
+    """Whether the program, its subcommand, options, targets and files are there.
+
+    written: files that the page tells to write.
+    """
+    text = " ".join(words)
+    program, *arguments = words
+    check = {"make": check_make, "cos": check_cos, "snakemake": check_snakemake}.get(program)
+    if check:
+        check(arguments, text)
+    else:
+        assert program in ELSEWHERE | {"pytest", "python"}, f"{text}: what is {program}?"
+    for word in arguments:
+        if re.search(r"\.(ya?ml|py|toml|txt)$", word):
+            assert word in written or (ROOT / word).exists(), f"{text}: there is no {word}"
+
+
+def check_make(arguments: list[str], text: str) -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for word in arguments:
+        name, is_variable, _ = word.partition("=")
+        pattern = rf"^{name} \?=" if is_variable else rf"^{name}:"
+        assert re.search(pattern, makefile, re.MULTILINE), f"{text}: make knows no {name}"
+
+
+def check_cos(arguments: list[str], text: str) -> None:
+    parser = cli.build_parser()
+    if len(arguments) == 1 and not arguments[0].startswith("-"):
+        arguments = [*arguments, "--help"]  # a stage is only mentioned
+    try:
+        parser.parse_args(arguments)
+    except SystemExit as end:
+        assert end.code == 0, text
+
+
+def check_snakemake(arguments: list[str], text: str) -> None:
+    from snakemake.cli import get_argument_parser
+
+    try:
+        given = get_argument_parser().parse_args(arguments)
+    except SystemExit as end:
+        assert end.code == 0, text
+        return
+    smk = [ROOT / "workflow/Snakefile", *(ROOT / "workflow/rules").glob("*.smk")]
+    rules = set(re.findall(r"^\s*(?:rule|checkpoint) (\w+):", "\n".join(map(_read, smk)), re.M))
+    for target in given.targets:
+        assert target in rules or Path(target).suffix, f"{text}: no rule {target}"
+    for path in map(Path, given.configfile or []):
+        assert path.suffix == ".yaml", f"{text}: {path} is taken for a configuration"
+    known = {*cli_fields(), "shipped"}
+    for setting in given.config or []:
+        assert setting.partition("=")[0] in known, f"{text}: unknown field {setting}"
+    if given.workflow_profile not in (None, "none"):
+        assert (ROOT / given.workflow_profile).is_dir(), f"{text}: no profile"
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def cli_fields() -> list[str]:
+    from chain_of_steps.study.config import schema
+
+    return list(schema()["properties"])
+
+
+# The how-to pages, done
+
+
+@pytest.fixture
+def tree(tmp_path) -> Path:
+    return copy_repository(tmp_path / "tree")
+
+
+def sources(tree: Path) -> dict[str, bytes]:
+    """Every file that the code of a copy of the repository is made of."""
+    folders = [tree / name for name in ("src", "workflow", "config", "tests")]
+    files = [tree / "config.yaml", *(p for folder in folders for p in folder.rglob("*.*"))]
+    return {
+        path.relative_to(tree).as_posix(): path.read_bytes()
+        for path in files
+        if path.is_file() and path.suffix != ".pyc"
+    }
+
+
+def code_digests(tree: Path, *more: str) -> str:
+    """The code digest of every stage, in a study of mazes and the tasks of `more`."""
+    program = (
+        "from chain_of_steps.fingerprints import code_digest, modules_of\n"
+        "from chain_of_steps.stage import stages, stage_modules\n"
+        "for stage in stages():\n"
+        f"    modules = modules_of(stage_modules()[stage.name], {['maze', *more]})\n"
+        "    print(stage.name, code_digest(modules, stage.also))\n"
+    )
+    done = run(tree, "python", "-c", program)
+    succeeds(done)
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_a_task_is_added_as_the_page_says(tree):
+    before, digests = sources(tree), code_digests(tree)
+    for block in blocks(ROOT / "docs/add-a-task.md"):
+        do(block, tree)
+    after = sources(tree)
+    assert code_digests(tree) == digests
+    assert code_digests(tree, "highest") != digests
+    # two new files, and one to use them; what is there stays, and so does its digest
+    assert sorted(after.keys() - before.keys()) == [
+        "config/highest.yaml",
+        "src/chain_of_steps/tasks/highest.py",
+        "tests/tasks/test_highest.py",
+    ]
+    assert before.items() <= after.items()
+    cases = sorted(path.parent.name for path in (tree / "results").rglob("prompt.txt"))
+    assert len(cases) == 3
+    assert all(_read(path) == "Mark the highest object.\n" for path in tree.rglob("prompt.txt"))
+
+
+@pytest.mark.slow
+def test_an_intervention_is_added_as_the_page_says(tree):
+    page = blocks(ROOT / "docs/add-an-intervention.md")
+    for block in page:  # one process for both programs, as loading takes the time
+        if block.language == "diff":
+            do(block, tree)
+    programs = [block.text for block in page if block.language == "python"]
+    assert len(programs) == 2
+    do(Block("python", "\n".join(programs)), tree)
+
+
+@pytest.mark.slow
+def test_a_model_is_added_as_the_page_says(tree, monkeypatch):
+    monkeypatch.chdir(tree)
+    for block in blocks(ROOT / "docs/add-a-model.md"):
+        if block.language == "python":
+            exec(compile(block.text, "add-a-model.md", "exec"), {})
+        elif block.language == "bash":  # in this process, as loading takes the time
+            for program, *arguments in commands(block.text):
+                if program == "cos":
+                    assert cli.main(arguments) == 0
+                else:
+                    succeeds(run(tree, program, *arguments))
+        else:
+            do(block, tree)
+    assert (tree / "results/mine/0.safetensors.manifest.json").is_file()
+    assert (tree / "results/mine/0.parquet").is_file()
+
+
+@pytest.mark.slow
+def test_own_images_run_as_the_page_says(tree, monkeypatch):
+    monkeypatch.chdir(tree)
+    puzzle = next(stream("maze", "in-domain", "evaluation", 0))
+    write_case(tree / "case", puzzle)
+    Path("my-pictures").mkdir()
+    shutil.copy("case/first_frame.png", "my-pictures/maze.png")
+    shutil.copy("case/prompt.txt", "my-pictures/maze.txt")
+    for block in blocks(ROOT / "docs/your-images.md"):
+        if block.language == "yaml":
+            do(block, tree)
+            load_config([Path("config.yaml"), Path(block.file)])
+        for program, *arguments in commands(block.text) if block.language == "bash" else ():
+            if program == "cos":
+                assert cli.main(arguments) == 0
+            else:
+                assert program in ("hf", "snakemake")  # the network; hours of a study
+    assert (tree / "results/my-run/video.mp4").is_file()
+
+
+@pytest.mark.slow
+def test_a_figure_is_added_as_the_page_says(smoke, tmp_path):
+    tree = shutil.copytree(smoke.tree, tmp_path / "tree", symlinks=True)
+    for block in blocks(ROOT / "docs/add-a-figure.md"):
+        do(block, tree)
+    figure = tree / "results/smoke/figures/s9_commitment.png"
+    assert figure.is_file()
+    assert figure.with_suffix(".pdf").stat().st_size > 1000
+    assert "its own results" in _read(figure.with_suffix(".md")).replace("\n", " ")
