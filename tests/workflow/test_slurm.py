@@ -122,6 +122,15 @@ def client(variables: dict[str, str], *command: str) -> str:
     return done.stdout
 
 
+def resumed(variables: dict[str, str], node: str) -> bool:
+    """Whether the controller took a node up again, which it refuses while the node is going down."""
+    try:
+        client(variables, "scontrol", "update", f"nodename={node}", "state=resume")
+    except subprocess.CalledProcessError:
+        return False
+    return True
+
+
 def queue(variables: dict[str, str], *options: str) -> dict[int, list[str]]:
     """Job id -> state, node, rule with wildcards, GPUs."""
     form = "--Format=JobID:|,State:|,NodeList:|,Comment:100|,tres-per-job:30"
@@ -158,7 +167,7 @@ def test_whatever_dies_the_same_command_finishes_with_the_same_numbers(
     client(variables, "scancel", str(one))
     client(variables, "scontrol", "update", f"nodename={node}", "state=down", "reason=test")
     slurm.cut_power(other)
-    client(variables, "scontrol", "update", f"nodename={node}", "state=resume")
+    helper.wait_until(lambda: resumed(variables, node), seconds=120)
     lost = {queue(variables, "--states=all")[job][2] for job in (one, other)}
 
     def again() -> set[str]:
