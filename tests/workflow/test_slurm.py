@@ -123,7 +123,7 @@ def client(variables: dict[str, str], *command: str) -> str:
 
 
 def resumed(variables: dict[str, str], node: str) -> bool:
-    """Whether the controller took a node up again, which it refuses while the node is going down."""
+    """Whether the controller took a node up again; it refuses while the node is going down."""
     try:
         client(variables, "scontrol", "update", f"nodename={node}", "state=resume")
     except subprocess.CalledProcessError:
