@@ -8,8 +8,6 @@ from chain_of_steps.costs import Group, Line, shards_of
 from chain_of_steps.experiments.decision.stage_sample import Settings
 from chain_of_steps.settings.models import passes_of, seeds_of
 
-__all__ = ["Settings", "lines"]
-
 
 def lines(settings: Settings, groups: list[Group]) -> Iterator[Line]:
     steps, total = settings.sampler.steps, sum(group.cases for group in groups)

@@ -10,8 +10,6 @@ from chain_of_steps.experiments.noise.perturbation import Conditions, conditions
 from chain_of_steps.experiments.noise.stage_perturb import Settings
 from chain_of_steps.settings.models import main_model, passes_of, seeds_of
 
-__all__ = ["Settings", "lines"]
-
 
 def lines(settings: Settings, groups: list[Group]) -> Iterator[Line]:
     """Of `cos perturb` over all shards."""
