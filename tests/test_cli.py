@@ -135,8 +135,8 @@ def test_a_trajectory_holds_its_shard_and_is_consistent(study):
             facts = json.loads(file.metadata()["json"])
         rows = [line.split(",") for line in facts["runs"].split()[1:]]
         assert [(row[1], int(row[4])) for row in rows] == [(c, s) for c in cases for s in SEEDS]
-        assert x.shape == (len(rows), STEPS + 1, 36, 5, 5, 5)
-        assert clean.shape == (len(rows), STEPS, 36, 5, 5, 5)
+        assert x.shape == (len(rows), STEPS + 1, 48, 5, 5, 5)
+        assert clean.shape == (len(rows), STEPS, 48, 5, 5, 5)
         assert sigmas[0] == 1
         assert sigmas[-1] == 0
         for k in range(STEPS):  # Euler: v from the clean estimate gives the next latent
@@ -192,7 +192,7 @@ def test_examples_show_the_stated_steps_of_real_runs(study):
 
 
 def test_a_model_is_trained_and_measured(tmp_path, monkeypatch, puzzle_codec):
-    monkeypatch.setattr(training, "codec_for_puzzles", lambda z_dim: puzzle_codec)
+    monkeypatch.setattr(training, "codec_for_puzzles", lambda z_dim, **_: puzzle_codec)
     monkeypatch.chdir(tmp_path)
     phases = [{"steps": 2, "mix": {"maze": 1}}, {"steps": 1, "mix": {"odd": 1}}]
     settings = {"early": 1, "batch": 2, "layers": 1, "threads": 1, "phases": phases}

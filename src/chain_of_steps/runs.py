@@ -24,6 +24,7 @@ from chain_of_steps.models.condition import Condition
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.progress import progress
 from chain_of_steps.sampling import Edit, Watch, cuts, sample, sample_by
+from chain_of_steps.tasks.observe import Observer, kept_from
 from chain_of_steps.tasks.puzzle import Puzzle
 from chain_of_steps.tasks.reader import Reader, Reading, first_frame
 from chain_of_steps.trajectory import Recorder, Trajectory
@@ -294,4 +295,32 @@ def read_trajectory(
         table["solution"] = reading.evidence[:, list(reader.puzzle.solutions)].max(1)
         table["evidence"] = list(reading.evidence.astype(np.float32))
         tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def read_tiles(model: VideoModel, trajectory: Trajectory, cases: Sequence[Case]) -> pd.DataFrame:
+    """One row for each run and decisive tile of its video, latent frame by latent frame.
+
+    Columns: those of the run table, frame, row, column, depth (-1 where the task says none), and
+    leads, accepted: the step from which the right appearance leads, is accepted, to the end; N is
+    the result alone, N + 1 never.
+    """
+    by_name, tables = {case.name: case for case in cases}, []
+    groups = trajectory.runs.groupby("case", sort=False).indices
+    for name, rows in progress(groups.items(), desc="read tiles", unit="cases"):
+        observer = Observer(by_name[name].puzzle)
+        for row in rows:
+            video = model.decode(looks_of(trajectory, int(row))).numpy()
+            found = observer.read_tiles(video)
+            table = pd.DataFrame(
+                {
+                    "frame": found.frame,
+                    "row": found.row,
+                    "column": found.column,
+                    "depth": found.depth,
+                    "leads": kept_from(found.leads),
+                    "accepted": kept_from(found.accepted),
+                }
+            )
+            tables.append(table.assign(**trajectory.runs.iloc[row])[[*trajectory.runs, *table]])
     return pd.concat(tables, ignore_index=True)

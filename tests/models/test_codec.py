@@ -216,9 +216,9 @@ def test_the_fit_is_the_same_in_any_order_with_the_largest_entry_of_an_axis_posi
 def test_the_codec_is_fitted_to_in_domain_training_puzzles_only(monkeypatch):
     asked = Counter()
 
-    def watched(task, split, pool, seed):
+    def watched(task, split, pool, seed, board):
         asked[split, pool] += 1
-        return stream(task, split, pool, seed)
+        return stream(task, split, pool, seed, board)
 
     monkeypatch.setattr("chain_of_steps.pocket.training.stream", watched)
     monkeypatch.setattr("chain_of_steps.pocket.training.fit_codec", lambda *given: given)

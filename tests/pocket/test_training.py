@@ -46,7 +46,7 @@ def trained(tmp_path_factory, puzzle_codec):
     """Folder of a tiny training: `last` after 3 steps, `early` after 1, `again` like `last`."""
     root = tmp_path_factory.mktemp("training")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "codec_for_puzzles", lambda z_dim: puzzle_codec)
+        patch.setattr(training, "codec_for_puzzles", lambda z_dim, **_: puzzle_codec)
         training.train(TINY, root / "last", {root / "early": 1})
         training.train(TINY, root / "again", {})
         training.train(replace(TINY, seed=1), root / "other", {})
@@ -85,7 +85,7 @@ def test_no_half_written_model_is_left_by_an_interrupted_training(
         (folder / "model_index.json").write_text("{}")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "codec_for_puzzles", lambda z_dim: puzzle_codec)
+    monkeypatch.setattr(training, "codec_for_puzzles", lambda z_dim, **_: puzzle_codec)
     monkeypatch.setattr(training, "save_pipeline", interrupted)
     with pytest.raises(KeyboardInterrupt):
         training.train(replace(TINY, steps=1), tmp_path / "model", {})
@@ -299,7 +299,8 @@ def test_without_a_mix_tasks_come_alike_in_the_order_of_figures():
     mix = training.TrainConfig().mix
     shown = "maze grid tictactoe shelf odd size rotation reappear occlude bounce polyomino move"
     assert mix == dict.fromkeys(task_names(), 1.0)
-    assert list(mix) == [*shown.split(), "identify"]
+    new = "chain chain_back chain_once chain_lit latin"
+    assert list(mix) == [*shown.split(), "identify", *new.split()]
 
 
 # Pieces

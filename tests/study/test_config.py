@@ -249,7 +249,7 @@ def test_the_shift_of_ltx_is_that_of_the_pipeline_for_its_size():
         (changed(cases__in_domain=3), ["cases.in_domain", "did you mean in-domain?"]),
         (changed(zebra=1), ["unknown field zebra", "known are study, models"]),
         (changed(cases__tasks=["maze", "mace"]), ["cases.tasks.1", "'mace'", "mean maze?"]),
-        (changed(cases__tasks=["zzz"]), ["cases.tasks.0", "write one of bounce, grid"]),
+        (changed(cases__tasks=["zzz"]), ["cases.tasks.0", "write one of bounce, chain"]),
         (changed(execution__dtype="bfloat"), ["execution.dtype", "did you mean bfloat16?"]),
         (changed(train__phases=[{"stpes": 3, "steps": 1}]), ["train.phases.0.stpes", "steps?"]),
         (changed(train__phases=[{"steps": 3, "mix": {"mazes": 1}}]), ["train", "'mazes'", "maze"]),

@@ -36,24 +36,38 @@ def videos(puzzle: Puzzle) -> np.ndarray:
     return np.stack([render_movie(movie) for movie in movies])
 
 
+def drawing(movie: list, module, blank: list) -> set:
+    """(key frame, cell, tile) of all that a movie draws there."""
+    return {
+        (k, cell, tile)
+        for k, frame in enumerate(module.KEY_FRAMES)
+        for cell, tile in movie[frame].items()
+        if tile != blank[k].get(cell, ())
+    }
+
+
 def blend_evidence(puzzle: Puzzle, parts: dict[int, float]) -> np.ndarray:
     """Evidence of every candidate in a blend, counted in scenes instead of pixels.
 
     On a tile a candidate has the summed share of the parts that look like it there; its evidence
-    is the least over the tiles it draws on (over all that matter, if it draws nothing).
+    is the least over the tiles it draws on (over all that matter, if it draws nothing), and those
+    that it leaves bare while one that draws the same and more does not.
     """
     module = task_of(puzzle.task)
     movies = [module.movie(puzzle, n) for n in range(len(puzzle.candidates))]
     blank = module.empty(puzzle)
     found = []
-    for movie in movies:
+    drawings = [drawing(movie, module, blank) for movie in movies]
+    for mine, movie in zip(drawings, movies, strict=True):
+        more = set().union(*(other for other in drawings if mine < other))
+        left_bare = {(k, cell) for k, cell, _ in more - mine}
         agreeing, drawn = [], []
         for k, frame in enumerate(module.KEY_FRAMES):
             for cell in itertools.product(range(5), repeat=2):
                 tile = movie[frame].get(cell, ())
                 share = sum(w for n, w in parts.items() if movies[n][frame].get(cell, ()) == tile)
                 agreeing.append(share)
-                drawn.append(tile != blank[k].get(cell, ()))
+                drawn.append(tile != blank[k].get(cell, ()) or (k, cell) in left_bare)
         shares = [s for s, d in zip(agreeing, drawn, strict=True) if d] or agreeing
         found.append(min(shares))
     return np.array(found)

@@ -16,9 +16,9 @@ from puzzles import (
 )
 
 from chain_of_steps.tasks import identify, task_of
+from chain_of_steps.tasks.board import DEFAULT_BOARD
 from chain_of_steps.tasks.puzzle import SPLITS, Puzzle
 from chain_of_steps.tasks.scene import (
-    BOARD,
     COLOURS,
     FLOOR,
     FRAMES,
@@ -30,6 +30,7 @@ from chain_of_steps.tasks.scene import (
     split_tiles,
 )
 
+BOARD = DEFAULT_BOARD.rows
 BEATS = (0, 1, 5, 9, 13)  # the frame at which each beat starts
 every_split = pytest.mark.parametrize("split", SPLITS)
 

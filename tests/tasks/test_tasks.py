@@ -43,7 +43,8 @@ def test_every_module_that_proposes_puzzles_is_a_task_of_its_own_title():
 
 def test_figures_keep_their_order_of_tasks_and_put_new_ones_where_they_say(monkeypatch):
     shown = "maze grid tictactoe shelf odd size rotation reappear occlude bounce polyomino move"
-    assert in_order(task_names()) == [*shown.split(), "identify"]
+    new = "chain chain_back chain_once chain_lit latin"
+    assert in_order(task_names()) == [*shown.split(), "identify", *new.split()]
     assert in_order({"size", "maze", "odd"}) == ["maze", "odd", "size"]
     monkeypatch.setattr(task_of("odd"), "ORDER", task_of("size").ORDER)
     assert in_order(["size", "odd", "bounce"]) == ["odd", "size", "bounce"]
@@ -51,7 +52,7 @@ def test_figures_keep_their_order_of_tasks_and_put_new_ones_where_they_say(monke
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("mazes", "did you mean maze?"), ("chess", "write one of bounce, grid, "), ("reader", "")],
+    [("mazes", "did you mean maze?"), ("chess", "write one of bounce, chain, "), ("reader", "")],
 )
 def test_an_unknown_task_is_answered_by_the_names_there_are(name, hint):
     with pytest.raises(UserError, match=re.escape(f"no task is called '{name}': ") + ".*" + hint):

@@ -23,6 +23,7 @@ from chain_of_steps.artifacts import read_table, write_table
 from chain_of_steps.errors import UserError
 from chain_of_steps.files import inside, read_json, write_json
 from chain_of_steps.tasks import stream, task_names, task_of
+from chain_of_steps.tasks.board import DEFAULT_BOARD, Board
 from chain_of_steps.tasks.puzzle import SPLITS, Puzzle
 from chain_of_steps.tasks.scene import render_movie
 from chain_of_steps.video import read_image, write_mp4, write_png
@@ -137,7 +138,7 @@ def prompt_text(path: Path | str) -> str:
 
 def write_case(folder: Path, puzzle: Puzzle, fps: int = 16) -> None:
     """Draws one puzzle into a case folder."""
-    video = render_movie(task_of(puzzle.task).movie(puzzle, puzzle.shown))
+    video = render_movie(task_of(puzzle.task).movie(puzzle, puzzle.shown), puzzle.board)
     write_png(folder / "first_frame.png", video[0])
     write_png(folder / "final_frame.png", video[-1])
     write_mp4(folder / "ground_truth.mp4", video, fps=fps)
@@ -145,16 +146,22 @@ def write_case(folder: Path, puzzle: Puzzle, fps: int = 16) -> None:
     write_json(folder / "meta.json", vars(puzzle))
 
 
-def make_cases(root: Path, tasks: list[str], per_split: dict[str, int], seed: int) -> pd.DataFrame:
+def make_cases(
+    root: Path,
+    tasks: list[str],
+    per_split: dict[str, int],
+    seed: int,
+    board: Board = DEFAULT_BOARD,
+) -> pd.DataFrame:
     """Draws the evaluation cases of a study and returns their index.
 
-    One row a case: case, task, split, family, digest, candidates, solutions (counts).
+    One row a case: case, task, split, family, digest, candidates, solutions (counts), need.
     Raises UserError when a task has not that many different cases.
     """
     # drawn before any is written: asking for too many should not take minutes to fail
     drawn = {
         (task, split): list(
-            itertools.islice(stream(task, split, "evaluation", seed), per_split[split])
+            itertools.islice(stream(task, split, "evaluation", seed, board), per_split[split])
         )
         for task, split in itertools.product(tasks, SPLITS)
     }
@@ -173,11 +180,22 @@ def make_cases(root: Path, tasks: list[str], per_split: dict[str, int], seed: in
                     "digest": puzzle.digest,
                     "candidates": len(puzzle.candidates),
                     "solutions": len(puzzle.solutions),
+                    "need": puzzle.need,
                 }
             )
     index = pd.DataFrame(rows)
     write_table(root / INDEX, index)
     return index
+
+
+def with_need(table: pd.DataFrame, root: Path) -> pd.DataFrame:
+    """A table of runs of the cases below `root`, with the need of each case as a last column.
+
+    Need is a property of the case alone, so tables of runs do not repeat it. Raises UserError where
+    the index has none.
+    """
+    index = read_table(root / INDEX, columns=["case", "need"])
+    return table.assign(need=table["case"].map(index.set_index("case")["need"]).to_numpy())
 
 
 def need_puzzles(cases: list[Case]) -> None:

@@ -24,7 +24,9 @@ REFERENCES = ("truth", "jump", "other", "static")
 
 def reference_videos(puzzle: Puzzle, other: Puzzle) -> Mapping[str, np.ndarray]:
     """Each reference as (T, H, W, 3) float32 in [0, 1]."""
-    truth, others = (render_movie(task_of(p.task).movie(p, p.shown)) for p in (puzzle, other))
+    truth, others = (
+        render_movie(task_of(p.task).movie(p, p.shown), p.board) for p in (puzzle, other)
+    )
     static = np.repeat(truth[:1], len(truth), axis=0)
     jump = np.concatenate([truth[:1], np.repeat(truth[-1:], len(truth) - 1, axis=0)])
     return {"truth": truth, "jump": jump, "other": others, "static": static}

@@ -36,6 +36,7 @@ def run(settings: Settings, *, out: Path) -> None:
     from chain_of_steps.cases.folders import make_cases
     from chain_of_steps.cases.sources import take_cases
     from chain_of_steps.files import atomic_path
+    from chain_of_steps.tasks.board import Board
 
     cases = settings.cases
     with atomic_path(out) as folder:
@@ -43,4 +44,5 @@ def run(settings: Settings, *, out: Path) -> None:
             take_cases(folder, settings)
             return
         per_split = {"in-domain": cases.in_domain, "out-of-domain": cases.out_of_domain}
-        make_cases(folder, cases.tasks, per_split, cases.seed)
+        board = Board(**cases.board.model_dump())
+        make_cases(folder, cases.tasks, per_split, cases.seed, board)

@@ -137,7 +137,9 @@ def _known(case: Case) -> tuple[np.ndarray | None, list[np.ndarray]]:
         return (read_mp4(path) if path.is_file() else None), []
     puzzle, task = case.puzzle, task_of(case.puzzle.task)
     movies = [task.movie(puzzle, candidate) for candidate in range(len(puzzle.candidates))]
-    return render_movie(movies[puzzle.shown]), [render(m[task.KEY_FRAMES[-1]]) for m in movies]
+    board = puzzle.board
+    last = board.frame(task.KEY_FRAMES[-1])
+    return render_movie(movies[puzzle.shown], board), [render(m[last], board) for m in movies]
 
 
 def explore_shard(

@@ -22,7 +22,9 @@ from chain_of_steps.settings.video import Video
 from chain_of_steps.statistics.rates import wilson
 from chain_of_steps.statistics.text import interval_text
 from chain_of_steps.tasks import stream
+from chain_of_steps.tasks.board import Board
 from chain_of_steps.tasks.puzzle import SPLITS, Puzzle
+from chain_of_steps.tasks.scene import TILE
 
 SEED = "card"  # a stream of its own: not the cases of any study
 
@@ -91,10 +93,11 @@ def write_card(folder: Path, model: VideoModel, settings: HasCard) -> None:
     """
     n, steps, batch = settings.card.cases, settings.card.steps, 50
     record = read_json(folder / "training.json")
+    board = Board(**settings.cases.board.model_dump())
     rows = []
     todo = list(itertools.product(settings.cases.tasks, SPLITS))
     for task, split in progress(todo, desc="card", unit="tasks"):
-        puzzles = list(itertools.islice(stream(task, split, "evaluation", SEED), n))
+        puzzles = list(itertools.islice(stream(task, split, "evaluation", SEED, board), n))
         for first in range(0, n, batch):
             rows += solve(
                 model,
@@ -112,6 +115,8 @@ def write_card(folder: Path, model: VideoModel, settings: HasCard) -> None:
 def card_text(name: str, record: dict[str, Any], table: pd.DataFrame, steps: int) -> str:
     """The card in Markdown; every number comes from the training record and the table."""
     phases = record["stages"]
+    board = Board(**phases[0]["config"].get("board", {}))  # older records are of the default one
+    size = f"{board.columns * TILE} x {board.rows * TILE}"
     minutes = sum(phase["minutes"] for phase in phases)
     puzzles = sum(phase["steps"] * phase["config"]["batch"] for phase in phases)
     means = table.groupby("split")["accuracy"].mean()
@@ -122,8 +127,8 @@ def card_text(name: str, record: dict[str, Any], table: pd.DataFrame, steps: int
         "Wan2.2 image-to-video (`WanTransformer3DModel`, `UMT5EncoderModel`,",
         "`WanImageToVideoPipeline`) with a linear codec. Load it with",
         "`WanImageToVideoPipeline.from_pretrained` after `import chain_of_steps`; call it with",
-        f"`max_sequence_length={record['text_tokens']}`, `guidance_scale=1.0`, 80 x 80 pixels",
-        "and 17 frames. Written by `cos card`; no number in it is typed by hand.",
+        f"`max_sequence_length={record['text_tokens']}`, `guidance_scale=1.0`, {size} pixels",
+        f"and {board.frames} frames. Written by `cos card`; no number in it is typed by hand.",
         "",
         "## Training",
         "",

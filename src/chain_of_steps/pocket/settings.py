@@ -6,7 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from chain_of_steps.settings.base import Section, View
+from chain_of_steps.settings.base import Distinct, Section, View
+from chain_of_steps.settings.cases import BoardSize
 
 
 class Card(Section):
@@ -43,6 +44,15 @@ class Train(Section):
     layers: int = Field(8, ge=1, description="Transformer blocks.")
     threads: int = Field(2, ge=1, description="CPU threads.")
     seed: int = Field(0, ge=0, description="Seed of weights, puzzles and noise.")
+    tasks: Distinct[str] | None = Field(
+        None,
+        min_length=1,
+        description="Tasks whose drawings the codec, and whose words the tokenizer knows; default "
+        "those of the mixes.",
+    )
+    board: BoardSize = Field(
+        default_factory=BoardSize, description="The board of the puzzles, as that of the cases."
+    )
     phases: list[Phase] = Field(
         [Phase(steps=6600)],
         min_length=1,

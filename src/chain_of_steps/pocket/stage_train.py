@@ -25,9 +25,15 @@ STAGE = Stage(
 
 def run(settings: WithTrain, *, out: Path, early: Path) -> None:
     from chain_of_steps.pocket.training import TrainConfig, train
+    from chain_of_steps.tasks import in_order
+    from chain_of_steps.tasks.board import Board
 
     fields = settings.train.model_dump(exclude_none=True)
     phases, step = fields.pop("phases"), fields.pop("early")
+    fields["board"] = Board(**fields["board"])
+    if "tasks" not in fields and all("mix" in phase for phase in phases):
+        # of all phases, as the first one makes the codec
+        fields["tasks"] = in_order({task for phase in phases for task in phase["mix"]})
     with TemporaryDirectory() as scratch:
         start = None
         for number, phase in enumerate(phases):

@@ -7,7 +7,7 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -24,8 +24,9 @@ from chain_of_steps.models.codec import LinearVideoCodec, fit_codec
 from chain_of_steps.pocket.pipeline import MAX_PROMPT_TOKENS, build_pipeline, build_tokenizer
 from chain_of_steps.progress import progress
 from chain_of_steps.tasks import in_order, stream, task_names, task_of
+from chain_of_steps.tasks.board import BEAT, DEFAULT_BOARD, Board
 from chain_of_steps.tasks.puzzle import Puzzle
-from chain_of_steps.tasks.scene import BEAT, BOARD, FRAMES, Movie, render_tile
+from chain_of_steps.tasks.scene import Movie, render_tile
 
 IN_DOMAIN = "in-domain"
 RECORD = "training.json"
@@ -59,14 +60,17 @@ class TrainConfig:
     seed: int = 0
     threads: int = 2
     mix: Mapping[str, float] = field(default_factory=_even_mix)
+    tasks: Sequence[str] | None = None  # that codec and tokenizer know; None: those of the mix
+    board: Board = DEFAULT_BOARD
 
 
-def movie_blocks(movie: Movie) -> list[tuple]:
-    """The 125 block keys of a movie in (frame, row, column) order: four tiles in time each."""
+def movie_blocks(movie: Movie, board: Board = DEFAULT_BOARD) -> list[tuple]:
+    """The block keys of a movie in (latent frame, row, column) order: four tiles in time each."""
     chunks = [[movie[0]] * BEAT]
-    chunks += [movie[i : i + BEAT] for i in range(1, FRAMES, BEAT)]
-    cells = [(r, c) for r in range(BOARD) for c in range(BOARD)]
-    return [tuple(scene.get(cell, ()) for scene in chunk) for chunk in chunks for cell in cells]
+    chunks += [movie[i : i + BEAT] for i in range(1, board.frames, BEAT)]
+    return [
+        tuple(scene.get(cell, ()) for scene in chunk) for chunk in chunks for cell in board.cells
+    ]
 
 
 def render_block(key: tuple) -> np.ndarray:
@@ -74,12 +78,17 @@ def render_block(key: tuple) -> np.ndarray:
     return np.stack([render_tile(tile) for tile in key]).ravel().astype(np.float64) * 2 - 1
 
 
-def codec_for_puzzles(z_dim: int, per_task: int = 400) -> LinearVideoCodec:
-    """A codec fitted to the blocks of in-domain training puzzles, all tasks alike."""
+def codec_for_puzzles(
+    z_dim: int,
+    per_task: int = 400,
+    tasks: Iterable[str] | None = None,
+    board: Board = DEFAULT_BOARD,
+) -> LinearVideoCodec:
+    """A codec fitted to the blocks of in-domain training puzzles of some tasks, or all, alike."""
     counts: Counter[tuple] = Counter()
-    for task in task_names():
-        for puzzle in itertools.islice(stream(task, IN_DOMAIN, "train", "codec"), per_task):
-            counts.update(movie_blocks(task_of(task).movie(puzzle, puzzle.shown)))
+    for task in task_names() if tasks is None else tasks:
+        for puzzle in itertools.islice(stream(task, IN_DOMAIN, "train", "codec", board), per_task):
+            counts.update(movie_blocks(task_of(task).movie(puzzle, puzzle.shown), board))
     keys = sorted(counts)
     blocks = np.stack([render_block(key) for key in keys])
     return fit_codec(blocks, np.array([counts[key] for key in keys], dtype=float), z_dim)
@@ -101,21 +110,21 @@ class LatentPainter:
         z = (blocks - self.codec.mean) @ self.codec.basis.T
         return (z - self.mean) / self.std
 
-    def __call__(self, movies: list[Movie]) -> Tensor:
-        """(B, z_dim, 5, 5, 5) latents of the movies."""
-        keys = [movie_blocks(movie) for movie in movies]
+    def __call__(self, movies: list[Movie], board: Board = DEFAULT_BOARD) -> Tensor:
+        """(B, z_dim, F, rows, columns) latents of movies that are all on one board."""
+        keys = [movie_blocks(movie, board) for movie in movies]
         new = sorted({key for row in keys for key in row} - self.known.keys())
         if new:
             pixels = torch.from_numpy(np.stack([render_block(key) for key in new])).float()
             self.known.update({key: len(self.known) + i for i, key in enumerate(new)})
             self.table = torch.cat([self.table, self._encode(pixels)])
         index = torch.tensor([[self.known[key] for key in row] for row in keys])
-        frames = 1 + (FRAMES - 1) // BEAT
-        z = self.table[index].reshape(len(movies), frames, BOARD, BOARD, -1)
+        grid = (board.latent_frames, board.rows, board.columns)
+        z = self.table[index].reshape(len(movies), *grid, -1)
         return z.permute(0, 4, 1, 2, 3)
 
     def condition(self, latents: Tensor) -> Tensor:
-        """The image condition (B, 4 + z_dim, 5, 5, 5): mask, then first frame and grey frames."""
+        """The image condition (B, 4 + z_dim, F, rows, columns): mask, first frame, grey frames."""
         image = self.grey.view(1, -1, 1, 1, 1).expand_as(latents).clone()
         image[:, :, :1] = latents[:, :, :1]
         mask = torch.zeros_like(latents[:, :BEAT])
@@ -123,10 +132,12 @@ class LatentPainter:
         return torch.cat([mask, image], dim=1)
 
 
-def training_puzzles(mix: Mapping[str, float], seed: int) -> Iterator[Puzzle]:
+def training_puzzles(
+    mix: Mapping[str, float], seed: int, board: Board = DEFAULT_BOARD
+) -> Iterator[Puzzle]:
     """Endless in-domain training puzzles; a task comes as often as its weight in `mix` says."""
     rng = random.Random(f"mix/{seed}")
-    streams = {task: stream(task, IN_DOMAIN, "train", seed) for task in mix}
+    streams = {task: stream(task, IN_DOMAIN, "train", seed, board) for task in mix}
     while True:
         yield next(streams[rng.choices(list(mix), list(mix.values()))[0]])
 
@@ -184,14 +195,15 @@ def learning_rate(step: int, config: TrainConfig) -> float:
 
 
 def new_pipeline(config: TrainConfig) -> WanImageToVideoPipeline:
-    """An untrained pocket model whose codec and tokenizer know the puzzles."""
+    """An untrained pocket model whose codec and tokenizer know the puzzles of `config.tasks`."""
+    tasks = list(config.mix if config.tasks is None else config.tasks)
     prompts = [
         puzzle.prompt
-        for task in task_names()
-        for puzzle in itertools.islice(stream(task, IN_DOMAIN, "train", "words"), 400)
+        for task in tasks
+        for puzzle in itertools.islice(stream(task, IN_DOMAIN, "train", "words", config.board), 400)
     ]
     return build_pipeline(
-        codec_for_puzzles(config.z_dim),
+        codec_for_puzzles(config.z_dim, tasks=tasks, board=config.board),
         build_tokenizer(prompts),
         layers=config.layers,
         heads=config.heads,
@@ -225,7 +237,7 @@ def train(
     optimisers = make_optimisers(network, config)
     full_rates = [[group["lr"] for group in optimiser.param_groups] for optimiser in optimisers]
     paint = LatentPainter(pipe.vae)
-    puzzles = training_puzzles(config.mix, config.seed)
+    puzzles = training_puzzles(config.mix, config.seed, config.board)
     generator = torch.Generator().manual_seed(config.seed)
     log: list[dict[str, float]] = []
     started = time.monotonic()
@@ -285,7 +297,7 @@ def flow_loss(
     generator: torch.Generator,
 ) -> Tensor:
     """Mean squared error of the velocity x1 - x0 at stratified noise levels."""
-    clean = paint([task_of(p.task).movie(p, p.shown) for p in batch])
+    clean = paint([task_of(p.task).movie(p, p.shown) for p in batch], config.board)
     u = (torch.rand(len(batch), generator=generator) + torch.arange(len(batch))) / len(batch)
     u = u[torch.randperm(len(batch), generator=generator)]
     sigma = config.shift * u / (1 + (config.shift - 1) * u)

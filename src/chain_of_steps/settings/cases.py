@@ -9,6 +9,14 @@ from pydantic import Field, model_validator
 from chain_of_steps.settings.base import Distinct, Section, View, refusal
 
 
+class BoardSize(Section):
+    """The board that puzzles are drawn on; it decides the size of the videos, and their length."""
+
+    rows: int = Field(5, ge=3, description="Rows of tiles, 16 pixels each.")
+    columns: int = Field(5, ge=3, description="Columns of tiles, 16 pixels each.")
+    beats: int = Field(4, ge=3, description="Four frames each, after the first frame.")
+
+
 class Cases(Section):
     """
     The evaluation cases: puzzles drawn anew for each study and never seen in training, VBVR-Bench,
@@ -42,6 +50,10 @@ class Cases(Section):
         description="Cases of each out-of-domain task, the first ones.",
     )
     seed: int = Field(0, ge=0, description="Seed of the drawing.")
+    board: BoardSize = Field(
+        default_factory=BoardSize,
+        description="The board of the puzzles; bounce and occlude have none but the default.",
+    )
 
     def number(self, split: str) -> int:
         """Cases of each task of a split, in-domain or out-of-domain."""

@@ -34,6 +34,7 @@ from chain_of_steps.settings.study import WithExperiments, WithStudy
 from chain_of_steps.settings.video import WithVideo
 from chain_of_steps.study.experiments import EXPERIMENTS
 from chain_of_steps.tasks import task_names
+from chain_of_steps.tasks.board import DEFAULT_BOARD, Board
 
 FORKING = tuple(row.name for row in EXPERIMENTS if row.forks)
 NEED_PUZZLES = tuple(row.name for row in EXPERIMENTS if row.needs_puzzles)
@@ -130,6 +131,12 @@ class Study(*_HOLDERS):
             "folder": ((*NEED_PUZZLES, "vbvr"), "[videos]"),
             "vbvr-bench": (NEED_PUZZLES, "[vbvr]"),
         }[source]
+        board, frames = Board(**self.cases.board.model_dump()), self.video.frames
+        if source == "puzzles" and board != DEFAULT_BOARD and board.frames != frames:
+            raise refusal(
+                f"video.frames is {frames}, but a movie on cases.board has {board.frames}: write "
+                "that."
+            )
         for name in self.experiments:
             if name in without:
                 raise refusal(

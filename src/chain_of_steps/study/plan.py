@@ -23,7 +23,7 @@ from chain_of_steps.settings.models import main_model, seeds_of
 from chain_of_steps.study.config import Study
 from chain_of_steps.study.experiments import EXPERIMENTS, Experiment
 from chain_of_steps.tasks.puzzle import SPLITS
-from chain_of_steps.tasks.scene import BOARD, TILE
+from chain_of_steps.tasks.scene import TILE
 
 EXPERIMENTS_FOLDER = Path(__file__).parents[1] / "experiments"
 VBVR_SHAPE = (1024, 1024, 100)  # width, height, frames: the largest that was seen of VBVR-Bench
@@ -36,7 +36,7 @@ def groups(study: Study) -> tuple[list[Group], str | None]:
     """
     cases, video = study.cases, study.video
     if cases.source == "puzzles":
-        shape = Shape(BOARD * TILE, BOARD * TILE, video.frames)
+        shape = Shape(cases.board.columns * TILE, cases.board.rows * TILE, video.frames)
         found = [Group(task, s, shape, cases.number(s)) for task in cases.tasks for s in SPLITS]
         return [group for group in found if group.cases], None
     if cases.source == "vbvr-bench" and not Path(cases.path).is_dir():

@@ -11,18 +11,21 @@ from __future__ import annotations
 
 import pkgutil
 import random
-from collections.abc import Iterable, Iterator
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, partial
 from importlib import import_module
+from inspect import signature
 from typing import TYPE_CHECKING, Protocol, cast
 
 from chain_of_steps.errors import UserError, suggestion
 
 if TYPE_CHECKING:
+    from chain_of_steps.tasks.board import Board
     from chain_of_steps.tasks.puzzle import Puzzle
     from chain_of_steps.tasks.scene import Scene
 
-SHARED = frozenset({"puzzle", "scene", "reader", "regions"})  # modules here that are no task
+# modules here that are no task
+SHARED = frozenset({"board", "puzzle", "scene", "reader", "observe", "regions"})
 POOLS = ("train", "evaluation")
 
 
@@ -38,14 +41,21 @@ class Task(Protocol):
     def KEY_FRAMES(self) -> tuple[int, ...]:
         """The frames that a reader looks at."""
 
-    def propose(self, rng: random.Random, split: str) -> Puzzle:
-        """A random puzzle, drawn from `rng` alone. Raises Retry where a layout breaks a rule."""
+    def propose(self, rng: random.Random, split: str, board: Board = ...) -> Puzzle:
+        """A random puzzle, drawn from `rng` alone. Raises Retry where a layout breaks a rule.
+
+        A task that takes no board has puzzles on the default one alone.
+        """
 
     def movie(self, puzzle: Puzzle, candidate: int) -> list[Scene]:
-        """The 17 scenes that show one candidate answer."""
+        """The scenes that show one candidate answer, one a frame."""
 
     def empty(self, puzzle: Puzzle) -> list[Scene]:
         """A scene for each key frame, with no answer drawn."""
+
+    # A task of known need may also have
+    #     depths(puzzle, candidate) -> dict[Cell, int]
+    # the number of inferences that the tile of each cell of an answer takes.
 
 
 @cache
@@ -74,27 +84,49 @@ def pool_of(puzzle: Puzzle) -> str:
     return POOLS[evaluates]
 
 
-def stream(task: str, split: str, pool: str, seed: int | str) -> Iterator[Puzzle]:
-    """Endless puzzles of one task, split and pool; the same for the same arguments.
+def proposer(task: str, board: Board | None = None) -> Callable[[random.Random, str], Puzzle]:
+    """`propose` of a task on a board, the default one where none is given.
 
-    Evaluation puzzles do not repeat. Raises ValueError for an unknown name and UserError when
-    there are no more of them.
+    Raises UserError where the task has no puzzles on it.
+    """
+    from chain_of_steps.tasks.board import DEFAULT_BOARD
+
+    propose = task_of(task).propose
+    if board is None or board == DEFAULT_BOARD:
+        return propose
+    if "board" not in signature(propose).parameters:
+        raise UserError(
+            f"{task} has puzzles on {DEFAULT_BOARD} alone, not on {board}: leave one of them out."
+        )
+    return partial(propose, board=board)
+
+
+def stream(
+    task: str, split: str, pool: str, seed: int | str, board: Board | None = None
+) -> Iterator[Puzzle]:
+    """Endless puzzles of one task, split, pool and board; the same for the same arguments.
+
+    Evaluation puzzles do not repeat; tasks that draw one kind of puzzle have the same ones, so that
+    their runs are pairs. Raises ValueError for an unknown name, and UserError when there are no
+    more puzzles or the task has none on that board.
     """
     # here, as it brings NumPy, which the names alone do not need
-    from chain_of_steps.tasks.puzzle import SPLITS, Retry
+    from chain_of_steps.tasks.puzzle import SPLITS, Retry, kind_of
 
     for value, known in ((task, task_names()), (split, SPLITS), (pool, POOLS)):
         if value not in known:
             raise ValueError(f"unknown name {value!r}; one of {', '.join(known)}")
-    rng = random.Random(f"{task}/{split}/{pool}/{seed}")
+    propose = proposer(task, board)
+    name = kind_of(task) if pool == "evaluation" else task
+    rng = random.Random(f"{name}/{split}/{pool}/{seed}")
     seen: set[str] = set()
     misses = 0
     while True:
         try:
-            puzzle = task_of(task).propose(rng, split)
+            puzzle = propose(rng, split)
         except Retry:
-            continue
-        if pool_of(puzzle) != pool or puzzle.digest in seen:
+            puzzle = None
+        if puzzle is None or pool_of(puzzle) != pool or puzzle.digest in seen:
             misses += 1
             if misses > 20_000:
                 raise UserError(

@@ -1,5 +1,7 @@
 """An object flies diagonally through a chamber and bounces off floor and ceiling.
 
+A column a beat, and chambers of fixed rows: for the default board alone.
+
 Candidates are the places where it could land in the last column. Out of domain: chambers of two
 rows and the low or high chambers of three rows, never seen in domain.
 """
@@ -8,8 +10,8 @@ from __future__ import annotations
 
 import random
 
+from chain_of_steps.tasks.board import DEFAULT_BOARD
 from chain_of_steps.tasks.puzzle import (
-    ALL_CELLS,
     Puzzle,
     draw_pairs,
     name_of,
@@ -17,7 +19,7 @@ from chain_of_steps.tasks.puzzle import (
     scatter,
     shape_layer,
 )
-from chain_of_steps.tasks.scene import BOARD, FRAMES, Scene, hold, with_tiles
+from chain_of_steps.tasks.scene import FRAMES, Scene, hold, with_tiles
 
 NAME = "bounce"
 TITLE = "bounce"
@@ -33,7 +35,7 @@ CHAMBERS = {  # (first row, last row)
 def flight(row: int, step: int, top: int, bottom: int) -> list[int]:
     """Row of the ball in each column; `step` is -1 (up) or 1 (down) at the start."""
     rows = [row]
-    while len(rows) < BOARD:
+    while len(rows) < DEFAULT_BOARD.columns:
         if not top <= rows[-1] + step <= bottom:
             step = -step
         rows.append(rows[-1] + step)
@@ -45,7 +47,7 @@ def propose(rng: random.Random, split: str) -> Puzzle:
     row, step = rng.randint(top, bottom), rng.choice((-1, 1))
     pair = draw_pairs(rng, "in-domain", 1)[0]
     towards = rng.choice(("left", "right"))
-    outside = [cell for cell in ALL_CELLS if not top - 1 <= cell[0] <= bottom + 1]
+    outside = [cell for cell in DEFAULT_BOARD.cells if not top - 1 <= cell[0] <= bottom + 1]
     layout = {
         "object": pair,
         "chamber": (top, bottom),
@@ -65,8 +67,8 @@ def backdrop(puzzle: Puzzle) -> Scene:
     top, bottom = puzzle.layout["chamber"]
     scene = objects_scene(puzzle.layout["bystanders"])
     for row in (top - 1, bottom + 1):
-        if 0 <= row < BOARD:
-            scene.update({(row, col): ("block",) for col in range(BOARD)})
+        if 0 <= row < DEFAULT_BOARD.rows:
+            scene.update({(row, col): ("block",) for col in range(DEFAULT_BOARD.columns)})
     return scene
 
 
@@ -74,7 +76,11 @@ def movie(puzzle: Puzzle, candidate: int) -> list[Scene]:
     layout, scene = puzzle.layout, backdrop(puzzle)
     rows = flight(layout["row"], layout["step"], *layout["chamber"])
     rows[-1] = puzzle.candidates[candidate]
-    columns = range(BOARD) if layout["towards"] == "right" else range(BOARD - 1, -1, -1)
+    columns = (
+        range(DEFAULT_BOARD.columns)
+        if layout["towards"] == "right"
+        else range(DEFAULT_BOARD.columns - 1, -1, -1)
+    )
     tile = (shape_layer(tuple(layout["object"])),)
     places = zip(rows, columns, strict=True)
     return hold(*(with_tiles(scene, {place: tile}) for place in places))

@@ -1,15 +1,18 @@
 """Open grid with obstacles and several shortest ways: any shortest one is right.
 
-Out of domain the way is longer (6 to 8 moves instead of 3 to 5).
+Out of domain the way is longer: on the default board 6 to 8 moves instead of 3 to 5. The need is
+the number of moves.
 """
 
 from __future__ import annotations
 
 import random
 
-from chain_of_steps.tasks.maze import GOAL, dotted
-from chain_of_steps.tasks.puzzle import ALL_CELLS, Puzzle, Retry, neighbours
-from chain_of_steps.tasks.scene import FRAMES, Cell, Scene
+from chain_of_steps.tasks.board import DEFAULT_BOARD, Board, Cell
+from chain_of_steps.tasks.maze import GOAL, dotted, growing
+from chain_of_steps.tasks.maze import depths as depths
+from chain_of_steps.tasks.puzzle import Puzzle, Retry
+from chain_of_steps.tasks.scene import FRAMES, Scene
 
 NAME = "grid"
 TITLE = "open grid"
@@ -17,16 +20,25 @@ FAMILY = "Spatiality"
 ORDER = 2
 PROMPT = "Draw a shortest way around the blocks from the green dot to the red frame."
 KEY_FRAMES = (FRAMES - 1,)
-MOVES = {"in-domain": (3, 5), "out-of-domain": (6, 8)}
 MOST_WAYS = 40
 
 
-def shortest_ways(free: set[Cell], start: Cell, goal: Cell) -> list[list[Cell]]:
+def moves(split: str, board: Board) -> tuple[int, int]:
+    """The least and the greatest number of moves of a split."""
+    longest = min(board.rows + board.columns - 2, board.frames - 1)
+    usual = 5 * longest // 8
+    return (3, usual) if split == "in-domain" else (usual + 1, longest)
+
+
+def shortest_ways(
+    free: set[Cell], start: Cell, goal: Cell, board: Board = DEFAULT_BOARD
+) -> list[list[Cell]]:
     """Every shortest path over free cells, in a fixed order; none if there is no path."""
     ways = [[start]]
     seen = {start}
     while ways and ways[0][-1] != goal:
-        longer = [[*w, c] for w in ways for c in neighbours(w[-1]) if c in free and c not in seen]
+        open_ = free - seen
+        longer = [[*w, c] for w in ways for c in board.neighbours(w[-1]) if c in open_]
         seen |= {way[-1] for way in longer}
         done = [way for way in longer if way[-1] == goal]
         ways = done or longer
@@ -35,16 +47,18 @@ def shortest_ways(free: set[Cell], start: Cell, goal: Cell) -> list[list[Cell]]:
     return ways
 
 
-def propose(rng: random.Random, split: str) -> Puzzle:
-    blocks = set(rng.sample(ALL_CELLS, rng.randint(0, 5)))
-    start, goal = rng.sample([cell for cell in ALL_CELLS if cell not in blocks], 2)
-    ways = shortest_ways(set(ALL_CELLS) - blocks, start, goal)
-    shortest, longest = MOVES[split]
+def propose(rng: random.Random, split: str, board: Board = DEFAULT_BOARD) -> Puzzle:
+    blocks = set(rng.sample(board.cells, rng.randint(0, len(board.cells) // 5)))
+    start, goal = rng.sample([cell for cell in board.cells if cell not in blocks], 2)
+    ways = shortest_ways(set(board.cells) - blocks, start, goal, board)
+    shortest, longest = moves(split, board)
     if not 2 <= len(ways) <= MOST_WAYS or not shortest <= len(ways[0]) - 1 <= longest:
         raise Retry
-    layout = {"blocks": sorted(blocks), "start": start, "goal": goal}
+    layout = {"blocks": sorted(blocks), "start": start, "goal": goal, **board.entry}
     everyone = tuple(range(len(ways)))
-    return Puzzle(NAME, split, PROMPT, layout, tuple(ways), everyone, rng.choice(everyone))
+    shown = rng.choice(everyone)
+    need = len(ways[0]) - 1
+    return Puzzle(NAME, split, PROMPT, layout, tuple(ways), everyone, shown, need=need)
 
 
 def backdrop(puzzle: Puzzle) -> Scene:
@@ -53,10 +67,7 @@ def backdrop(puzzle: Puzzle) -> Scene:
 
 
 def movie(puzzle: Puzzle, candidate: int) -> list[Scene]:
-    route = puzzle.candidates[candidate]
-    scene = backdrop(puzzle)
-    growing = [dotted(scene, route[: n + 1]) for n in range(len(route))]
-    return [growing[min(frame, len(route) - 1)] for frame in range(FRAMES)]
+    return growing(backdrop(puzzle), puzzle.candidates[candidate], puzzle.board.frames)
 
 
 def empty(puzzle: Puzzle) -> list[Scene]:

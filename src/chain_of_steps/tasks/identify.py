@@ -11,15 +11,15 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
+from chain_of_steps.tasks.board import DEFAULT_BOARD, Board
 from chain_of_steps.tasks.puzzle import (
-    ALL_CELLS,
     Puzzle,
     Retry,
     draw_pairs,
     name_of,
     objects_scene,
 )
-from chain_of_steps.tasks.scene import FRAMES, Scene, hold, with_tiles
+from chain_of_steps.tasks.scene import FRAMES, Scene, reveal, with_tiles
 
 NAME = "identify"
 TITLE = "identify"
@@ -29,19 +29,20 @@ KEY_FRAMES = (FRAMES - 1,)
 SETS = ("a", "b")
 
 
-def propose(rng: random.Random, split: str) -> Puzzle:
+def propose(rng: random.Random, split: str, board: Board = DEFAULT_BOARD) -> Puzzle:
     kinds = draw_pairs(rng, split, 2)
     rng.shuffle(kinds)
-    b = rng.sample(range(len(ALL_CELLS)), 2)
-    a = -sum(b) % len(ALL_CELLS)
+    b = rng.sample(range(len(board.cells)), 2)
+    a = -sum(b) % len(board.cells)
     if a in b:
         raise Retry
     present = rng.choice(SETS)
     prompt = f"Mark the {name_of(kinds[0])} or the two objects like a {name_of(kinds[1])}."
     layout = {
-        "a": [(ALL_CELLS[a], kinds[0])],
-        "b": [(ALL_CELLS[cell], kinds[1]) for cell in b],
+        "a": [(board.cells[a], kinds[0])],
+        "b": [(board.cells[cell], kinds[1]) for cell in b],
         "present": present,
+        **board.entry,
     }
     answer = SETS.index(present)
     # seen in the picture of either twin, so both fall on one side of the train/evaluation divide
@@ -60,7 +61,7 @@ def movie(puzzle: Puzzle, candidate: int) -> list[Scene]:
     first = objects_scene(puzzle.layout[puzzle.layout["present"]])
     marked = objects_scene(puzzle.layout[puzzle.candidates[candidate]])
     done = with_tiles({}, {cell: (*tile, "ring") for cell, tile in marked.items()})
-    return hold(first, first, done, done, done)
+    return reveal(first, done, puzzle.board)
 
 
 def empty(puzzle: Puzzle) -> list[Scene]:

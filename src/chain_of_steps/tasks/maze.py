@@ -1,15 +1,17 @@
 """Maze with one way through: leave a chain of green dots from the start to the red frame.
 
 Every candidate is a route from the start: the one to the goal, and one into each dead end.
-Out of domain the way is longer (11 to 16 moves instead of 4 to 10).
+Out of domain the way is longer: on the default board 11 to 16 moves instead of 4 to 10. The need is
+the number of moves.
 """
 
 from __future__ import annotations
 
 import random
 
-from chain_of_steps.tasks.puzzle import ALL_CELLS, Puzzle, Retry, neighbours
-from chain_of_steps.tasks.scene import FRAMES, Cell, Scene
+from chain_of_steps.tasks.board import DEFAULT_BOARD, Board, Cell
+from chain_of_steps.tasks.puzzle import Puzzle, Retry
+from chain_of_steps.tasks.scene import FRAMES, Scene
 
 NAME = "maze"
 TITLE = "maze"
@@ -17,21 +19,27 @@ FAMILY = "Spatiality"
 ORDER = 1
 PROMPT = "Draw the way through the maze from the green dot to the red frame."
 KEY_FRAMES = (FRAMES - 1,)
-MOVES = {"in-domain": (4, 10), "out-of-domain": (11, 16)}
 DOT = "disc:green:m"
 GOAL = "goal"
 _SIDES = {(-1, 0): "n", (1, 0): "s", (0, -1): "w", (0, 1): "e"}
 
 
-def spanning_tree(rng: random.Random) -> dict[Cell, set[Cell]]:
+def moves(split: str, board: Board) -> tuple[int, int]:
+    """The least and the greatest number of moves of a split; one cell a frame is drawn."""
+    longest = board.frames - 1
+    usual = 10 * longest // 16
+    return (4, usual) if split == "in-domain" else (usual + 1, longest)
+
+
+def spanning_tree(rng: random.Random, board: Board = DEFAULT_BOARD) -> dict[Cell, set[Cell]]:
     """A random maze without loops; half of them grow deep corridors, half many branches."""
     deep = rng.random() < 0.5
-    links: dict[Cell, set[Cell]] = {cell: set() for cell in ALL_CELLS}
-    frontier = [rng.choice(ALL_CELLS)]
+    links: dict[Cell, set[Cell]] = {cell: set() for cell in board.cells}
+    frontier = [rng.choice(board.cells)]
     reached = set(frontier)
     while frontier:
         i = len(frontier) - 1 if deep else rng.randrange(len(frontier))
-        unseen = [cell for cell in neighbours(frontier[i]) if cell not in reached]
+        unseen = [cell for cell in board.neighbours(frontier[i]) if cell not in reached]
         if not unseen:
             frontier.pop(i)
             continue
@@ -56,11 +64,11 @@ def routes_from(links: dict[Cell, set[Cell]], start: Cell) -> dict[Cell, list[Ce
     return routes
 
 
-def propose(rng: random.Random, split: str) -> Puzzle:
-    links = spanning_tree(rng)
-    start = rng.choice(ALL_CELLS)
+def propose(rng: random.Random, split: str, board: Board = DEFAULT_BOARD) -> Puzzle:
+    links = spanning_tree(rng, board)
+    start = rng.choice(board.cells)
     routes = routes_from(links, start)
-    shortest, longest = MOVES[split]
+    shortest, longest = moves(split, board)
     goals = [cell for cell, route in routes.items() if shortest <= len(route) - 1 <= longest]
     if not goals:
         raise Retry
@@ -70,25 +78,27 @@ def propose(rng: random.Random, split: str) -> Puzzle:
     # a way that goes on beyond the goal is the right one drawn too far, not a candidate of its own
     dead_ends = [
         cell
-        for cell in ALL_CELLS
+        for cell in board.cells
         if len(links[cell]) == 1 and cell != start and goal not in routes[cell]
     ]
-    candidates = tuple(routes[cell] for cell in [goal, *dead_ends] if len(routes[cell]) <= FRAMES)
+    candidates = tuple(
+        routes[cell] for cell in [goal, *dead_ends] if len(routes[cell]) <= board.frames
+    )
     if len(candidates) < 2:
         raise Retry
     walls = [
         "".join(side for (dr, dc), side in _SIDES.items() if (r + dr, c + dc) not in links[(r, c)])
-        for r, c in ALL_CELLS
+        for r, c in board.cells
     ]
-    layout = {"walls": walls, "start": start, "goal": goal}
-    return Puzzle(NAME, split, PROMPT, layout, candidates, (0,), 0)
+    layout = {"walls": walls, "start": start, "goal": goal, **board.entry}
+    return Puzzle(NAME, split, PROMPT, layout, candidates, (0,), 0, need=length - 1)
 
 
 def backdrop(puzzle: Puzzle) -> Scene:
     """The maze without any dot."""
     scene = {
         cell: tuple(f"wall:{side}" for side in sides)
-        for cell, sides in zip(ALL_CELLS, puzzle.layout["walls"], strict=True)
+        for cell, sides in zip(puzzle.board.cells, puzzle.layout["walls"], strict=True)
     }
     goal = tuple(puzzle.layout["goal"])
     return {**scene, goal: (*scene[goal], GOAL)}
@@ -99,12 +109,20 @@ def dotted(scene: Scene, route: list) -> Scene:
     return {**scene, **{tuple(c): (*scene.get(tuple(c), ()), DOT) for c in route}}
 
 
+def growing(scene: Scene, route: list, frames: int) -> list[Scene]:
+    """A movie of a route that grows by one cell a frame, from its start on."""
+    parts = [dotted(scene, route[: n + 1]) for n in range(len(route))]
+    return [parts[min(frame, len(route) - 1)] for frame in range(frames)]
+
+
 def movie(puzzle: Puzzle, candidate: int) -> list[Scene]:
-    route = puzzle.candidates[candidate]
-    scene = backdrop(puzzle)
-    growing = [dotted(scene, route[: n + 1]) for n in range(len(route))]
-    return [growing[min(frame, len(route) - 1)] for frame in range(FRAMES)]
+    return growing(backdrop(puzzle), puzzle.candidates[candidate], puzzle.board.frames)
 
 
 def empty(puzzle: Puzzle) -> list[Scene]:
     return [dotted(backdrop(puzzle), [puzzle.layout["start"]])]
+
+
+def depths(puzzle: Puzzle, candidate: int) -> dict[Cell, int]:
+    """The number of moves to each cell of a route."""
+    return {tuple(cell): n for n, cell in enumerate(puzzle.candidates[candidate])}

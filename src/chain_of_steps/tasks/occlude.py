@@ -1,5 +1,7 @@
 """A large square passes over a small object, which must survive (working memory, b).
 
+A column a beat: for the default board alone.
+
 Candidates: the small object as it was, gone, in two wrong colours or in any wrong shape.
 """
 
@@ -7,8 +9,8 @@ from __future__ import annotations
 
 import random
 
+from chain_of_steps.tasks.board import DEFAULT_BOARD
 from chain_of_steps.tasks.puzzle import (
-    ALL_CELLS,
     WRONG_COLOURS,
     Puzzle,
     draw_pairs,
@@ -17,7 +19,7 @@ from chain_of_steps.tasks.puzzle import (
     scatter,
     shape_layer,
 )
-from chain_of_steps.tasks.scene import BOARD, COLOURS, FRAMES, SHAPES, Scene, hold, with_tiles
+from chain_of_steps.tasks.scene import COLOURS, FRAMES, SHAPES, Scene, hold, with_tiles
 
 NAME = "occlude"
 TITLE = "pass over"
@@ -29,8 +31,8 @@ KEY_FRAMES = (FRAMES - 1,)
 def propose(rng: random.Random, split: str) -> Puzzle:
     small = draw_pairs(rng, split, 1)[0]
     colour = rng.choice([c for c in COLOURS if c not in (small[1], "cyan")])
-    row, col = rng.randrange(BOARD), rng.randint(1, BOARD - 2)
-    free = [cell for cell in ALL_CELLS if cell[0] != row]
+    row, col = rng.randrange(DEFAULT_BOARD.rows), rng.randint(1, DEFAULT_BOARD.columns - 2)
+    free = [cell for cell in DEFAULT_BOARD.cells if cell[0] != row]
     bystanders = scatter(rng, free, rng.randint(0, 4), avoid=[small])
     # [shape, colour] of the small object at the end, or null if it is gone; the right one first
     candidates = [small, None]
@@ -53,14 +55,15 @@ def _scene(puzzle: Puzzle, beat: int, small: tuple | None) -> Scene:
     row, col = layout["place"]
     if small is not None:
         scene = with_tiles(scene, {(row, col): (shape_layer(tuple(small)),)})
-    column = beat if layout["from"] == "left" else BOARD - 1 - beat
+    column = beat if layout["from"] == "left" else DEFAULT_BOARD.columns - 1 - beat
     return with_tiles(scene, {(row, column): (f"square:{layout['large']}:l",)})
 
 
 def movie(puzzle: Puzzle, candidate: int) -> list[Scene]:
     true, end = puzzle.layout["small"], puzzle.candidates[candidate]
-    return hold(*(_scene(puzzle, beat, true if beat < 2 else end) for beat in range(BOARD)))
+    beats = range(DEFAULT_BOARD.latent_frames)
+    return hold(*(_scene(puzzle, beat, true if beat < 2 else end) for beat in beats))
 
 
 def empty(puzzle: Puzzle) -> list[Scene]:
-    return [_scene(puzzle, BOARD - 1, None)]
+    return [_scene(puzzle, DEFAULT_BOARD.beats, None)]

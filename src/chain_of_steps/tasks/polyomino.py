@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import random
 
-from chain_of_steps.tasks.puzzle import ALL_CELLS, Puzzle, Retry, neighbours, objects_scene, scatter
-from chain_of_steps.tasks.scene import COLOURS, FRAMES, Cell, Scene, hold, with_tiles
+from chain_of_steps.tasks.board import DEFAULT_BOARD, Board, Cell
+from chain_of_steps.tasks.puzzle import Puzzle, Retry, objects_scene, scatter
+from chain_of_steps.tasks.scene import COLOURS, FRAMES, Scene, reveal, with_tiles
 
 NAME = "polyomino"
 TITLE = "polyomino turn"
@@ -31,29 +32,29 @@ def mirrored(cells: list[Cell]) -> list[Cell]:
     return sorted((r, SIDE - 1 - c) for r, c in cells)
 
 
-def propose(rng: random.Random, split: str) -> Puzzle:
+def propose(rng: random.Random, split: str, board: Board = DEFAULT_BOARD) -> Puzzle:
     inside = {(r, c) for r in range(SIDE) for c in range(SIDE)}
     cells = [rng.choice(sorted(inside))]
     for _ in range(rng.randint(*CELLS[split]) - 1):
-        cells.append(
-            rng.choice(sorted({n for c in cells for n in neighbours(c)} & inside - set(cells)))
-        )
+        beside = {n for c in cells for n in board.neighbours(c)} & inside
+        cells.append(rng.choice(sorted(beside - set(cells))))
     images = [turned(cells, n) for n in range(4)]
     images += [mirrored(image) for image in images]
     candidates = [list(image) for image in dict.fromkeys(map(tuple, images))]
     answer = candidates.index(turned(cells, 1))
     if answer == 0:  # looks the same after the turn
         raise Retry
-    corner = (rng.randint(0, 2), rng.randint(0, 2))
+    corner = (rng.randint(0, board.rows - SIDE), rng.randint(0, board.columns - SIDE))
     free = [
         (r, c)
-        for r, c in ALL_CELLS
+        for r, c in board.cells
         if not (0 <= r - corner[0] < SIDE and 0 <= c - corner[1] < SIDE)
     ]
     layout = {
         "corner": corner,
         "colour": rng.choice([c for c in COLOURS if c != "cyan"]),
         "bystanders": scatter(rng, free, rng.randint(0, 2)),
+        **board.entry,
     }
     prompt = "Turn the shape a quarter clockwise."
     essence = [sorted(cells), corner, layout["colour"]]
@@ -71,7 +72,7 @@ def _scene(puzzle: Puzzle, cells: list) -> Scene:
 def movie(puzzle: Puzzle, candidate: int) -> list[Scene]:
     first = _scene(puzzle, puzzle.candidates[0])
     done = _scene(puzzle, puzzle.candidates[candidate])
-    return hold(first, first, done, done, done)
+    return reveal(first, done, puzzle.board)
 
 
 def empty(puzzle: Puzzle) -> list[Scene]:

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chain_of_steps.tasks.scene import BOARD, COLOURS, HELD_OUT_PAIRS, SHAPES, Cell
+from chain_of_steps.tasks.board import Board, Cell
+from chain_of_steps.tasks.scene import COLOURS, HELD_OUT_PAIRS, SHAPES
 
 SPLITS = ("in-domain", "out-of-domain")
-ALL_CELLS: tuple[Cell, ...] = tuple((r, c) for r in range(BOARD) for c in range(BOARD))
 
 # Wrong colours that count as candidate answers. Colour has three channels: beside the true colour
 # and the floor, a half-drawn third wrong colour could not be told from a blend of the others.
@@ -40,7 +40,8 @@ class Puzzle:
     `layout` and `candidates` are plain JSON values: with the task module they say how to draw
     every candidate answer. `solutions` are the indices of the right candidates; `shown` is the
     one the ground-truth video shows. `essence` is the part of the layout that must not be shared
-    between training and evaluation.
+    between training and evaluation. `need`: how many inferences, one after another, the puzzle asks
+    for, as known from its making; 0 where it asks for none.
     """
 
     task: str
@@ -51,13 +52,26 @@ class Puzzle:
     solutions: tuple[int, ...]
     shown: int
     essence: Any = None
+    need: int = 0
+
+    @property
+    def board(self) -> Board:
+        """Its rows, columns and beats; the layout says them where they are not the default."""
+        return Board(**self.layout.get("on_board", {}))
 
     @property
     def digest(self) -> str:
-        """SHA-256 (hex) of the task and the essence; equal puzzles have equal digests."""
-        essence = self.layout if self.essence is None else self.essence
-        text = json.dumps([self.task, essence], sort_keys=True, separators=(",", ":"))
+        """SHA-256 (hex) of the kind and the essence; equal puzzles have equal digests."""
+        parts = [kind_of(self.task), self.layout]
+        if self.essence is not None:
+            parts = [parts[0], self.essence, *self.board.entry.values()]
+        text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def kind_of(task: str) -> str:
+    """The puzzle that a task draws: `chain` for chain_lit, which draws it in another way."""
+    return task.partition("_")[0]
 
 
 def held_out(*key: object, one_in: int = 4) -> bool:
@@ -102,9 +116,3 @@ def objects_scene(objects: Iterable[tuple[Sequence[int], Sequence[str]]]) -> dic
     return {
         (row, column): (shape_layer((shape, colour)),) for (row, column), (shape, colour) in objects
     }
-
-
-def neighbours(cell: Cell) -> list[Cell]:
-    r, c = cell
-    around = ((r - 1, c), (r + 1, c), (r, c - 1), (r, c + 1))
-    return [(i, j) for i, j in around if 0 <= i < BOARD and 0 <= j < BOARD]

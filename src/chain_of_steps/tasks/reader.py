@@ -4,7 +4,8 @@ One reader serves every puzzle. It knows how each candidate would look. On every
 candidates (or the empty and the still picture) differ, it explains the observed tile as a mixture
 of the possible appearances (weights >= 0 that sum to 1, least squares). Then
 
-    evidence of a candidate = its weakest weight over the tiles where it draws something,
+    evidence of a candidate = its weakest weight over the tiles where it draws something, and those
+                              that it leaves bare while one that draws all the same draws more,
     answer                  = the candidate whose weight exceeds `ACCEPT` on every such tile, or
                               none; a tile that no mixture explains counts as unreadable.
 
@@ -85,13 +86,14 @@ def mixture_weights(observed: np.ndarray, appearances: np.ndarray) -> np.ndarray
 class Reader:
     """The reader of one puzzle.
 
-    `read` takes key frames (S, K, 80, 80, 3) in [0, 1], K the task's number of key frames.
+    `read` takes key frames (S, K, H, W, 3) in [0, 1], K the task's number of key frames, H and W
+    those of the puzzle's board in tiles of 16 pixels.
     """
 
     def __init__(self, puzzle: Puzzle) -> None:
         task = task_of(puzzle.task)
         self.puzzle = puzzle
-        self.key_frames: tuple[int, ...] = task.KEY_FRAMES
+        self.key_frames: tuple[int, ...] = tuple(map(puzzle.board.frame, task.KEY_FRAMES))
         movies = [task.movie(puzzle, i) for i in range(len(puzzle.candidates))]
         shown = [[movie[f] for f in self.key_frames] for movie in movies]
         still = [movies[puzzle.shown][0]] * len(self.key_frames)
@@ -104,22 +106,23 @@ class Reader:
                 seen = [_tile(look[k], cell) for look in looks]
                 if len(set(seen)) > 1:
                     self._tiles.append(_DecisiveTile.of(k, cell, seen, len(movies)))
+        looks = np.stack([tile.of_candidate for tile in self._tiles])
+        self._telling = tells(looks, np.array([tile.of_empty for tile in self._tiles]))
 
     def read(self, frames: np.ndarray) -> Reading:
         tiles = split_tiles(np.asarray(frames, dtype=np.float32))
         n_looks, n_candidates = len(tiles), len(self.puzzle.candidates)
         weakest = np.ones((n_looks, n_candidates))  # over all decisive tiles
-        evidence = np.ones((n_looks, n_candidates))  # over the tiles a candidate draws on
+        evidence = np.ones((n_looks, n_candidates))  # over the tiles that tell of a candidate
         draws_nothing = np.ones(n_candidates, dtype=bool)
         shared = np.zeros((n_looks, n_candidates))
         united = np.zeros((n_looks, n_candidates))
-        for tile in self._tiles:
+        for tile, telling in zip(self._tiles, self._telling, strict=True):
             weights = tile.weights(tiles[:, tile.key, tile.cell[0], tile.cell[1]])
             mine = weights[:, tile.of_candidate]  # (S, candidates)
-            drawn = tile.of_candidate != tile.of_empty
             weakest = np.minimum(weakest, mine)
-            evidence = np.where(drawn, np.minimum(evidence, mine), evidence)
-            draws_nothing &= ~drawn
+            evidence = np.where(telling, np.minimum(evidence, mine), evidence)
+            draws_nothing &= tile.of_candidate == tile.of_empty
             # Jaccard index of "something changed here" between the video and the candidate
             changed = tile.of_candidate != tile.of_still
             moved = weights[:, [tile.of_still]] <= ACCEPT
@@ -133,7 +136,7 @@ class Reader:
         return Reading(answer, np.isin(answer, solutions), overlap[:, solutions].max(1), evidence)
 
     def read_video(self, video: np.ndarray) -> Reading:
-        """Reads whole videos (S, 17, 80, 80, 3)."""
+        """Reads whole videos (S, T, H, W, 3)."""
         return self.read(video[:, list(self.key_frames)])
 
 
@@ -141,8 +144,26 @@ def _tile(scene: Scene, cell: tuple[int, int]) -> tuple[str, ...]:
     return scene.get(cell, ())
 
 
+def tells(looks: np.ndarray, empty: np.ndarray) -> np.ndarray:
+    """bool (tiles, candidates): whether a candidate's weight on a tile counts as its evidence.
+
+    looks: (tiles, candidates), which appearance each has on a tile; empty: (tiles,), the empty one.
+    Where it draws something; and where it does not, though a candidate does that draws all that it
+    draws: a way that stops is told from those that go on by what it leaves bare.
+    """
+    drawn = looks != empty[:, None]
+    tells = drawn.copy()
+    for candidate in range(looks.shape[1]):
+        mine = drawn[:, candidate]
+        goes_on = (looks[mine] == looks[mine][:, [candidate]]).all(0)
+        tells[:, candidate] |= drawn[:, goes_on].any(1)
+    return tells
+
+
 @dataclass(frozen=True)
 class _DecisiveTile:
+    """A tile of a key frame that does not look alike in all candidates, empty and still picture."""
+
     key: int
     cell: tuple[int, int]
     appearances: np.ndarray  # (m, pixels)
@@ -170,5 +191,5 @@ class _DecisiveTile:
 
 
 def first_frame(puzzle: Puzzle) -> np.ndarray:
-    """The picture a puzzle starts from, float32 (80, 80, 3) in [0, 1]."""
-    return render(task_of(puzzle.task).movie(puzzle, puzzle.shown)[0])
+    """The picture a puzzle starts from, float32 (H, W, 3) in [0, 1]."""
+    return render(task_of(puzzle.task).movie(puzzle, puzzle.shown)[0], puzzle.board)

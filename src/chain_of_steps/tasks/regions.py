@@ -7,9 +7,10 @@ import re
 import numpy as np
 
 from chain_of_steps.tasks import task_of
+from chain_of_steps.tasks.board import Board
 from chain_of_steps.tasks.maze import DOT, GOAL
 from chain_of_steps.tasks.puzzle import Puzzle
-from chain_of_steps.tasks.scene import BOARD, COLOURS, SHAPES, Scene
+from chain_of_steps.tasks.scene import COLOURS, SHAPES, Scene
 
 REGIONS = ("background", "objects", "named", "path")
 FURNITURE = ("wall", "slot", "block")  # layers of the board itself
@@ -18,7 +19,7 @@ _NAMED = re.compile(rf"\b({'|'.join(COLOURS)}) ({'|'.join((*SHAPES, 'dot', 'fram
 
 
 def tile_masks(puzzle: Puzzle) -> dict[str, np.ndarray]:
-    """Region -> bool (17, 5, 5), frames by rows by columns of the video that shows `puzzle.shown`.
+    """Region -> bool (T, rows, columns), by frame, of the video that shows `puzzle.shown`.
 
     background: nothing but floor, walls, slots and blocks; objects: everything else; named: the
     objects that the prompt calls by colour and shape; path: the tiles that ever differ from the
@@ -27,14 +28,14 @@ def tile_masks(puzzle: Puzzle) -> dict[str, np.ndarray]:
     """
     scenes = task_of(puzzle.task).movie(puzzle, puzzle.shown)
     names = named_layers(puzzle.prompt)
-    objects = _where(scenes, lambda layer: not layer.startswith(FURNITURE))
-    path = np.zeros((BOARD, BOARD), bool)
+    objects = _where(scenes, puzzle.board, lambda layer: not layer.startswith(FURNITURE))
+    path = np.zeros((puzzle.board.rows, puzzle.board.columns), bool)
     for row, column in np.ndindex(path.shape):
         path[row, column] = len({scene.get((row, column), ()) for scene in scenes}) > 1
     return {
         "background": ~objects,
         "objects": objects,
-        "named": _where(scenes, lambda layer: layer.startswith(names)),
+        "named": _where(scenes, puzzle.board, lambda layer: layer.startswith(names)),
         "path": np.repeat(path[None], len(scenes), axis=0),
     }
 
@@ -46,9 +47,9 @@ def named_layers(prompt: str) -> tuple[str, ...]:
     return tuple(special.get(f"{c} {shape}", f"{shape}:{c}:") for c, shape in found)
 
 
-def _where(scenes: list[Scene], wanted) -> np.ndarray:
-    """bool (frames, 5, 5): tiles with a layer that is `wanted`."""
-    mask = np.zeros((len(scenes), BOARD, BOARD), bool)
+def _where(scenes: list[Scene], board: Board, wanted) -> np.ndarray:
+    """bool (T, rows, columns): tiles with a layer that is `wanted`."""
+    mask = np.zeros((len(scenes), board.rows, board.columns), bool)
     for frame, scene in enumerate(scenes):
         for cell, tile in scene.items():
             mask[(frame, *cell)] = any(map(wanted, tile))

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import random
 
-from chain_of_steps.tasks.puzzle import ALL_CELLS, Puzzle, Retry, held_out, objects_scene, scatter
-from chain_of_steps.tasks.scene import BOARD, FRAMES, Scene, hold, with_tiles
+from chain_of_steps.tasks.board import DEFAULT_BOARD, Board
+from chain_of_steps.tasks.puzzle import Puzzle, Retry, held_out, objects_scene, scatter
+from chain_of_steps.tasks.scene import FRAMES, Scene, reveal, with_tiles
 
 NAME = "rotation"
 TITLE = "rotation pattern"
@@ -18,18 +19,19 @@ PROMPT = "Each arrow in the row is turned further. Draw the missing arrow."
 KEY_FRAMES = (FRAMES - 1,)
 
 
-def propose(rng: random.Random, split: str) -> Puzzle:
-    start, turn, gap = rng.randrange(4), rng.choice((1, -1)), rng.randrange(BOARD)
+def propose(rng: random.Random, split: str, board: Board = DEFAULT_BOARD) -> Puzzle:
+    start, turn, gap = rng.randrange(4), rng.choice((1, -1)), rng.randrange(board.columns)
     if held_out(NAME, start, turn, gap) != (split == "out-of-domain"):
         raise Retry
-    row = rng.randrange(BOARD)
-    free = [cell for cell in ALL_CELLS if abs(cell[0] - row) > 1]
-    turns = [(start + turn * i) % 4 for i in range(BOARD)]
+    row = rng.randrange(board.rows)
+    free = [cell for cell in board.cells if abs(cell[0] - row) > 1]
+    turns = [(start + turn * i) % 4 for i in range(board.columns)]
     layout = {
         "row": row,
         "gap": gap,
         "turns": turns,
         "bystanders": scatter(rng, free, rng.randint(1, 4)),
+        **board.entry,
     }
     answer = turns[gap]
     return Puzzle(NAME, split, PROMPT, layout, (0, 1, 2, 3), (answer,), answer)
@@ -46,7 +48,7 @@ def movie(puzzle: Puzzle, candidate: int) -> list[Scene]:
     first = backdrop(puzzle)
     place = (puzzle.layout["row"], puzzle.layout["gap"])
     done = with_tiles(first, {place: (f"arrow:{puzzle.candidates[candidate]}",)})
-    return hold(first, first, done, done, done)
+    return reveal(first, done, puzzle.board)
 
 
 def empty(puzzle: Puzzle) -> list[Scene]:

@@ -1,4 +1,4 @@
-"""The drawing surface of every puzzle: a 5 x 5 board of square tiles.
+"""The drawing surface of every puzzle: a board of square tiles.
 
 A tile is a tuple of layers painted from first to last, each a short string:
 
@@ -6,22 +6,24 @@ A tile is a tuple of layers painted from first to last, each a short string:
     ring           a selection frame    goal   a red frame         mark:x|o
     arrow:0..3     in quarter turns     SHAPE:COLOUR:SIZE          for example disc:green:m
 
-A scene maps (row, column) to a tile; a movie is one scene for each frame. The tile size equals
-the codec's spatial stride, so one latent position holds exactly one tile.
+A scene maps (row, column) to a tile; a movie is one scene for each frame. How many pixels a tile
+has is a matter of drawing alone: by default the codec's spatial stride, so that one latent position
+holds exactly one tile.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-BOARD = 5  # tiles a side
-TILE = 16  # pixels a side of one tile
-FRAMES = 17  # frames of a movie: one, then four chunks ("beats") of four
-BEAT = 4  # frames that one later latent frame stands for
+from chain_of_steps.tasks.board import BEAT, DEFAULT_BOARD, Board, Cell
+
+TILE = 16  # pixels a side of one tile, in the units of all measures below
+FRAMES = DEFAULT_BOARD.frames  # frames of a movie on the default board
 
 COLOURS: dict[str, tuple[int, int, int]] = {
     "red": (214, 39, 40),
@@ -48,7 +50,6 @@ HELD_OUT_PAIRS = frozenset(
     }
 )
 
-Cell = tuple[int, int]
 Tile = tuple[str, ...]
 Scene = Mapping[Cell, Tile]
 Movie = Sequence[Scene]
@@ -57,11 +58,16 @@ _RADIUS = {"s": 3.0, "m": 5.25, "l": 7.5}
 _SUPERSAMPLE = 8
 
 
-def hold(*beats: Scene) -> list[Scene]:
-    """A movie from five scenes: the first frame, then one scene for each beat of four frames."""
-    if len(beats) != 1 + (FRAMES - 1) // BEAT:
-        raise ValueError(f"a movie has {1 + (FRAMES - 1) // BEAT} beats, got {len(beats)}")
+def hold(*beats: Scene, board: Board = DEFAULT_BOARD) -> list[Scene]:
+    """A movie from a scene for the first frame, then one for each beat of four frames."""
+    if len(beats) != board.latent_frames:
+        raise ValueError(f"a movie has {board.latent_frames} beats, got {len(beats)}")
     return [beats[0], *(scene for scene in beats[1:] for _ in range(BEAT))]
+
+
+def reveal(first: Scene, done: Scene, board: Board = DEFAULT_BOARD) -> list[Scene]:
+    """A movie that shows `first` for one beat, then `done` to its end."""
+    return hold(first, first, *[done] * (board.beats - 1), board=board)
 
 
 def with_tiles(scene: Scene, changes: Mapping[Cell, Tile]) -> dict[Cell, Tile]:
@@ -70,51 +76,59 @@ def with_tiles(scene: Scene, changes: Mapping[Cell, Tile]) -> dict[Cell, Tile]:
     return {cell: tile for cell, tile in merged.items() if tile}
 
 
-def _polygon(draw: ImageDraw.ImageDraw, points: Sequence[tuple[float, float]], fill) -> None:
-    draw.polygon([(x * _SUPERSAMPLE, y * _SUPERSAMPLE) for x, y in points], fill=fill)
+@dataclass(frozen=True)
+class _Pen:
+    """Draws in units of a sixteenth of a tile, `scale` pixels each."""
+
+    draw: ImageDraw.ImageDraw
+    scale: float
+
+    def polygon(self, points: Sequence[tuple[float, float]], fill) -> None:
+        self.draw.polygon([(x * self.scale, y * self.scale) for x, y in points], fill=fill)
+
+    def box(self, x0: float, y0: float, x1: float, y1: float, fill) -> None:
+        # PIL's rectangles include their far corner
+        k = self.scale
+        self.draw.rectangle([x0 * k, y0 * k, x1 * k - 1, y1 * k - 1], fill=fill)
+
+    def disc(self, centre: float, radius: float, fill) -> None:
+        near, far = (centre - radius) * self.scale, (centre + radius) * self.scale - 1
+        self.draw.ellipse([near, near, far, far], fill=fill)
+
+    def frame(self, outer: float, inner: float, fill) -> None:
+        """A square outline from `outer` to `inner` units away from the edge of the tile."""
+        for near, far in ((outer, inner), (TILE - inner, TILE - outer)):
+            self.box(outer, near, TILE - outer, far, fill)
+            self.box(near, outer, far, TILE - outer, fill)
 
 
-def _box(draw: ImageDraw.ImageDraw, x0: float, y0: float, x1: float, y1: float, fill) -> None:
-    # PIL's rectangles include their far corner
-    scale = _SUPERSAMPLE
-    draw.rectangle([x0 * scale, y0 * scale, x1 * scale - 1, y1 * scale - 1], fill=fill)
-
-
-def _frame(draw: ImageDraw.ImageDraw, outer: float, inner: float, fill) -> None:
-    """A square outline from `outer` to `inner` pixels away from the edge of the tile."""
-    for near, far in ((outer, inner), (TILE - inner, TILE - outer)):
-        _box(draw, outer, near, TILE - outer, far, fill)
-        _box(draw, near, outer, far, TILE - outer, fill)
-
-
-def _paint_shape(draw: ImageDraw.ImageDraw, shape: str, colour: str, size: str) -> None:
+def _paint_shape(pen: _Pen, shape: str, colour: str, size: str) -> None:
     r, c, fill = _RADIUS[size], TILE / 2, COLOURS[colour]
     if shape == "disc":
-        bounds = [(c - r) * _SUPERSAMPLE, (c - r) * _SUPERSAMPLE]
-        draw.ellipse([*bounds, (c + r) * _SUPERSAMPLE - 1, (c + r) * _SUPERSAMPLE - 1], fill=fill)
+        pen.disc(c, r, fill)
     elif shape == "square":
         side = r * 0.9
-        _box(draw, c - side, c - side, c + side, c + side, fill)
+        pen.box(c - side, c - side, c + side, c + side, fill)
     elif shape == "triangle":
-        _polygon(draw, [(c, c - r), (c + r, c + 0.9 * r), (c - r, c + 0.9 * r)], fill)
+        pen.polygon([(c, c - r), (c + r, c + 0.9 * r), (c - r, c + 0.9 * r)], fill)
     elif shape == "diamond":
-        _polygon(draw, [(c, c - 1.15 * r), (c + r, c), (c, c + 1.15 * r), (c - r, c)], fill)
+        pen.polygon([(c, c - 1.15 * r), (c + r, c), (c, c + 1.15 * r), (c - r, c)], fill)
     elif shape == "cross":
-        _box(draw, c - r, c - 0.35 * r, c + r, c + 0.35 * r, fill)
-        _box(draw, c - 0.35 * r, c - r, c + 0.35 * r, c + r, fill)
+        pen.box(c - r, c - 0.35 * r, c + r, c + 0.35 * r, fill)
+        pen.box(c - 0.35 * r, c - r, c + 0.35 * r, c + r, fill)
     else:
         raise ValueError(f"unknown shape {shape!r}; one of {', '.join(SHAPES)}")
 
 
-def _paint_arrow(draw: ImageDraw.ImageDraw, quarter_turns: int) -> None:
+def _paint_arrow(pen: _Pen, quarter_turns: int) -> None:
     points: list[tuple[float, float]]  # upward first
     points = [(8, 2.5), (13, 8.5), (10, 8.5), (10, 13.5), (6, 13.5), (6, 8.5), (3, 8.5)]
     for _ in range(quarter_turns % 4):  # clockwise on a picture whose y axis points down
         points = [(TILE - y, x) for x, y in points]
-    _polygon(draw, points, INK)
+    pen.polygon(points, INK)
 
 
-def _paint(draw: ImageDraw.ImageDraw, layer: str) -> None:
+def _paint(pen: _Pen, layer: str) -> None:
     kind, _, rest = layer.partition(":")
     if kind == "wall":
         edge = {
@@ -123,70 +137,74 @@ def _paint(draw: ImageDraw.ImageDraw, layer: str) -> None:
             "w": (0, 0, 1.5, TILE),
             "e": (TILE - 1.5, 0, TILE, TILE),
         }[rest]
-        _box(draw, *edge, INK)
+        pen.box(*edge, INK)
     elif kind == "block":
-        _box(draw, 0, 0, TILE, TILE, INK)
+        pen.box(0, 0, TILE, TILE, INK)
     elif kind == "slot":
-        _box(draw, 0, 0, TILE, TILE, SLOT)
+        pen.box(0, 0, TILE, TILE, SLOT)
     elif kind == "ring":
-        _frame(draw, 0, 1.5, RING)
+        pen.frame(0, 1.5, RING)
     elif kind == "goal":  # between the walls and a dot, so that it touches neither
-        _frame(draw, 1.5, 2.75, COLOURS["red"])
+        pen.frame(1.5, 2.75, COLOURS["red"])
     elif kind == "mark" and rest == "x":
-        _polygon(draw, [(3, 4.5), (4.5, 3), (13, 11.5), (11.5, 13)], INK)
-        _polygon(draw, [(11.5, 3), (13, 4.5), (4.5, 13), (3, 11.5)], INK)
+        pen.polygon([(3, 4.5), (4.5, 3), (13, 11.5), (11.5, 13)], INK)
+        pen.polygon([(11.5, 3), (13, 4.5), (4.5, 13), (3, 11.5)], INK)
     elif kind == "mark" and rest == "o":
-        scale = _SUPERSAMPLE
-        draw.ellipse([3 * scale, 3 * scale, 13 * scale, 13 * scale], outline=INK, width=2 * scale)
+        k = pen.scale
+        pen.draw.ellipse([3 * k, 3 * k, 13 * k, 13 * k], outline=INK, width=round(2 * k))
     elif kind == "arrow":
-        _paint_arrow(draw, int(rest))
+        _paint_arrow(pen, int(rest))
     else:
         colour, _, size = rest.partition(":")
-        _paint_shape(draw, kind, colour, size)
+        _paint_shape(pen, kind, colour, size)
 
 
 @lru_cache(maxsize=8192)
-def render_tile(tile: Tile) -> np.ndarray:
-    """One tile as float32 (16, 16, 3) in [0, 1]; read-only, because it is shared."""
-    side = TILE * _SUPERSAMPLE
-    picture = Image.new("RGB", (side, side), FLOOR)
-    draw = ImageDraw.Draw(picture)
+def render_tile(tile: Tile, side: int = TILE) -> np.ndarray:
+    """One tile as float32 (side, side, 3) in [0, 1]; read-only, because it is shared."""
+    large = side * _SUPERSAMPLE
+    picture = Image.new("RGB", (large, large), FLOOR)
+    pen = _Pen(ImageDraw.Draw(picture), large / TILE)
     for layer in tile:
-        _paint(draw, layer)
-    pixels = np.asarray(picture.resize((TILE, TILE), Image.Resampling.BOX), dtype=np.float32) / 255
+        _paint(pen, layer)
+    pixels = np.asarray(picture.resize((side, side), Image.Resampling.BOX), dtype=np.float32) / 255
     pixels.setflags(write=False)
     return pixels
 
 
-def render_tiles(scene: Scene) -> np.ndarray:
-    """A scene as float32 (5, 5, 16, 16, 3) in [0, 1], indexed [row, column]."""
-    rows = [[render_tile(scene.get((r, c), ())) for c in range(BOARD)] for r in range(BOARD)]
-    return np.array(rows)
+def render_tiles(scene: Scene, board: Board = DEFAULT_BOARD, side: int = TILE) -> np.ndarray:
+    """A scene as float32 (rows, columns, side, side, 3) in [0, 1]."""
+    return np.array(
+        [
+            [render_tile(scene.get((r, c), ()), side) for c in range(board.columns)]
+            for r in range(board.rows)
+        ]
+    )
 
 
 def join_tiles(tiles: np.ndarray) -> np.ndarray:
-    """(..., 5, 5, 16, 16, 3) tiles to (..., 80, 80, 3) pictures."""
+    """(..., rows, columns, side, side, 3) tiles to (..., rows * side, columns * side, 3)."""
     *lead, rows, cols, height, width, channels = tiles.shape
     swapped = np.moveaxis(tiles, -3, -4)  # (..., rows, height, cols, width, channels)
     return swapped.reshape(*lead, rows * height, cols * width, channels)
 
 
-def split_tiles(pictures: np.ndarray) -> np.ndarray:
-    """(..., 80, 80, 3) pictures to (..., 5, 5, 16, 16, 3) tiles; the inverse of `join_tiles`."""
+def split_tiles(pictures: np.ndarray, side: int = TILE) -> np.ndarray:
+    """Pictures (..., rows * side, columns * side, 3) to their tiles; `join_tiles` undone."""
     *lead, height, width, channels = pictures.shape
-    cut = pictures.reshape(*lead, height // TILE, TILE, width // TILE, TILE, channels)
+    cut = pictures.reshape(*lead, height // side, side, width // side, side, channels)
     return np.moveaxis(cut, -4, -3)
 
 
-def render(scene: Scene) -> np.ndarray:
-    """A scene as float32 (80, 80, 3) in [0, 1]."""
-    return join_tiles(render_tiles(scene))
+def render(scene: Scene, board: Board = DEFAULT_BOARD, side: int = TILE) -> np.ndarray:
+    """A scene as float32 (rows * side, columns * side, 3) in [0, 1]."""
+    return join_tiles(render_tiles(scene, board, side))
 
 
-def render_movie(movie: Movie) -> np.ndarray:
-    """A movie as float32 (17, 80, 80, 3) in [0, 1]; scenes that repeat are rendered once."""
+def render_movie(movie: Movie, board: Board = DEFAULT_BOARD, side: int = TILE) -> np.ndarray:
+    """A movie as float32 (T, rows * side, columns * side, 3); repeated scenes are drawn once."""
     pictures: dict[int, np.ndarray] = {}
     for scene in movie:
         if id(scene) not in pictures:
-            pictures[id(scene)] = render(scene)
+            pictures[id(scene)] = render(scene, board, side)
     return np.stack([pictures[id(scene)] for scene in movie])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 
+from chain_of_steps.tasks.board import DEFAULT_BOARD, Board
 from chain_of_steps.tasks.puzzle import (
     Puzzle,
     draw_pairs,
@@ -15,7 +16,7 @@ from chain_of_steps.tasks.puzzle import (
     scatter,
     shape_layer,
 )
-from chain_of_steps.tasks.scene import BOARD, FRAMES, Scene, hold, with_tiles
+from chain_of_steps.tasks.scene import FRAMES, Scene, hold, with_tiles
 
 NAME = "shelf"
 TITLE = "named shelf"
@@ -26,15 +27,16 @@ TIERS = ("top", "second", "third", "lowest")
 SPOT = 3  # the shelf is columns 3 and 4; objects are put into column 3
 
 
-def propose(rng: random.Random, split: str) -> Puzzle:
+def propose(rng: random.Random, split: str, board: Board = DEFAULT_BOARD) -> Puzzle:
     pair = draw_pairs(rng, split, 1)[0]
-    start = (BOARD - 1, rng.randint(0, 2))
+    start = (board.rows - 1, rng.randint(0, 2))
     tier = rng.randrange(len(TIERS))
-    others = [(r, BOARD - 1) for r in range(len(TIERS))]
+    others = [(r, SPOT + 1) for r in range(len(TIERS))]
     others += [(r, c) for r in range(3) for c in range(2)]
     bystanders = scatter(rng, others, rng.randint(1, 4), avoid=[pair])
     prompt = f"Put the {name_of(pair)} on the {TIERS[tier]} shelf."
     layout = {"object": pair, "start": start, "bystanders": bystanders, "tier": tier}
+    layout |= board.entry
     tiers = tuple(range(len(TIERS)))
     return Puzzle(NAME, split, prompt, layout, tiers, (tier,), tier)
 
@@ -57,8 +59,9 @@ def movie(puzzle: Puzzle, candidate: int) -> list[Scene]:
         return with_tiles(scene, {(r, c): (*scene.get((r, c), ()), layer)})
 
     # along the floor to the free column before the shelf, up, and in
-    last = at(tier, SPOT)
-    return hold(at(row, col), at(row, SPOT - 1), at(tier, SPOT - 1), last, last)
+    board, last = puzzle.board, at(tier, SPOT)
+    way = [at(row, col), at(row, SPOT - 1), at(tier, SPOT - 1)]
+    return hold(*way, *[last] * (board.latent_frames - len(way)), board=board)
 
 
 def empty(puzzle: Puzzle) -> list[Scene]:

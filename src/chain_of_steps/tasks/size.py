@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import random
 
-from chain_of_steps.tasks.puzzle import ALL_CELLS, Puzzle, Retry, held_out, objects_scene, scatter
-from chain_of_steps.tasks.scene import BOARD, COLOURS, FRAMES, Scene, hold, with_tiles
+from chain_of_steps.tasks.board import DEFAULT_BOARD, Board
+from chain_of_steps.tasks.puzzle import Puzzle, Retry, held_out, objects_scene, scatter
+from chain_of_steps.tasks.scene import COLOURS, FRAMES, Scene, reveal, with_tiles
 
 NAME = "size"
 TITLE = "size pattern"
@@ -19,19 +20,20 @@ KEY_FRAMES = (FRAMES - 1,)
 SIZES = ("l", "m", "s")
 
 
-def propose(rng: random.Random, split: str) -> Puzzle:
-    phase, order, gap = rng.randrange(3), rng.choice((1, -1)), rng.randrange(BOARD)
+def propose(rng: random.Random, split: str, board: Board = DEFAULT_BOARD) -> Puzzle:
+    phase, order, gap = rng.randrange(3), rng.choice((1, -1)), rng.randrange(board.columns)
     if held_out(NAME, phase, order, gap) != (split == "out-of-domain"):
         raise Retry
-    row, colour = rng.randrange(BOARD), rng.choice([c for c in COLOURS if c != "purple"])
-    sizes = [SIZES[(phase + order * i) % 3] for i in range(BOARD)]
-    free = [cell for cell in ALL_CELLS if abs(cell[0] - row) > 1]
+    row, colour = rng.randrange(board.rows), rng.choice([c for c in COLOURS if c != "purple"])
+    sizes = [SIZES[(phase + order * i) % 3] for i in range(board.columns)]
+    free = [cell for cell in board.cells if abs(cell[0] - row) > 1]
     layout = {
         "row": row,
         "gap": gap,
         "colour": colour,
         "sizes": sizes,
         "bystanders": scatter(rng, free, rng.randint(0, 3)),
+        **board.entry,
     }
     answer = SIZES.index(sizes[gap])
     return Puzzle(NAME, split, PROMPT, layout, SIZES, (answer,), answer)
@@ -52,7 +54,7 @@ def movie(puzzle: Puzzle, candidate: int) -> list[Scene]:
     place = (puzzle.layout["row"], puzzle.layout["gap"])
     disc = f"disc:{puzzle.layout['colour']}:{puzzle.candidates[candidate]}"
     done = with_tiles(first, {place: (disc,)})
-    return hold(first, first, done, done, done)
+    return reveal(first, done, puzzle.board)
 
 
 def empty(puzzle: Puzzle) -> list[Scene]:

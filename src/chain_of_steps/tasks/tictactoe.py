@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import random
 
+from chain_of_steps.tasks.board import DEFAULT_BOARD, Board
 from chain_of_steps.tasks.puzzle import Puzzle, Retry, held_out
-from chain_of_steps.tasks.scene import FRAMES, Scene, hold, with_tiles
+from chain_of_steps.tasks.scene import FRAMES, Scene, reveal, with_tiles
 
 NAME = "tictactoe"
 TITLE = "tic-tac-toe"
@@ -34,25 +35,24 @@ def winning_moves(board: str, player: str) -> dict[int, list[tuple[int, ...]]]:
     return wins
 
 
-def propose(rng: random.Random, split: str) -> Puzzle:
+def propose(rng: random.Random, split: str, board: Board = DEFAULT_BOARD) -> Puzzle:
     crosses = rng.choice((2, 3))
     noughts = crosses + rng.choice((0, 1))  # one more where the noughts began
     marks = ["x"] * crosses + ["o"] * noughts + ["."] * (9 - crosses - noughts)
     rng.shuffle(marks)
-    board = "".join(marks)
-    if any(board[a] == board[b] == board[c] != "." for a, b, c in LINES):
+    drawn = "".join(marks)
+    if any(drawn[a] == drawn[b] == drawn[c] != "." for a, b, c in LINES):
         raise Retry
-    wins = winning_moves(board, "x")
+    wins = winning_moves(drawn, "x")
     unusual = [
         held_out(NAME, line, cell, one_in=3) for cell, lines in wins.items() for line in lines
     ]
     if not unusual or set(unusual) != {split == "out-of-domain"}:
         raise Retry
-    candidates = tuple(i for i in range(9) if board[i] == ".")
+    candidates = tuple(i for i in range(9) if drawn[i] == ".")
     solutions = tuple(n for n, cell in enumerate(candidates) if cell in wins)
-    return Puzzle(
-        NAME, split, PROMPT, {"board": board}, candidates, solutions, rng.choice(solutions)
-    )
+    layout = {"board": drawn, **board.entry}
+    return Puzzle(NAME, split, PROMPT, layout, candidates, solutions, rng.choice(solutions))
 
 
 def _lines(row: int, col: int) -> tuple[str, ...]:
@@ -72,7 +72,7 @@ def movie(puzzle: Puzzle, candidate: int) -> list[Scene]:
     first = backdrop(puzzle)
     row, col = divmod(puzzle.candidates[candidate], 3)
     done = with_tiles(first, {(row + 1, col + 1): (*_lines(row, col), "mark:x")})
-    return hold(first, first, done, done, done)
+    return reveal(first, done, puzzle.board)
 
 
 def empty(puzzle: Puzzle) -> list[Scene]:

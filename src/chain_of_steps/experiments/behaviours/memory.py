@@ -33,7 +33,7 @@ from chain_of_steps.models.model import VideoModel
 from chain_of_steps.runs import Drawn, Runs, batches, by_step, looks_of, rerun
 from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.tasks import task_of
-from chain_of_steps.tasks.puzzle import ALL_CELLS, Pair, Puzzle, name_of, pairs, shape_layer
+from chain_of_steps.tasks.puzzle import Pair, Puzzle, name_of, pairs, shape_layer
 from chain_of_steps.tasks.reader import VISIBLE
 from chain_of_steps.tasks.scene import COLOURS, SHAPES, Cell, render, render_tile, split_tiles
 from chain_of_steps.trajectory import Recorder, Trajectory
@@ -81,7 +81,7 @@ def read_memory(puzzle: Puzzle, frames: np.ndarray) -> pd.DataFrame:
     """The ERRORS in last frames (S, 80, 80, 3) in [0, 1], one row each."""
     pair, place = hidden_object(puzzle)
     known = task_of(puzzle.task).empty(puzzle)[-1]
-    bare = [cell for cell in ALL_CELLS if cell not in known]
+    bare = [cell for cell in puzzle.board.cells if cell not in known]
     rows, columns = np.array(bare).T
     floor = render_tile(())
     tiles = split_tiles(np.asarray(frames, np.float32))[:, rows, columns] - floor

@@ -32,7 +32,7 @@ from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.statistics.tests import sign_flip_p
 from chain_of_steps.tasks.move import NAME, slide
 from chain_of_steps.tasks.puzzle import Puzzle, shape_layer
-from chain_of_steps.tasks.scene import BEAT, BOARD, FRAMES, render_tile, split_tiles
+from chain_of_steps.tasks.scene import BEAT, FRAMES, render_tile, split_tiles
 from chain_of_steps.trajectory import Recorder, Trajectory
 
 REACHED = 0.9  # of the final value
@@ -66,8 +66,8 @@ def read_evidence(puzzle: Puzzle, frames: np.ndarray) -> pd.DataFrame:
     gone = [np.mean([1 - presence(b, *each) for b in beats], axis=0) for each in objects]
     others = np.max(gone[1:], axis=0) if gone[1:] else np.zeros(len(tiles))
     (start, pair), *_ = objects
-    path = slide(start, puzzle.layout["edge"])
-    stops = [path[min(beat, len(path) - 1)] for beat in range(1, BOARD)]
+    path = slide(start, puzzle.layout["edge"], puzzle.board)
+    stops = [path[min(beat, len(path) - 1)] for beat in range(1, len(BEATS) + 1)]
     motion = np.mean([presence(b, stops[b], pair) for b in beats], axis=0)
     return pd.DataFrame({"localised": np.maximum(gone[0] - others, 0), "motion": motion})
 

@@ -89,7 +89,7 @@ class IdealVelocity(Velocity):
 def encoded_answers(model: VideoModel, puzzle: Puzzle) -> Tensor:
     """Latents (n, C, F, h, w) of the videos that show each candidate."""
     movie = task_of(puzzle.task).movie
-    videos = [render_movie(movie(puzzle, i)) for i in range(len(puzzle.candidates))]
+    videos = [render_movie(movie(puzzle, i), puzzle.board) for i in range(len(puzzle.candidates))]
     return model.encode(torch.from_numpy(np.stack(videos))).cpu()
 
 

@@ -1,0 +1,41 @@
+"""The puzzle of `chain` with its way coloured in the first picture: nothing is left to infer.
+
+Its videos are as long and drawn in the same order, so it is the control of equal length, need 0.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+from chain_of_steps.tasks import chain
+from chain_of_steps.tasks.board import DEFAULT_BOARD, Board
+from chain_of_steps.tasks.chain import FAMILY, KEY_FRAMES, PROMPT
+from chain_of_steps.tasks.puzzle import Puzzle
+from chain_of_steps.tasks.scene import Scene
+
+__all__ = ["FAMILY", "KEY_FRAMES", "PROMPT"]
+
+NAME = "chain_lit"
+TITLE = "arrow chain, way shown"
+ORDER = 17
+LIGHT = "square:yellow:l"
+
+
+def propose(rng: random.Random, split: str, board: Board = DEFAULT_BOARD) -> Puzzle:
+    return replace(chain.propose(rng, split, board), task=NAME, need=0)
+
+
+def backdrop(puzzle: Puzzle) -> Scene:
+    """The board with the right way coloured, without any mark."""
+    scene = chain.backdrop(puzzle)
+    way = [tuple(cell) for cell in puzzle.candidates[puzzle.shown]]
+    return {**scene, **{cell: (LIGHT, *scene[cell]) for cell in way}}
+
+
+def movie(puzzle: Puzzle, candidate: int) -> list[Scene]:
+    return chain.forwards(backdrop(puzzle), puzzle.candidates[candidate], puzzle.board.frames)
+
+
+def empty(puzzle: Puzzle) -> list[Scene]:
+    return [backdrop(puzzle)]

@@ -1,0 +1,319 @@
+"""Readings that do not follow brightness: of candidates, and of every decisive tile by itself.
+
+`Reader` takes pixels as they are. Here each look is first brought to the colours of the puzzle: a
+gain and an offset for each channel, fitted where all that can be shown looks alike; where that is
+bare floor alone the first frame, which is given, tells the two apart. What tiles on which nothing
+may change still seem to show of a change is the null of the look; evidence counts from there.
+
+A candidate leads where its evidence is largest, and is accepted where its weight exceeds ACCEPT on
+every decisive tile. A look in which no candidate is visible shows nothing that can be read: that is
+a state of its own, and it has no number of candidates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from chain_of_steps.tasks import task_of
+from chain_of_steps.tasks.board import BEAT, Cell
+from chain_of_steps.tasks.puzzle import Puzzle
+from chain_of_steps.tasks.reader import (
+    ACCEPT,
+    NO_ANSWER,
+    UNREADABLE,
+    VISIBLE,
+    effective_number,
+    mixture_weights,
+    tells,
+)
+from chain_of_steps.tasks.scene import FLOOR, Scene, Tile, render_tile, split_tiles
+
+FIRST = 0.05  # weight of a pixel of the first frame beside one of a key frame
+PRIOR = 1e-5  # weight of "no change of colour" against all pixels of a look
+GAIN, OFFSET = (0.8, 1.25), 0.15  # what is put right; more is no matter of brightness
+SPOILT = 0.1  # root mean square of what is left, over which a look cannot be read
+FULL = 1 - 1e-6  # of a channel
+FLOOR_COLOUR = np.array(FLOOR) / 255
+TIE = 1e-6
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What S looks at a video show of a puzzle's candidates.
+
+    evidence: float (S, candidates) in [0, 1], above the null. leads: int (S,), the candidate of the
+    largest evidence, or -1 where nothing is readable or two lead alike. accepted: int (S,), the
+    candidate that is accepted, or -1. null: float (S,).
+    """
+
+    evidence: np.ndarray
+    leads: np.ndarray
+    accepted: np.ndarray
+    null: np.ndarray
+
+    @property
+    def readable(self) -> np.ndarray:
+        """bool (S,): whether any candidate is visible."""
+        return self.evidence.max(1) >= VISIBLE
+
+    @property
+    def n_candidates(self) -> np.ndarray:
+        """Effective number of candidates (S,), not less than 1; nan where nothing is readable."""
+        return np.where(self.readable, effective_number(self.evidence), np.nan)
+
+
+@dataclass(frozen=True)
+class TileObservation:
+    """What S looks show on each of D decisive tiles of a video, latent frame by latent frame.
+
+    frame, row, column: int (D,). depth: int (D,), the number of inferences that the tile takes, -1
+    where the task does not say. weight: float (S, D), of the right appearance. leads: bool (S, D),
+    whether no other weighs as much. accepted: bool (S, D), whether it exceeds ACCEPT. readable:
+    bool (S, D), whether the possible appearances explain the tile at all.
+    """
+
+    frame: np.ndarray
+    row: np.ndarray
+    column: np.ndarray
+    depth: np.ndarray
+    weight: np.ndarray
+    leads: np.ndarray
+    readable: np.ndarray
+
+    @property
+    def accepted(self) -> np.ndarray:
+        return self.weight > ACCEPT
+
+
+def kept_from(flags: np.ndarray) -> np.ndarray:
+    """The first look from which a flag (S, D) holds to the last one, (D,); S where it never does.
+
+    So of `leads` or `accepted` along the steps it is the step at which each tile is decided.
+    """
+    broken = ~np.asarray(flags, bool)[::-1]
+    return len(broken) - np.where(broken.any(0), broken.argmax(0), len(broken))
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A tile in some frames, and what it looks like in every movie.
+
+    pictures: (m, P) different appearances. of_candidate (candidates,), of_empty, of_still: which.
+    """
+
+    frames: Sequence[int]
+    cell: Cell
+    pictures: np.ndarray
+    of_candidate: np.ndarray
+    of_empty: int
+    of_still: int
+
+    @classmethod
+    def of(cls, frames: Sequence[int], cell: Cell, keys: list[tuple[Tile, ...]]) -> _Place:
+        """keys: the tiles in these frames, of each candidate, then of the empty, then the still."""
+        kinds = list(dict.fromkeys(keys))
+        pictures = [np.stack([render_tile(tile) for tile in kind]).ravel() for kind in kinds]
+        *mine, empty, still = map(kinds.index, keys)
+        return cls(frames, cell, np.array(pictures, np.float64), np.array(mine), empty, still)
+
+    @property
+    def decisive(self) -> bool:
+        return len(self.pictures) > 1
+
+    @cached_property
+    def alike(self) -> np.ndarray:
+        """bool (P,): pixels on which all appearances agree."""
+        return (self.pictures == self.pictures[0]).all(0)
+
+    @cached_property
+    def spread(self) -> float:
+        distances = self.pictures[:, None] - self.pictures[None]
+        return np.linalg.norm(distances, axis=-1).max()
+
+    def weights(self, seen: np.ndarray) -> np.ndarray:
+        """Mixture weights (S, m) of what was seen (S, P); rows that no mixture explains are 0."""
+        weights = mixture_weights(seen, self.pictures)
+        left = np.linalg.norm(seen - weights @ self.pictures, axis=1)
+        return np.where((left < UNREADABLE * self.spread)[:, None], weights, 0.0)
+
+
+class Observer:
+    """Reads the videos of one puzzle. Sizes are those of its board in tiles of 16 pixels.
+
+    frames: those that `read` takes, the first frame and then the key frames.
+    """
+
+    def __init__(self, puzzle: Puzzle) -> None:
+        task, board = task_of(puzzle.task), puzzle.board
+        self.puzzle = puzzle
+        key_frames = tuple(map(board.frame, task.KEY_FRAMES))
+        self.frames = (0, *key_frames)
+        self._movies = [task.movie(puzzle, n) for n in range(len(puzzle.candidates))]
+        self._still: Scene = self._movies[puzzle.shown][0]
+        self._first = [self._place((0,), cell, (0,), None) for cell in board.cells]
+        self._key_places = [
+            self._place((k,), cell, (frame,), blank)
+            for k, (frame, blank) in enumerate(zip(key_frames, task.empty(puzzle), strict=True), 1)
+            for cell in board.cells
+        ]
+
+    def _place(
+        self, at: Sequence[int], cell: Cell, frames: Sequence[int], empty: Scene | None
+    ) -> _Place:
+        """A cell in some frames of the movies, which stand at `at` among the frames to read."""
+        shown = [tuple(movie[f].get(cell, ()) for f in frames) for movie in self._movies]
+        still = (self._still.get(cell, ()),) * len(frames)
+        blank = still if empty is None else (empty.get(cell, ()),)
+        return _Place.of(at, cell, [*shown, blank, still])
+
+    @cached_property
+    def _blocks(self) -> list[_Place]:
+        """Every tile of every latent frame: the first frame, then four at a time."""
+        beats, cells = self.puzzle.board.beats, self.puzzle.board.cells
+        chunks = [range(1), *(range(1 + BEAT * n, 1 + BEAT * (n + 1)) for n in range(beats))]
+        return [self._place(chunk, cell, chunk, None) for chunk in chunks for cell in cells]
+
+    def read(self, frames: np.ndarray) -> Observation:
+        """Reads the candidates in `self.frames` of videos, (S, 1 + K, H, W, 3) in [0, 1]."""
+        places = [*self._first, *self._key_places]
+        weights = [FIRST] * len(self._first) + [1.0] * len(self._key_places)
+        seen, spoilt = _in_true_colours(places, self._cut(frames), weights)
+        places, seen = self._key_places, seen[len(self._first) :]
+        decisive = [n for n, place in enumerate(places) if place.decisive]
+        shares = []
+        for n in decisive:
+            weights = np.where(spoilt[:, None], 0.0, places[n].weights(seen[n]))
+            shares.append(weights[:, places[n].of_candidate])
+        mine = np.stack(shares, axis=1)  # (S, tiles, candidates)
+        looks = np.stack([places[n].of_candidate for n in decisive])
+        telling = tells(looks, np.array([places[n].of_empty for n in decisive]))
+        telling |= ~telling.any(0)  # of a candidate that draws nothing every tile tells
+        lowest = np.where(telling[None], mine, 1.0).min(1)
+        null = _null(places, seen)
+        evidence = np.clip((lowest - null[:, None]) / (1 - null[:, None]), 0, 1)
+        weakest = mine.min(1)
+        accepted = np.where(weakest.max(1) > ACCEPT, weakest.argmax(1), NO_ANSWER)
+        return Observation(evidence, _leaders(evidence, mine.mean(1)), accepted, null)
+
+    def read_video(self, video: np.ndarray) -> Observation:
+        """Reads the candidates in whole videos (S, T, H, W, 3)."""
+        return self.read(video[:, list(self.frames)])
+
+    def read_tiles(self, video: np.ndarray, candidate: int | None = None) -> TileObservation:
+        """Reads every decisive tile of whole videos (S, T, H, W, 3) in [0, 1].
+
+        candidate: whose appearance is called right; the one that the puzzle's own video shows.
+        Where a puzzle has several solutions, it may be the one that a run ends with.
+        """
+        candidate = self.puzzle.shown if candidate is None else candidate
+        places = self._blocks
+        seen, spoilt = _in_true_colours(places, self._cut(video), [1.0] * len(places))
+        depths = getattr(task_of(self.puzzle.task), "depths", None)
+        depth_of = depths(self.puzzle, candidate) if depths else {}
+        columns, shares, leads, readable = [], [], [], []
+        for place, looks in zip(places, seen, strict=True):
+            if not place.decisive:
+                continue
+            weights = np.where(spoilt[:, None], 0.0, place.weights(looks))
+            right = weights[:, place.of_candidate[candidate]]
+            others = np.delete(weights, place.of_candidate[candidate], axis=1).max(1)
+            frame = -(-place.frames[0] // BEAT)
+            columns.append((frame, *place.cell, depth_of.get(place.cell, -1)))
+            shares.append(right)
+            leads.append(right > others)
+            readable.append(weights.any(1))
+        found = (np.stack(part, axis=1) for part in (shares, leads, readable))
+        return TileObservation(*np.array(columns).T, *found)
+
+    def _cut(self, frames: np.ndarray) -> np.ndarray:
+        """Tiles (S, K, rows, columns, 16, 16, 3). Raises ValueError for frames of another size."""
+        tiles = split_tiles(np.asarray(frames, dtype=np.float64))
+        board = self.puzzle.board
+        if tiles.shape[2:4] != (board.rows, board.columns):
+            raise ValueError(f"frames of {frames.shape[2:4]} pixels, but the puzzle has {board}")
+        return tiles
+
+
+def _seen(places: Sequence[_Place], tiles: np.ndarray) -> Iterator[np.ndarray]:
+    """The pixels (S, P) of each place."""
+    for place in places:
+        row, column = place.cell
+        first, last = place.frames[0], place.frames[-1]
+        yield tiles[:, first : last + 1, row, column].reshape(len(tiles), -1)
+
+
+def _in_true_colours(
+    places: Sequence[_Place], tiles: np.ndarray, weights: Sequence[float]
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """What is seen at each place (S, P), with gain and offset of each look and channel undone.
+
+    They are fitted by least squares to the pixels on which all appearances agree, with a weak pull
+    towards none; weights: of a pixel of each place. A channel that is full says nothing of them: it
+    stands for what is at least as bright as the floor. Also gives whether a look is spoilt: what
+    nothing may change is not as it is.
+    """
+    seen = list(_seen(places, tiles))
+    true, found, weight = [], [], []
+    for place, looks, w in zip(places, seen, weights, strict=True):
+        alike = place.alike.reshape(-1, 3).all(1)
+        true.append(place.pictures[0].reshape(-1, 3)[alike])
+        found.append(looks.reshape(len(looks), -1, 3)[:, alike])
+        weight.append(np.full(alike.sum(), w))
+    e, o = np.concatenate(true), np.concatenate(found, axis=1)  # (N, 3), (S, N, 3)
+    if not len(e):
+        return seen, np.zeros(len(tiles), bool)
+    # least squares for the change: o - e = (gain - 1) e + offset
+    w = np.concatenate(weight)[:, None] * (o < FULL)  # (S, N, 3)
+    w /= np.maximum(w.sum(1, keepdims=True), 1)
+    ee, se = (w * e**2).sum(1) + PRIOR, (w * e).sum(1)
+    de, sd = (w * (o - e) * e).sum(1), (w * (o - e)).sum(1)
+    determinant = ee * (1 + PRIOR) - se**2
+    gain = np.clip(1 + (de * (1 + PRIOR) - sd * se) / determinant, *GAIN)[:, None]
+    offset = np.clip((sd[:, None] - (gain - 1) * se[:, None]) / (1 + PRIOR), -OFFSET, OFFSET)
+
+    def undone(colours: np.ndarray) -> np.ndarray:
+        true = (colours - offset) / gain
+        return np.where(colours < FULL, true, np.clip(true, FLOOR_COLOUR, 1))
+
+    left = ((undone(o) - e) ** 2 * np.concatenate(weight)[:, None]).mean((1, 2))
+    spoilt = np.sqrt(left / np.concatenate(weight).mean()) > SPOILT
+    fixed = [undone(looks.reshape(len(looks), -1, 3)).reshape(looks.shape) for looks in seen]
+    return fixed, spoilt
+
+
+def _null(places: Sequence[_Place], seen: Sequence[np.ndarray]) -> np.ndarray:
+    """How much of a change tiles show on which nothing may change, (S,) in [0, 0.5].
+
+    Of each change that may happen elsewhere, the root mean square of its share over those tiles;
+    the largest of all changes.
+    """
+    changes = {
+        (place.pictures[a] - place.pictures[place.of_empty]).tobytes()
+        for place in places
+        for a in set(place.of_candidate) - {place.of_empty}
+    }
+    still = [n for n, place in enumerate(places) if not place.decisive]
+    if not changes or not still:
+        return np.zeros(len(seen[0]))
+    directions = np.stack([np.frombuffer(change) for change in sorted(changes)])
+    directions /= (directions**2).sum(1, keepdims=True)
+    left = np.stack([seen[n] - places[n].pictures[0] for n in still], axis=1)  # (S, tiles, P)
+    shares = np.einsum("stp,cp->stc", left, directions)
+    return np.sqrt((shares**2).mean(1)).max(1).clip(0, 0.5)
+
+
+def _leaders(evidence: np.ndarray, agreement: np.ndarray) -> np.ndarray:
+    """The candidate of the largest evidence (S,), -1 where none is visible or none is ahead.
+
+    Evidence is that of the weakest tile, which candidates often share. Of those the one leads that
+    agrees best with all tiles; nobody does where two agree alike.
+    """
+    most = evidence.max(1, keepdims=True)
+    score = np.where(evidence >= most - TIE, agreement, -np.inf)
+    ordered = np.sort(score, axis=1)
+    ahead = ordered[:, -1] - ordered[:, -2] > TIE
+    return np.where((most[:, 0] >= VISIBLE) & ahead, score.argmax(1), NO_ANSWER)
