@@ -38,8 +38,8 @@ from chain_of_steps.runs import by_step, read_latents
 from chain_of_steps.sampling import Velocity, sample
 from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.tasks import task_of
+from chain_of_steps.tasks.observe import Observer
 from chain_of_steps.tasks.puzzle import Puzzle
-from chain_of_steps.tasks.reader import Reader
 from chain_of_steps.tasks.scene import render_movie
 from chain_of_steps.trajectory import Trajectory
 
@@ -116,7 +116,7 @@ def compare_shard(
     seen = readouts.set_index(["case", "seed", "step"])[["answer", "n_candidates", "evidence"]]
     for name, rows in progress(groups.items(), desc="posterior", unit="cases"):
         puzzle, runs = puzzles[name], trajectory.select(rows)
-        z, reader = encoded_answers(model, puzzle), Reader(puzzles[name])
+        z, reader = encoded_answers(model, puzzle), Observer(puzzles[name])
         steps = [(name, s, k) for s in runs.runs["seed"] for k in range(runs.n_steps)]
         read = seen.loc[steps]
         for prior, allowed in priors(puzzle).items():
@@ -135,7 +135,7 @@ _OWN = (
 
 def _compare(
     model: VideoModel,
-    reader: Reader,
+    reader: Observer,
     runs: Trajectory,
     z: Tensor,
     allowed: Sequence[int],
@@ -165,7 +165,7 @@ def _compare(
         candidates_read=np.maximum(ideal.n_candidates, 1),
         distance=gap.numpy(),
         answer_model=read["answer"].to_numpy(),
-        answer_ideal=ideal.answer,
+        answer_ideal=ideal.accepted,
         flow_ideal=np.repeat(np.array(allowed)[nearest], n_steps),
     )
 

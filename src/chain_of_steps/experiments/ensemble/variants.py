@@ -25,7 +25,7 @@ from chain_of_steps.probes import average, group_mean, hooked
 from chain_of_steps.progress import progress
 from chain_of_steps.runs import Runs, read_latents
 from chain_of_steps.sampling import cuts, sample
-from chain_of_steps.tasks.reader import Reader
+from chain_of_steps.tasks.observe import Observer
 
 
 @dataclass(frozen=True)
@@ -170,10 +170,10 @@ def _outcome(model: VideoModel, case: Case, looks: Tensor) -> tuple[dict[str, fl
     """answer, correct, score of the look that the vote picks, and its number."""
     if not case.is_puzzle:
         return {"answer": NO_ANSWER, "correct": np.nan, "score": np.nan}, 0
-    reading = read_latents(model, Reader(case.puzzle), looks)
-    chosen = vote(reading.answer)
+    reading = read_latents(model, Observer(case.puzzle), looks)
+    chosen = vote(reading.accepted)
     outcome = {
-        "answer": int(reading.answer[chosen]),
+        "answer": int(reading.accepted[chosen]),
         "correct": float(reading.correct[chosen]),
         "score": float(reading.score[chosen]),
     }
