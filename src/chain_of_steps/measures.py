@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 NO_ANSWER = -1
+OPEN = 1.5  # effective number of candidates from which a look counts as holding several
 RUN = ["model", "case", "seed"]
 
 

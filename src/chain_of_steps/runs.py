@@ -282,8 +282,8 @@ def read_trajectory(
 
     Columns: those of the run table, step, sigma, answer (the accepted candidate, or -1), correct
     (whether that is right), leads (the leading candidate, or -1), leads_right, best, weight (see
-    `Observation`), score, n_candidates (nan where nothing is readable), solution (strongest
-    evidence for a right answer), evidence (list, one weight a candidate).
+    `Observation`), best_right, score, n_candidates (nan where nothing is readable), solution
+    (strongest evidence for a right answer), evidence (list, one weight a candidate).
     """
     by_name, tables = {case.name: case for case in cases}, []
     groups = trajectory.runs.groupby("case", sort=False).indices
@@ -295,7 +295,8 @@ def read_trajectory(
         table["correct"] = reading.correct
         table["leads"] = reading.leads
         table["leads_right"] = np.isin(reading.leads, reading.solutions)
-        table["best"], table["weight"] = reading.best, reading.weight.astype(np.float32)
+        table["best"], table["weight"] = reading.best, reading.weight
+        table["best_right"] = np.isin(reading.best, reading.solutions)
         table["score"] = reading.score
         table["n_candidates"] = reading.n_candidates
         table["solution"] = reading.evidence[:, list(reading.solutions)].max(1)

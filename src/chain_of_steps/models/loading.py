@@ -149,6 +149,19 @@ def stored_shapes(directory: Path) -> dict[str, dict[str, list[int]]]:
     return found
 
 
+def count_parameters(directory: Path) -> int | None:
+    """Parameters of the transformers of a local pipeline; None where it holds no weights."""
+    if not directory.is_dir():
+        return None
+    parts = stored_shapes(directory)
+    counts = [
+        sum(math.prod(shape) for shape in shapes.values())
+        for part, shapes in parts.items()
+        if part.startswith("transformer")
+    ]
+    return sum(counts) or None
+
+
 def refuse_pickles(directory: Path) -> None:
     """Raises UserError if a component has weights only as a pickle, which can run code."""
     for path in sorted(directory.glob("*/*")):

@@ -67,6 +67,13 @@ class Model(Section):
         min_length=1,
         description="Seeds of this model's runs; null takes those of the study.",
     )
+    repeats: str | None = Field(
+        None,
+        description=(
+            "Name of the model that this one repeats with another training seed; claims take them "
+            "as one."
+        ),
+    )
     seconds_per_nfe: float | None = Field(
         None,
         gt=0,
@@ -123,6 +130,23 @@ def named_model(settings: HasModels, name: str | None) -> str:
 def seeds_of(settings: HasSeeds, model: str) -> list[int]:
     """The seeds of a model's runs: its own, else those of the study."""
     return settings.models[model].seeds or settings.seeds
+
+
+def repeats_of(settings: HasModels) -> dict[str, list[str]]:
+    """Models that repeat no other -> their training seeds, themselves first, in their order.
+
+    Raises UserError where the repeated one is not there, or repeats another itself.
+    """
+    found = {name: [name] for name, model in settings.models.items() if model.repeats is None}
+    for name, model in settings.models.items():
+        if model.repeats is None:
+            continue
+        if model.repeats not in found:
+            raise UserError(
+                f"models.{name}.repeats is {model.repeats!r}: write one of {', '.join(found)}."
+            )
+        found[model.repeats].append(name)
+    return found
 
 
 def passes_of(model: Model) -> int:

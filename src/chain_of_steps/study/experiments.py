@@ -52,7 +52,7 @@ EXPERIMENTS = (
             "figure2": ("examples",),
             "s1_timeline": ("timeline.parquet",),
         },
-        keeps=("readouts.parquet",),
+        keeps=("readouts.parquet", "tiles.parquet"),
     ),
     Experiment(
         "noise",

@@ -51,7 +51,7 @@ def states(readouts: pd.DataFrame, cases: pd.DataFrame) -> pd.DataFrame:
     """The readouts in order of run and step, with more columns.
 
     solutions (one, several), state, final (state of the result), partial, candidates (effective
-    number, at least 1), entropy (its logarithm).
+    number, nan where nothing is readable), entropy (its logarithm).
     """
     rows = with_solution_kind(readouts, cases)
     rows = rows.sort_values([*RUN, "step"], kind="stable").reset_index(drop=True)
@@ -59,8 +59,8 @@ def states(readouts: pd.DataFrame, cases: pd.DataFrame) -> pd.DataFrame:
     rows["state"] = np.where(rows["correct"], "right", np.where(answered, "wrong", "open"))
     rows["final"] = rows.groupby(RUN, sort=False)["state"].transform("last")
     rows["partial"] = ((rows["score"] > 0) & ~rows["correct"].astype(bool)).astype(float)
-    weights = np.maximum(rows["n_candidates"], 1)  # none visible: nothing held open
-    return rows.assign(candidates=weights, entropy=np.log(weights))
+    number = rows["n_candidates"].to_numpy(float)
+    return rows.assign(candidates=number, entropy=np.log(number))
 
 
 def by_look(rows: pd.DataFrame) -> pd.DataFrame:

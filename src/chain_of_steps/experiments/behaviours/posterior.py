@@ -159,10 +159,10 @@ def _compare(
         kl=divergence(w, evidence),
         kl_read=divergence(_normalised(ideal.evidence), evidence),
         kl_floor=divergence(w, ideal.evidence),
-        # a picture that shows no candidate holds none open
-        candidates_model=np.maximum(read["n_candidates"].to_numpy(), 1),
+        # nan where nothing is readable
+        candidates_model=read["n_candidates"].to_numpy(),
         candidates_ideal=effective(log_w).numpy(),
-        candidates_read=np.maximum(ideal.n_candidates, 1),
+        candidates_read=ideal.n_candidates,
         distance=gap.numpy(),
         answer_model=read["answer"].to_numpy(),
         answer_ideal=ideal.accepted,
@@ -178,15 +178,15 @@ def _normalised(evidence: np.ndarray) -> np.ndarray:
 def run_summary(rows: pd.DataFrame) -> pd.DataFrame:
     """One row a run and prior: means over steps of what is COMPARED, and what the run decides.
 
-    own: mean over steps of candidates_model - candidates_read. commitment_model, commitment_ideal,
+    own: mean of candidates_model - candidates_read over the steps at which both are readable. commitment_model, commitment_ideal,
     commitment_lag: nan where one of them ends without an answer. same_choice: nan where the model
     does. chance: 1 / answers of the prior.
     """
     keys = ["model", "case", "task", "split", "seed", "solutions", "prior"]
     rows = rows.sort_values([*keys, "step"], kind="stable")
+    rows = rows.assign(own=rows["candidates_model"] - rows["candidates_read"])
     runs = rows.groupby(keys, sort=True)
-    table = runs[list(COMPARED)].mean().reset_index()
-    table["own"] = table["candidates_model"] - table["candidates_read"]
+    table = runs[[*COMPARED, "own"]].mean().reset_index()
     n_steps = rows["step"].nunique()
     for who in ("model", "ideal"):
         answers = rows[f"answer_{who}"].to_numpy(int).reshape(-1, n_steps)
