@@ -178,9 +178,9 @@ def _normalised(evidence: np.ndarray) -> np.ndarray:
 def run_summary(rows: pd.DataFrame) -> pd.DataFrame:
     """One row a run and prior: means over steps of what is COMPARED, and what the run decides.
 
-    own: mean of candidates_model - candidates_read over the steps at which both are readable. commitment_model, commitment_ideal,
-    commitment_lag: nan where one of them ends without an answer. same_choice: nan where the model
-    does. chance: 1 / answers of the prior.
+    own: mean of candidates_model - candidates_read over the steps at which both are readable.
+    commitment_model, commitment_ideal, commitment_lag: nan where one of them ends without an
+    answer. same_choice: nan where the model does. chance: 1 / answers of the prior.
     """
     keys = ["model", "case", "task", "split", "seed", "solutions", "prior"]
     rows = rows.sort_values([*keys, "step"], kind="stable")
