@@ -51,7 +51,8 @@ def draw_run(
         "steps": steps,
         "sigmas": [trajectory.sigmas[k].item() for k in steps],
         "frames": frames,
-        "n_candidates": reading["n_candidates"].tolist(),
+        # none where nothing is readable
+        "n_candidates": [None if np.isnan(n) else n for n in reading["n_candidates"].tolist()],
         "correct": reading["correct"].tolist(),
     }
 

@@ -155,6 +155,11 @@ def film(axis: Axes, example: Mapping[str, Any], *, row_labels: bool = True, gap
     sns.despine(ax=axis, left=True, bottom=True)
 
 
+def held_open(example: Mapping[str, Any]) -> list[str]:
+    """The number of candidates of each row of a film; a dash where nothing is readable."""
+    return ["–" if n is None else f"{n:.1f}" for n in example["n_candidates"]]
+
+
 def beside(axis: Axes, texts: Sequence[str]) -> None:
     """Texts to the right of the rows of a film, one a row."""
     height, width = axis.get_images()[0].get_array().shape[:2]

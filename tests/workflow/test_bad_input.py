@@ -32,8 +32,18 @@ READ = ("read", "--model", "pocket", "--cases", "cases", "--out", "new/0.parquet
 READ += ("--trajectory", "trajectories/0.safetensors")
 CASES = ("cases", "--out", "new")
 JOIN = ("join", "--out", "new.parquet", "0.parquet", "1.parquet")
-TIMELINE = ("timeline", "--cases", "cases", "--readouts", "readouts.parquet", "--out", "new.csv")
-EXAMPLES = ("examples", *TIMELINE[1:-1], "new", "--trajectories", "trajectories")
+READ = ("--cases", "cases", "--readouts", "readouts.parquet")
+TIMELINE = (
+    "timeline",
+    *READ,
+    "--tiles",
+    "tiles.parquet",
+    "--out",
+    "new.csv",
+    "--outcomes",
+    "o.csv",
+)
+EXAMPLES = ("examples", *READ, "--out", "new", "--trajectories", "trajectories")
 MAZE_STRIP = (*STRIP, "--out", "new", "--case", "in-domain/maze/00000")
 PAGE = ("explore-page", "--out", "page/index.html")
 FIRST = "cases/in-domain/maze/00000"

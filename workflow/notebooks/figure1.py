@@ -40,8 +40,10 @@ examples = plots.load_examples(tables / "examples", "figure1")
 # %%
 def call_outs(example: dict) -> dict[int, str]:
     """Row of the film sheet -> call-out."""
-    n = np.array(example["n_candidates"])
-    peak = int(n.argmax())
+    n = np.array(example["n_candidates"], float)  # nan where nothing is readable
+    if np.isnan(n).all():
+        return {}
+    peak = int(np.nanargmax(n))
     half = 1 + (n[peak] - 1) / 2
     pruning = next((i for i in range(peak, len(n)) if n[i] <= half), len(n) - 1)
     correct = np.array(example["correct"])
@@ -71,20 +73,23 @@ for i, panel in enumerate(panels):
         axis.set_title(f"{panel}, seed {example['seed']}")
         axis.set_xlabel("frame")
         below = {row: "\n" + text for row, text in call_outs(example).items()}
-        numbers = [f"{n:.1f}" for n in example["n_candidates"]]
+        numbers = plots.held_open(example)
         plots.beside(axis, [n + below.get(row, "") for row, n in enumerate(numbers)])
 figure.tight_layout(w_pad=3)
 
 # %%
 facts = {
-    f"{e['panel']}, seed {e['seed']}": {"case": e["case"], "most_open": max(e["n_candidates"])}
+    f"{e['panel']}, seed {e['seed']}": {
+        "case": e["case"],
+        "most_open": max((n for n in e["n_candidates"] if n is not None), default=None),
+    }
     for e in examples
 }
 caption = f"""Figure 1 ({model} model, its own results). Clean estimates of mazes with one way
 through, decoded at {rows - 1} of the denoising steps and at the end (rows, with sigma), five of
 17 frames (columns). Numbers on the right: effective number of candidate routes read from the last
-frame, exp(entropy) of the evidence (0: none visible). Call-outs are placed by that number. Cases
-are picked by rule among those that every seed solves: `typical` is the median case by mean number
-of candidates, `open` the 95th percentile. n = {len(examples)} runs; single runs, so no
-interval."""
+frame, exp(entropy) of the evidence (–: nothing readable). Call-outs 1 and 2 are placed by that
+number, 3 where the run reads as right to the end. Cases are picked by rule among those that every
+seed solves: `typical` is the median case by mean number of candidates, `open` the 95th percentile.
+n = {len(examples)} runs; single runs, so no interval."""
 plots.save_figure(figure, stem, caption, ["tables/examples/examples.json"], facts)

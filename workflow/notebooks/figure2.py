@@ -42,7 +42,7 @@ for n, (axis, example) in enumerate(zip(axes.flat, examples, strict=False)):
     plots.film(axis, example, row_labels=n % columns == 0)
     axis.set_title(f"({example['panel']}) {plots.title(example['task'])}")
     axis.set_xlabel("frame")
-    plots.beside(axis, [f"{number:.1f}" for number in example["n_candidates"]])
+    plots.beside(axis, plots.held_open(example))
 figure.tight_layout(w_pad=2.5)
 
 # %%
@@ -56,9 +56,9 @@ shown = ", ".join(
 caption = f"""Figure 2 ({model} model, its own results). Clean estimates along the denoising steps
 (rows, with sigma), five of 17 frames (columns). (a) to (d): candidate answers at different places;
 (e), (f): at the same place. Numbers on the right: effective number of candidates read from the key
-frames. Each panel is the case at the 95th percentile of openness (mean effective number of
-candidates over steps and seeds) among the cases of its puzzle that every seed solves, first seed;
-so these are open cases, not typical ones: openness of the case shown and of the median case:
+frames (–: nothing readable). Each panel is the case at the 95th percentile of openness (mean
+effective number of candidates over steps and seeds) among the cases of its puzzle that every seed
+solves, first seed. Openness of the case shown and of the median case, which is the typical one:
 {shown}. n = {len(examples)} single runs, so no interval. (a) has several right answers: a blend of
 those is what any mean-square denoiser shows."""
 plots.save_figure(figure, stem, caption, ["tables/examples/examples.json"], facts)

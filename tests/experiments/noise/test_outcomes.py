@@ -27,8 +27,10 @@ def test_drops_are_those_of_runs_each_step_standing_for_its_neighbours():
     step = rows[(rows["part"] == "sweep") & (rows["kind"] == "step")]
     expected = run_means(weighed(with_drop(step), N_STEPS), ["case"], ["drop"])["drop"]
     assert sorted(of(table, "drop", "step, replace")) == pytest.approx(sorted(expected))
-    assert of(table, "drop", "frame, replace").tolist() == pytest.approx([0.2] * len(CASES))
-    assert of(table, "drop", "step, add").tolist() == pytest.approx([0.3] * len(CASES))
+    assert of(table, "drop", "frame, replace").tolist() == pytest.approx(
+        [0.2] * len(CASES), abs=0.02
+    )
+    assert of(table, "drop", "step, add").tolist() == pytest.approx([0.3] * len(CASES), abs=0.05)
     by_step = table[(table["outcome"] == "drop") & table["step"].notna()]
     assert set(by_step["step"]) == set(STEPS)
 
@@ -37,7 +39,9 @@ def test_frames_that_are_read_are_on_their_own():
     rows = run_rows(drops(0.5, 0.2))
     rows.loc[(rows["kind"] == "frame") & (rows["index"] == 2), "score"] -= 0.6
     table = outcomes(rows)
-    assert of(table, "drop", "frame that is read, replace").tolist() == pytest.approx([0.8] * 12)
+    assert of(table, "drop", "frame that is read, replace").tolist() == pytest.approx(
+        [0.8] * 12, abs=0.02
+    )
 
 
 def test_the_peak_is_that_of_each_run_and_thirds_are_means():
