@@ -171,3 +171,12 @@ def test_case_means_weigh_cases_alike_and_leave_missing_runs_out():
     )
     found = case_means(rows, "value").set_index("case")["value"]
     assert found.to_dict() == {"a": 1.0, "b": 4.0}
+
+
+def test_too_few_cases_without_an_end_to_their_range_have_no_interval():
+    for values in ([1.0, 2.0], [0.0, 0.0, 0.0, 1.0]):
+        sample = CaseSample.of(values)
+        assert all(map(math.isnan, interval(sample)))
+        assert math.isnan(detectable(sample))
+    low, high = interval(CaseSample.of([1.0, 2.0, 4.0, 3.0, 5.0, 2.5, 3.5, 0.5]))
+    assert math.isfinite(low) and math.isfinite(high)

@@ -59,16 +59,16 @@ def check_claims(text: str, table: pd.DataFrame) -> None:
         first = mine.iloc[0]
         assert cells[0].startswith(f"| {first['claim']} ({first['where']})")
         for shown, (_, row) in zip(cells[4:], mine.iterrows(), strict=True):
-            said = re.fullmatch(
-                rf"\*\*(.+?)\*\*(?: ({_NUMBER}) \[({_NUMBER}) to ({_NUMBER})\])?(?: \|)?", shown
-            )
+            number = rf"{_NUMBER} \[(?:{_NUMBER} to {_NUMBER}|no \w+)\]"
+            said = re.fullmatch(rf"\*\*(.+?)\*\*(?: ({number}))?(?: \|)?", shown)
+            assert said, shown
             assert said[1] == row["verdict"], first["id"]
             if math.isnan(row["ours"]):
                 assert said[2] is None
                 continue
-            for number, column in zip(
-                said.groups()[1:], ("ours", "ci_low", "ci_high"), strict=True
-            ):
+            numbers = re.findall(_NUMBER, said[2])
+            columns = ("ours", "ci_low", "ci_high")[: len(numbers)]
+            for number, column in zip(numbers, columns, strict=True):
                 assert is_rounded(number, row[column]), f"{first['id']}: {column}"
     main = table[table["model"] == models[0]]
     for name, some in (("primary endpoints", main[main["primary"].astype(bool)]), ("claims", main)):

@@ -11,7 +11,7 @@ intervals cover 50 to 95 % (simulation in tests/statistics/test_cases.py). So
                      for values 0 and 1; of n equal values it says that at most a share of
                      1 - 0.025^(1/n) of all cases lies elsewhere, anywhere in the range
 
-A measure whose values are all alike and whose range has no end has no interval: nan.
+A measure whose values are all alike, or nearly, and whose range has no end has no interval: nan.
 """
 
 from __future__ import annotations
@@ -105,7 +105,8 @@ def interval(
     if np.ptp(sample.values) <= _SAME:
         return math.nan, math.nan
     low, high = _bootstrap_t(sample, level, resampling)
-    return max(low, bounded[0]), min(high, bounded[1])
+    low, high = max(low, bounded[0]), min(high, bounded[1])
+    return (low, high) if math.isfinite(low) and math.isfinite(high) else (math.nan, math.nan)
 
 
 def bounded_interval(values: ArrayLike, limits: Limits, level: float = 0.95) -> tuple[float, float]:
@@ -123,7 +124,7 @@ def bounded_interval(values: ArrayLike, limits: Limits, level: float = 0.95) -> 
         gaps = np.diff(np.append(ordered, most))
         return float(np.quantile(most - uniform @ gaps, share))
 
-    return -upper(-ordered[::-1], -low), upper(ordered, high)
+    return 0.0 - upper(-ordered[::-1], -low), upper(ordered, high)
 
 
 @cache
@@ -138,9 +139,11 @@ def _bootstrap_t(sample: CaseSample, level: float, resampling: Resampling) -> tu
         return -math.inf, math.inf
     means, errors = _resampled(sample, resampling)
     off = means - sample.mean
-    t = np.divide(off, errors, out=np.copysign(np.full(len(off), 1e12), off), where=errors > 0)
-    low, high = np.quantile(t, [(1 - level) / 2, (1 + level) / 2])
-    return sample.mean - high * spread, sample.mean - low * spread
+    # a resample of equal cases could lie anywhere
+    t = np.divide(off, errors, out=np.copysign(np.full(len(off), np.inf), off), where=errors > 0)
+    low = np.quantile(t, (1 - level) / 2, method="lower")
+    high = np.quantile(t, (1 + level) / 2, method="higher")
+    return float(sample.mean - high * spread), float(sample.mean - low * spread)
 
 
 def _standard_error(sample: CaseSample) -> float:
@@ -200,7 +203,8 @@ def detectable(sample: CaseSample, resampling: Resampling = STANDARD) -> float:
 
     By simulation: cases that differ as these do are drawn again, shifted by the effect, and the
     effect is found where the bootstrap-t interval of the draw leaves the bound out. Where the cases
-    do not differ, the distance to the nearer end of their interval stands for it.
+    do not differ, the distance to the nearer end of their interval stands for it. nan where cases
+    are so few that no effect is found.
     """
     if len(sample) < 2:
         return math.nan
@@ -210,9 +214,12 @@ def detectable(sample: CaseSample, resampling: Resampling = STANDARD) -> float:
         ends = [end for end in (sample.mean - low, high - sample.mean) if end > _SAME]
         return min(ends, default=math.nan)
     means, errors = _resampled(sample, resampling)
-    low, _ = _bootstrap_t(sample, 0.95, resampling)
-    critical = (sample.mean - low) / spread
-    return float(np.quantile(critical * errors - (means - sample.mean), POWER))
+    low, high = _bootstrap_t(sample, 0.95, resampling)
+    critical = (high - low) / 2 / spread
+    if not math.isfinite(critical):
+        return math.nan
+    found = float(np.quantile(critical * errors - (means - sample.mean), POWER))
+    return found if found <= sample.limits[1] - sample.limits[0] else math.nan
 
 
 def slope(

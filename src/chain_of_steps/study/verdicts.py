@@ -297,7 +297,7 @@ READING = (
     "corrected together (Holm). All other claims are descriptive.",
     "Each column is a model. A claim marked † comes out alike on one without room: it is no test "
     "of what steps do. One marked = reads the same number as another and does not count.",
-    "The second table has what each verdict of the first model hangs on: cases, room, dose, the "
+    "The last table has what each verdict of the first model hangs on: cases, room, dose, the "
     "same quantity where there is no effect, and the verdict under other thresholds.",
 )
 
@@ -306,7 +306,7 @@ def page(table: pd.DataFrame, text: str) -> str:
     """The tables as Markdown, under how to read them and a paragraph."""
     models = list(dict.fromkeys(table["model"]))
     lines = ["# The paper against ours", "", *(f"{n}. {line}" for n, line in enumerate(READING, 1))]
-    lines += ["", text, ""]
+    lines += ["", text, "", *_models(table), ""]
     for title, some in (
         ("Primary endpoints", table[table["primary"]]),
         ("Descriptive", table[~table["primary"].astype(bool)]),
@@ -316,6 +316,23 @@ def page(table: pd.DataFrame, text: str) -> str:
     main = table[table["model"] == models[0]]
     lines += [f"## What the verdicts on {models[0]} hang on", "", *_details(main), ""]
     return "\n".join(lines)
+
+
+def _models(table: pd.DataFrame) -> list[str]:
+    """Scale of each model, and its room on the widest set of cases that a claim is about."""
+    rows = []
+    for name, mine in table.groupby("model", sort=False):
+        count = mine["parameters"].iloc[0]
+        size = "" if pd.isna(count) else f"{count / 1e6:.2f} million"
+        known = mine.dropna(subset="room").sort_values("could_change_of", kind="stable")
+        room = _room(next(known.iloc[::-1].itertuples())) if len(known) else ""
+        rows.append([str(name), size, str(mine["training_seeds"].max()), room])
+    return _markdown(["model", "parameters", "training seeds", "room (could change)"], rows)
+
+
+def _room(row: Any) -> str:
+    ends = interval_text(row.room_low, row.room_high, ".2g")
+    return f"{row.room:.2g} [{ends}] ({row.could_change} of {row.could_change_of} runs)"
 
 
 def matrix(table: pd.DataFrame, models: Sequence[str]) -> list[str]:
@@ -350,10 +367,7 @@ def _details(table: pd.DataFrame) -> list[str]:
     for row in table.itertuples():
         p = "" if math.isnan(row.p) else p_cell(row.p)
         p += "" if math.isnan(row.p_holm) else f" (Holm {p_cell(row.p_holm)})"
-        room = ""
-        if not math.isnan(row.room):
-            ends = interval_text(row.room_low, row.room_high, ".2g")
-            room = f"{row.room:.2g} [{ends}] ({row.could_change} of {row.could_change_of})"
+        room = "" if math.isnan(row.room) else _room(row)
         base = ""
         if not math.isnan(row.baseline):
             ends = interval_text(row.baseline_low, row.baseline_high, ".3g")
