@@ -45,24 +45,47 @@ def commitment(readouts: pd.DataFrame) -> pd.DataFrame:
 def openness(readouts: pd.DataFrame, task: str) -> pd.Series:
     """Openness of the cases of `task` that may be shown, by case, from least to most.
 
-    It is the mean effective number of candidates over seeds and steps. Shown may be the cases whose
-    every seed ends right, or, if there are none, all.
+    It is the mean effective number of candidates over seeds and steps, where one is readable. Shown
+    may be the cases whose every seed ends right, or, if there are none, all.
 
-    readouts: the rows of one model, as `read_trajectory` gives them. Ties are in order of name.
+    readouts: the rows of one model, as `read_trajectory` gives them.
     """
+    looks = _shown(readouts, task)
+    looks = looks[looks["step"] < looks["step"].max()]
+    return looks.groupby("case", sort=True)["n_candidates"].mean().sort_values(kind="stable")
+
+
+def change(readouts: pd.DataFrame, task: str) -> pd.Series:
+    """Change along the steps of the cases that may be shown, by case, from least to most.
+
+    It is the evidence for a right answer in the result minus that in the first clean estimate, the
+    mean over seeds. Cases and readouts as in `openness`.
+    """
+    looks = _shown(readouts, task).set_index(["case", "seed"])
+    ends = (looks.loc[looks["step"] == step, "solution"] for step in (looks["step"].max(), 0))
+    last, first = ends
+    return (last - first).groupby("case", sort=True).mean().sort_values(kind="stable")
+
+
+def _shown(readouts: pd.DataFrame, task: str) -> pd.DataFrame:
     rows = readouts[readouts["task"] == task]
-    last = rows["step"].max()
-    final = rows[rows["step"] == last].groupby("case")["correct"].all()
+    final = rows[rows["step"] == rows["step"].max()].groupby("case")["correct"].all()
     solved = final.index[final] if final.any() else final.index
-    looks = rows[(rows["step"] < last) & rows["case"].isin(solved)]
-    means = looks.groupby("case", sort=True)["n_candidates"].mean()
-    return means.sort_values(kind="stable")
+    return rows[rows["case"].isin(solved)]
 
 
-def pick_case(readouts: pd.DataFrame, task: str, quantile: float) -> str:
-    """The case of `task` at `quantile` of openness."""
-    ranked = openness(readouts, task).index
-    return ranked[round(quantile * (len(ranked) - 1))]
+def case_at(ranked: pd.Series, quantile: float) -> str | None:
+    """The case at a quantile of a measure, among those that share their value with no other.
+
+    ranked: the measure by case. None where every value is shared: then no case stands out.
+    """
+    known = ranked.dropna().sort_values(kind="stable")
+    alone = known[~known.round(6).duplicated(keep=False)]
+    if alone.empty:
+        return None
+    place = quantile * (len(known) - 1)
+    ranks = known.index.get_indexer(alone.index)
+    return str(alone.index[int(np.abs(ranks - place).argmin())])
 
 
 def vote(answers: np.ndarray) -> int:

@@ -43,10 +43,14 @@ class File:
 
 @dataclass(frozen=True)
 class Files:
-    """Named files of one folder; the command is told the folder."""
+    """Named files of one folder; the command is told the folder.
+
+    every_model: as of a `File`, where the model is part of the files' names.
+    """
 
     folder: str
     files: tuple[str, ...]
+    every_model: bool = False
 
     @property
     def places(self) -> tuple[str, ...]:

@@ -46,19 +46,15 @@ for n, (axis, example) in enumerate(zip(axes.flat, examples, strict=False)):
 figure.tight_layout(w_pad=2.5)
 
 # %%
-facts = {
-    e["panel"]: {name: e[name] for name in ("case", "openness", "median_openness")}
-    for e in examples
-}
-shown = ", ".join(
-    f"({e['panel']}) {e['openness']:.2f}, median {e['median_openness']:.2f}" for e in examples
-)
+facts = {e["panel"]: {name: e[name] for name in ("case", "value", "median")} for e in examples}
+shown = ", ".join(f"({e['panel']}) {e['value']:.2f}, median {e['median']:.2f}" for e in examples)
+several = ", ".join(f"({e['panel']})" for e in examples if e["task"] in ("grid", "fork"))
 caption = f"""Figure 2 ({model} model, its own results). Clean estimates along the denoising steps
-(rows, with sigma), five of 17 frames (columns). (a) to (d): candidate answers at different places;
-(e), (f): at the same place. Numbers on the right: effective number of candidates read from the key
-frames (–: nothing readable). Each panel is the case at the 95th percentile of openness (mean
-effective number of candidates over steps and seeds) among the cases of its puzzle that every seed
-solves, first seed. Openness of the case shown and of the median case, which is the typical one:
-{shown}. n = {len(examples)} single runs, so no interval. (a) has several right answers: a blend of
-those is what any mean-square denoiser shows."""
+(rows, with sigma), five of {examples[0]["frames"][-1] + 1} frames (columns). Numbers on the right:
+effective number of candidates read from the key frames (–: nothing readable). Each panel is the
+case at the 95th percentile of openness (mean effective number of candidates over steps and seeds)
+among the cases of its puzzle that every seed solves and that share their value with no other, first
+seed: so the most open of the solved cases, not typical ones. Openness of the case shown and of the
+median case: {shown}. n = {len(examples)} single runs, so no interval. {several} have several right
+answers: a blend of those is what any mean-square denoiser shows."""
 plots.save_figure(figure, stem, caption, ["tables/examples/examples.json"], facts)

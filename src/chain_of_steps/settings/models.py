@@ -74,6 +74,10 @@ class Model(Section):
             "as one."
         ),
     )
+    control: bool = Field(
+        False,
+        description="Whether it is the control without room, shown beside the main model.",
+    )
     seconds_per_nfe: float | None = Field(
         None,
         gt=0,
@@ -147,6 +151,11 @@ def repeats_of(settings: HasModels) -> dict[str, list[str]]:
             )
         found[model.repeats].append(name)
     return found
+
+
+def control_of(settings: HasModels) -> str | None:
+    """The control without room: the first model that is called so."""
+    return next((name for name, model in settings.models.items() if model.control), None)
 
 
 def passes_of(model: Model) -> int:
