@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -98,3 +101,21 @@ def vote(answers: np.ndarray) -> int:
         return 0
     winner = max(dict.fromkeys(given), key=given.count)
     return int(np.flatnonzero(np.asarray(answers) == winner)[0])
+
+
+def reach_of(need: Sequence[int], right: Sequence[bool]) -> float:
+    """The need at which half of the runs are right: where a falling curve through them crosses.
+
+    The curve is the isotonic regression of right on need, joined by straight lines; nan where it
+    stays on one side of a half.
+    """
+    from scipy.optimize import isotonic_regression
+
+    shares = pd.DataFrame({"need": need, "right": right}).groupby("need")["right"]
+    mean, weight = shares.mean(), shares.size()
+    curve = isotonic_regression(mean, weights=weight, increasing=False).x
+    below = np.flatnonzero(curve < 0.5)
+    if not len(below) or not below[0]:
+        return math.nan
+    ends = slice(below[0] - 1, below[0] + 1)
+    return float(np.interp(-0.5, -curve[ends], mean.index[ends]))

@@ -305,19 +305,29 @@ def read_trajectory(
     return pd.concat(tables, ignore_index=True)
 
 
-def read_tiles(model: VideoModel, trajectory: Trajectory, cases: Sequence[Case]) -> pd.DataFrame:
+def read_tiles(
+    model: VideoModel,
+    trajectory: Trajectory,
+    cases: Sequence[Case],
+    steps: Sequence[int] | None = None,
+) -> pd.DataFrame:
     """One row for each run and decisive tile of its video, latent frame by latent frame.
 
+    steps: those whose clean estimates are read beside the result; all where none are given.
     Columns: those of the run table, frame, row, column, depth (-1 where the task says none), and
     leads, accepted: the step from which the right appearance leads, is accepted, to the end; N is
     the result alone, N + 1 never.
     """
+    n_steps = trajectory.n_steps
+    looks = [*(range(n_steps) if steps is None else steps), n_steps]
+    names = np.array([*looks, n_steps + 1])
+    columns = [*trajectory.runs, "frame", "row", "column", "depth", "leads", "accepted"]
     by_name, tables = {case.name: case for case in cases}, []
     groups = trajectory.runs.groupby("case", sort=False).indices
     for name, rows in progress(groups.items(), desc="read tiles", unit="cases"):
         observer = Observer(by_name[name].puzzle)
         for row in rows:
-            video = model.decode(looks_of(trajectory, int(row))).numpy()
+            video = model.decode(looks_of(trajectory, int(row))[looks]).numpy()
             found = observer.read_tiles(video)
             table = pd.DataFrame(
                 {
@@ -325,9 +335,9 @@ def read_tiles(model: VideoModel, trajectory: Trajectory, cases: Sequence[Case])
                     "row": found.row,
                     "column": found.column,
                     "depth": found.depth,
-                    "leads": kept_from(found.leads),
-                    "accepted": kept_from(found.accepted),
+                    "leads": names[kept_from(found.leads)],
+                    "accepted": names[kept_from(found.accepted)],
                 }
             )
             tables.append(table.assign(**trajectory.runs.iloc[row])[[*trajectory.runs, *table]])
-    return pd.concat(tables, ignore_index=True)
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)

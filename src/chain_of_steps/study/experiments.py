@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from chain_of_steps.experiments.behaviours.settings import WithBehaviours
+from chain_of_steps.experiments.decision.settings import WithTiles
 from chain_of_steps.experiments.ensemble.settings import WithEnsemble
 from chain_of_steps.experiments.front.settings import WithFront
 from chain_of_steps.experiments.layers.settings import WithLayers
@@ -54,6 +55,7 @@ EXPERIMENTS = (
             "s1_timeline": ("timeline.parquet",),
         },
         keeps=("readouts.parquet", "tiles.parquet"),
+        settings=WithTiles,
     ),
     Experiment(
         "noise",
@@ -113,7 +115,7 @@ EXPERIMENTS = (
         "front",
         "Figure 7",
         needs_puzzles=True,
-        keeps=("front.csv", "front_slopes.csv", "front_order.csv", "tiles_runs.parquet"),
+        keeps=("front.csv", "front_slopes.csv", "front_order.csv", "needs.csv"),
         after=("decision",),
         settings=WithFront,
     ),

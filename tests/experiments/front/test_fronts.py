@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from chain_of_steps.experiments.front import fronts
+from chain_of_steps.runs import read_tiles
 from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.tasks import stream, task_of
 from chain_of_steps.tasks.reader import first_frame
@@ -49,7 +50,8 @@ def made_up(decided, n: int = 6) -> pd.DataFrame:
         {},
     )
     model = SimpleNamespace(decode=lambda latents: latents)
-    return fronts.tile_rows(model, trajectory, cases, 1)
+    sigmas = pd.Series(trajectory.sigmas.numpy())
+    return fronts.tile_rows(read_tiles(model, trajectory, cases), cases, sigmas)
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from chain_of_steps.experiments.decision.settings import WithTiles
 from chain_of_steps.places import CASES, TILES, TRAJECTORY
 from chain_of_steps.settings.execution import WithExecution
 from chain_of_steps.settings.models import WithModels
 from chain_of_steps.stage import File, Stage
 
 
-class Settings(WithModels, WithExecution):
+class Settings(WithModels, WithExecution, WithTiles):
     pass
 
 
@@ -29,8 +30,10 @@ STAGE = Stage(
 
 
 def run(settings: Settings, *, model: str, cases: Path, trajectory: Path, out: Path) -> None:
-    from chain_of_steps.artifacts import write_table
-    from chain_of_steps.cases.folders import cases_of, need_puzzles
+    import numpy as np
+
+    from chain_of_steps.artifacts import read_table, write_table
+    from chain_of_steps.cases.folders import INDEX, cases_of, first_of_each, need_puzzles
     from chain_of_steps.manifests import write_manifest
     from chain_of_steps.models.adapters import load_model
     from chain_of_steps.runs import read_tiles
@@ -41,7 +44,12 @@ def run(settings: Settings, *, model: str, cases: Path, trajectory: Path, out: P
     need_puzzles(mine)
     adapter = load_model(settings, model)
     started = time.monotonic()
-    write_table(out, read_tiles(adapter, runs, mine))
+    fields = settings.tiles
+    first = first_of_each(read_table(cases / INDEX), fields.cases)
+    seeds = sorted(runs.runs["seed"].unique())[: fields.seeds]
+    chosen = runs.runs["case"].isin(first) & runs.runs["seed"].isin(seeds)
+    some = runs.select(np.flatnonzero(chosen))
+    write_table(out, read_tiles(adapter, some, mine, range(0, some.n_steps, fields.every)))
     execution = settings.execution.model_dump()
     write_manifest(
         out,
