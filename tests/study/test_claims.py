@@ -447,6 +447,14 @@ def test_verdicts_are_told_over_thresholds_and_bounds_beside_dose_and_baseline(c
     assert row["baseline"] == pytest.approx(none.mean())
 
 
+def test_the_other_side_of_a_difference_stands_beside_it(claim):
+    one = claim(rows={"outcome": "rise", "step": 0}, against={"step": 7})
+    rows = pd.concat([table([0.6, 0.8, 0.7], step=0.0), table([0.2, 0.3, 0.1], step=7.0)])
+    (row,) = judge_claims([one], {one.table: rows}, [OURS], N_STEPS).to_dict("records")
+    assert row["ours"] == pytest.approx(0.5)
+    assert (row["baseline_words"], row["baseline"]) == ("other side", pytest.approx(0.2))
+
+
 def test_shares_of_the_steps_become_steps(claim):
     one = claim(test={"within": [0.4, 0.6]}, range=[0, 1], scale="steps", sesoi=0.05)
     values = np.random.default_rng(0).normal(25, 1, 20)
@@ -547,9 +555,11 @@ def study(tmp_path, monkeypatch) -> Path:
     config["models"]["again"] = {"path": "none", "repeats": "ours"}
     (tmp_path / "config.yaml").write_text(yaml.safe_dump({**config, "experiments": ["noise"]}))
     elsewhere = entry(id="elsewhere", experiment="layers", table="layer_outcomes.csv")
+    primary = {"primary": True, "otherwise": "it falls", "absent": "no layers"}
     hard = {name: ENTRY[name] for name in ("claim", "where", "published")}
     hard |= {"id": "hard", "untestable": "it needs | pipes"}
-    load(tmp_path / "expected.yaml", entry(figure="figure9"), elsewhere, hard)
+    declared = {**elsewhere, **primary, "id": "declared"}
+    load(tmp_path / "expected.yaml", entry(figure="figure9"), elsewhere, hard, declared)
     (tmp_path / "figures/tables").mkdir(parents=True)
     rng = np.random.default_rng(0)
     rows = [table(rng.normal(0.5, 0.1, 12), model=model) for model in ("ours", "again")]
@@ -566,7 +576,9 @@ def test_the_command_writes_table_page_and_facts(study):
     found = read_table("figures/claims.csv")
     assert list(found.columns) == list(COLUMNS)
     found = found.set_index("id")
-    assert list(found.index) == ["a-claim", "hard"]  # the other is no part of the study
+    # one is no part of the study; a primary endpoint says so
+    assert list(found.index) == ["a-claim", "hard", "declared"]
+    assert found.loc["declared", ["verdict", "reason"]].tolist() == [UNMEASURED, "no layers"]
     row = found.loc["a-claim"]
     assert row[["published", "verdict", "model", "cases", "n"]].tolist() == [
         2,
@@ -580,12 +592,13 @@ def test_the_command_writes_table_page_and_facts(study):
     lines = page.splitlines()
     assert [line[:3] for line in lines[2:7]] == ["1. ", "2. ", "3. ", "4. ", "5. "]
     text = " ".join(page.split())
-    assert "Of 2 claims in all: holds 1, cannot be measured here 1." in text
+    assert "Of 3 claims in all: holds 1, cannot be measured here 2." in text
     assert "Not part of this study: elsewhere." in text
     assert "[figure9](figure9.md)" in text
-    for title in ("Descriptive", "What the verdicts on ours hang on"):
+    sizes = {"Primary endpoints": 3, "Descriptive": 4, "What the verdicts on ours hang on": 5}
+    for title, size in sizes.items():
         block = page[page.index(f"## {title}") :].split("\n\n")[1].splitlines()
-        assert len(block) == 4
+        assert len(block) == size
         assert len({line.replace("\\|", "").count("|") for line in block}) == 1
     facts = read_json("figures/claims.json")
     assert facts["inputs"] == ["tables/noise_outcomes.csv"]

@@ -36,16 +36,14 @@ def run(settings: Settings, *, out: Path, expected: Path, tables: Path) -> None:
     from chain_of_steps.statistics.resampling import Resampling
     from chain_of_steps.study.claims import load_claims, tables_of
     from chain_of_steps.study.evidence import Group
-    from chain_of_steps.study.experiments import EXPERIMENTS
     from chain_of_steps.study.verdicts import judge_claims, page, summary
 
     everything, chosen = load_claims(expected), settings.experiments
-    known = {row.name for row in EXPERIMENTS}
-    # an experiment that no study knows yet: its claims cannot be measured here, and say so
+    # primary endpoints stay, also where the study leaves their experiment out
     ours = [
         claim
         for claim in everything
-        if claim.untestable or claim.experiment in chosen or claim.experiment not in known
+        if claim.untestable or claim.primary or claim.experiment in chosen
     ]
     left_out = [claim.id for claim in everything if claim not in ours]
     paths = [tables / name for name in tables_of(ours, chosen)]

@@ -238,6 +238,13 @@ def _beside(
         facts |= {"baseline_words": claim.baseline["words"]}
         if base is not None:
             facts |= {"baseline": base.value, "baseline_low": base.low, "baseline_high": base.high}
+    elif claim.against and claim.trend is None:
+        free = claim.model_copy(update={"against": {}})
+        changed, wide = claim.against, (-math.inf, math.inf)
+        base = measure(free, table, one.group, n_steps, changed=changed, limits=wide, **options)
+        facts["baseline_words"] = "other side"
+        if base is not None:
+            facts |= {"baseline": base.value, "baseline_low": base.low, "baseline_high": base.high}
     words = []
     region, effect = claim.region(n_steps), claim.effect(n_steps)
     if claim.threshold is not None:
