@@ -15,12 +15,15 @@ import itertools
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from chain_of_steps.cases.folders import Case, write_case
 from chain_of_steps.experiments.behaviours.posterior import encoded_answers, log_weights
 from chain_of_steps.models.wan import WanModel
+from chain_of_steps.pocket.pipeline import build_pipeline, build_tokenizer
 from chain_of_steps.sampling import Velocity
 from chain_of_steps.tasks import chain_once, stream
 from chain_of_steps.tasks.chain import DIRECTIONS, marked
@@ -140,3 +143,17 @@ class MachineModel(WanModel):
         given = condition.image_latents[:, 4:, 0]
         nearest = torch.cdist(given.flatten(1), shown.flatten(1)).argmin(1)
         return MachineVelocity(self.machine, [self.puzzles[n] for n in nearest])
+
+
+def pipe_of(codec, puzzles: list[Puzzle]):
+    """A pocket pipeline whose codec, tokenizer and noise a machine can have."""
+    size = {"layers": 1, "heads": 1, "head_dim": 24, "ffn_dim": 32, "text_dim": 16}
+    return build_pipeline(codec, build_tokenizer(p.prompt for p in puzzles), **size, seed=0)
+
+
+def write_cases(root: Path, puzzles: list[Puzzle]) -> list[Case]:
+    names = [f"in-domain/{TASK}/{number:05d}" for number in range(len(puzzles))]
+    for name, puzzle in zip(names, puzzles, strict=True):
+        (root / name).mkdir(parents=True)
+        write_case(root / name, puzzle)
+    return [Case(name, root / name) for name in names]
