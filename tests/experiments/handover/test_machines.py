@@ -10,20 +10,25 @@ import pandas as pd
 import pytest
 import torch
 
+from chain_of_steps.edits import Loop
 from chain_of_steps.experiments.handover.contrasts import POLISHING, SERIAL, contrasts
 from chain_of_steps.experiments.handover.ends import COLUMNS, ends_of
 from chain_of_steps.experiments.handover.jacobian import derivative, jacobian_of
 from chain_of_steps.experiments.handover.settings import Handover
+from chain_of_steps.experiments.handover.subjects import Subject
 from chain_of_steps.experiments.handover.tiles import tiles_of
 from chain_of_steps.experiments.loops.passes import passes_of
+from chain_of_steps.experiments.loops.schedules import through
 from chain_of_steps.experiments.loops.settings import Loops
 from chain_of_steps.experiments.loops.summary import loop_contrasts
+from chain_of_steps.interventions import by_row
 from chain_of_steps.measures import NO_ANSWER
-from chain_of_steps.runs import Runs, run_shard
+from chain_of_steps.runs import Runs, loops_of, run_shard
+from chain_of_steps.sampling import sample
 from chain_of_steps.statistics.resampling import Resampling
 
-STEPS, SHIFT, BATCH = 24, 5.0, 12
-FIELDS = Handover(levels=[0.95, 0.88, 0.7, 0.45], tile_levels=[0.75, 0.6], directions=1)
+STEPS, SHIFT, BATCH = 24, 5.0, 10
+FIELDS = Handover(levels=[0.93, 0.7, 0.45], tile_levels=[0.75, 0.6], directions=1)
 LOOPS = Loops(
     few_steps=[4],
     matched_steps=[1, 16],
@@ -41,7 +46,7 @@ every_machine = pytest.mark.parametrize("name", machines.MACHINES)
 @pytest.fixture(scope="module")
 def measure(tmp_path_factory, puzzle_codec):
     """name of a machine -> its ends, tiles, derivatives and loops, on chains near and far."""
-    puzzles = [*machines.puzzles_by_need(1, 2, 6), *machines.puzzles_by_need(8, 10, 6)]
+    puzzles = [*machines.puzzles_by_need(1, 2, 4), *machines.puzzles_by_need(8, 10, 6)]
     cases = machines.write_cases(tmp_path_factory.mktemp("machines"), puzzles)
     pipe = machines.pipe_of(puzzle_codec, puzzles)
 
@@ -83,7 +88,7 @@ def test_each_test_tells_a_serial_machine_from_all_others(measure, test):
 @pytest.mark.parametrize("test", POLISHING)
 def test_polish_is_told_from_recompute_by_what_is_accepted_behind_what_leads(measure, test):
     assert found(measure, "recompute")[test]["mean"] == 0
-    assert found(measure, "polish")[test]["low"] > 0.2
+    assert found(measure, "polish")[test]["low"] > 0
 
 
 def test_nothing_that_is_put_in_changes_what_is_recomputed(measure):
@@ -101,7 +106,7 @@ def test_who_trusts_the_latent_keeps_what_it_is_sure_of(measure):
     # the machine does not know the mistakes that are no candidates of the puzzle itself
     sure = ends[known & (ends["ideal"] != NO_ANSWER) & (ends["put"] != "direct")]
     assert len(sure) > 100
-    assert (sure["leads"] == sure["ideal"]).mean() > 0.97
+    assert (sure["leads"] == sure["ideal"]).mean() > 0.9
     right = ends[(ends["put"] == "right") & (ends["step"] > STEPS // 2)]
     assert right["kept"].all(), "the right answer put in is the control"
 
@@ -118,13 +123,13 @@ def test_loops_carry_the_front_on_and_their_control_does_not(measure):
 
 @every_machine
 def test_tables_have_a_row_for_each_thing_and_count_what_ran(measure, name):
-    model, runs, cases, (ends, tiles, jacobian, looped), nfes = measure(name)
+    _, _, cases, (ends, tiles, jacobian, looped), nfes = measure(name)
     assert tuple(ends.columns) == COLUMNS
     n, levels = len(cases), ends.loc[ends["intervention"] == "u_turn", "step"].unique()
-    assert len(levels) == 4
+    assert len(levels) == 3
     size = ends.groupby("intervention").size()
-    assert size["plain"] == n * 5 and size["u_turn"] == size["fresh_noise"] == n * 4
-    assert size["swap_picture"] == n * 4, "every case has a partner"
+    assert size["plain"] == n * 4 and size["u_turn"] == size["fresh_noise"] == n * 3
+    assert size["swap_picture"] == n * 3, "every case has a partner"
     assert size["bottleneck"] == size["renoised"] == n
     # right, direct, indirect, U-turn, fresh noise, a swap; then two whole runs but for step 0
     per_run = 6 * sum(STEPS - k for k in levels) + 2 * (STEPS - 1)
@@ -139,21 +144,15 @@ def test_tables_have_a_row_for_each_thing_and_count_what_ran(measure, name):
 
 def test_a_loop_that_shares_its_beginning_is_the_loop_by_itself(measure):
     """passes_of leaves the longest loop where each shorter one ends."""
-    from chain_of_steps.edits import Loop
-    from chain_of_steps.experiments.loops.schedules import through
-    from chain_of_steps.interventions import by_row
-    from chain_of_steps.runs import loops_of
-    from chain_of_steps.sampling import sample
-
     model, runs, cases, tables, _ = measure("serial")
     given = Runs.stored(model, runs, cases)
     sigmas, loop = through(0.6, 4, 4, SHIFT), Loop(sigma=0.6, passes=12)
     edit = by_row(loops_of(loop, runs.runs, sigmas, given.latent_shape()))
     velocity = model.velocity(given.condition())
     ends = sample(velocity, given.noise(), loop.schedule(sigmas), edit=edit)
-    from chain_of_steps.experiments.handover.ends import Subject
-
-    leads = [Subject.of(model, c).read(model, e[None])[0][0] for c, e in zip(cases, ends)]
+    leads = [
+        Subject.of(model, c).read(model, e[None])[0][0] for c, e in zip(cases, ends, strict=True)
+    ]
     looped = tables[3].query("method == 'loop' and count == 12").query("0.59 < sigma < 0.61")
     assert looped["leads"].tolist() == leads
 

@@ -8,8 +8,8 @@ of one kind they are tested in tests/experiments/handover. Each is a mean over c
     swapped     the end follows a picture that is changed in mid-run: near ones less far ones
     repaired    a wrong result, noised again, ends right
     survives    an answer outlives fresh noise before it leads, less what does not after it leads
-    transplant  tiles two or more inferences behind a piece of a wrong way follow it at the end, but
-                not in the next pass
+    transplant  in the next pass the tile behind a piece of a wrong way follows it, less those
+                farther on: who takes the answer as a whole has all of them at once
     erase       the tile behind erased ones is gone in the next pass, and back at the end
     forward     the derivative from a tile to the next one, less that from the next one back. With
                 an exact score it is a covariance of answers, hence the same both ways
@@ -122,16 +122,15 @@ def _survives(ends: pd.DataFrame) -> pd.DataFrame:
 
 
 def _moved(tiles: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    behind = tiles[
-        (tiles["intervention"] == "transplant")
-        & (tiles["way"] == "wrong")
-        & tiles["distance"].gt(1)
-    ]
+    wrong = tiles[(tiles["intervention"] == "transplant") & (tiles["way"] == "wrong")]
+    wrong = wrong.assign(far=wrong["distance"].gt(1), value=wrong["follows_next"].astype(float))
+    apart = wrong.groupby(["case", "far"])["value"].mean().unstack().reindex(columns=[False, True])
+    behind = (apart[False] - apart[True]).dropna().rename("value").reset_index()
     gone = tiles[
         (tiles["intervention"] == "erase") & (tiles["distance"] == 1) & ~tiles["plain_next"]
     ]
     return {
-        "transplant": _mean(behind, behind["follows"] & ~behind["follows_next"]),
+        "transplant": behind,
         "erase": _mean(gone, gone["follows_next"] & ~gone["follows"]),
     }
 

@@ -18,8 +18,7 @@ is right.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -28,16 +27,14 @@ from torch import Tensor
 
 from chain_of_steps.cases.folders import Case
 from chain_of_steps.edits import Bottleneck, Inject, Put, UTurn, in_turn
-from chain_of_steps.experiments.behaviours.posterior import encoded_answers, log_weights
-from chain_of_steps.experiments.handover.mistakes import Asked, drawn_still
 from chain_of_steps.experiments.handover.settings import Handover
+from chain_of_steps.experiments.handover.subjects import Answers, Look, Queue, Subject
 from chain_of_steps.interventions import NoiseAtStep, by_row
 from chain_of_steps.measures import NO_ANSWER, commitment_step
 from chain_of_steps.models.condition import Condition
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.runs import Runs, batches, looks_of, noise_seeds, rerun
 from chain_of_steps.sampling import Edit, StepState
-from chain_of_steps.tasks.observe import Observer
 from chain_of_steps.trajectory import Trajectory
 
 NAMES = ("right", "direct", "indirect")
@@ -48,8 +45,6 @@ COLUMNS = (
     *("leads_from", "accepted_from", "unread", "nfe"),
 )
 
-CERTAIN = 0.9  # posterior weight of an answer that an ideal reader is sure of
-
 
 def steps_at(sigmas: Tensor, levels: Sequence[float]) -> list[int]:
     """The steps whose noise level is nearest to some levels, from 1 on, each once and in order."""
@@ -59,38 +54,6 @@ def steps_at(sigmas: Tensor, levels: Sequence[float]) -> list[int]:
     return sorted({1 + int((inner - level).abs().argmin()) for level in levels})
 
 
-@dataclass(frozen=True)
-class Subject:
-    """A case as it is asked here: its candidates with the mistakes, drawn, and who reads them."""
-
-    case: Case
-    asked: Asked
-    answers: Tensor  # (n, C, F, h, w)
-    still: Tensor  # (C, F, h, w)
-
-    @classmethod
-    def of(cls, model: VideoModel, case: Case) -> Subject:
-        asked = Asked.of(case.puzzle)
-        return cls(
-            case, asked, encoded_answers(model, asked.puzzle), drawn_still(model, case.puzzle)
-        )
-
-    @cached_property
-    def observer(self) -> Observer:
-        return Observer(self.asked.puzzle)
-
-    def read(self, model: VideoModel, looks: Tensor) -> tuple[list[int], list[int]]:
-        """The candidates that lead, and that are accepted, in looks (S, C, F, h, w)."""
-        observer = self.observer
-        found = observer.read(model.decode(looks, frames=observer.frames).numpy())
-        return found.leads.tolist(), found.accepted.tolist()
-
-    def ideal(self, x: Tensor, sigma: float) -> int:
-        """The candidate of which a latent (C, F, h, w) leaves no doubt, or -1."""
-        weights = log_weights(x[None], sigma, self.answers).exp()[0]
-        return int(weights.argmax()) if weights.max() > CERTAIN else NO_ANSWER
-
-
 class Reread:
     """What a bottleneck lets pass: the leading answer of one run, drawn; unread counts the rest."""
 
@@ -98,7 +61,7 @@ class Reread:
         self.model, self.subject, self.unread = model, subject, 0
 
     def __call__(self, clean: Tensor) -> Tensor | None:
-        (leads,), _ = self.subject.read(self.model, clean[None])
+        (leads, _) = self.subject.read(self.model, clean[None])[0]
         if leads == NO_ANSWER:
             self.unread += 1
             return None
@@ -176,10 +139,19 @@ class _Job:
         self.others = [subjects.get(others.get(name, "")) for name in runs.runs["case"]]
         self.seeds = noise_seeds(runs.runs)
         self.condition = self._condition([one.case for one in self.subjects])
-        ends = [one.read(model, runs.x[n, -1:]) for n, one in enumerate(self.subjects)]
-        self.own = [(leads[0], accepted[0]) for leads, accepted in ends]
-        self.rows: list[dict] = []
+        self.own = [one.read(model, runs.x[n, -1:])[0] for n, one in enumerate(self.subjects)]
+        self.queue = Queue(model)
+        self.waiting: list[tuple[dict, Look, Look, Look | None]] = []
         self.nfe = 0
+
+    @property
+    def rows(self) -> list[dict]:
+        """The rows of all that was done, read at once."""
+        found = self.queue.read()
+        return [
+            self._judged(entry, found[end], found[following], None if old is None else found[old])
+            for entry, end, following, old in self.waiting
+        ]
 
     def _condition(self, cases: Sequence[Case]) -> Condition:
         n_frames = self.runs.made_by["frames"]
@@ -187,9 +159,9 @@ class _Job:
 
     def plain(self, k: int) -> None:
         for n, subject in enumerate(self.subjects):
-            leads, accepted = subject.read(self.model, self.runs.clean[n, k : k + 1])
             ideal = subject.ideal(self.runs.x[n, k], self.runs.sigmas[k].item())
-            self._row(n, "plain", "", 0, k, self.own[n], (leads[0], accepted[0]), ideal=ideal)
+            looks = (self.runs.x[n, -1], self.runs.clean[n, k])
+            self._row(n, "plain", k, *looks, ideal=ideal)
 
     def inject(self, k: int, name: str, draw: int) -> None:
         puts = {
@@ -215,19 +187,11 @@ class _Job:
         given = [other or own for own, other in zip(self.subjects, self.others, strict=True)]
         states, ends = self._fork(k, None, self._condition([one.case for one in given]))
         for n in mine:
-            leads, accepted = given[n].read(self.model, torch.stack([ends[n], states[0].clean[n]]))
-            old = self.subjects[n].read(self.model, ends[n][None])
-            ideal = given[n].ideal(states[0].x[n], states[0].sigma)
-            kept = tuple(
-                found[0] == before != NO_ANSWER
-                for found, before in zip(old, self.own[n], strict=True)
-            )
             self._row(
-                *(n, "swap_picture", given[n].case.name, 0, k),
-                *((leads[0], accepted[0]), (leads[1], accepted[1])),
+                *(n, "swap_picture", k, ends[n], states[0].clean[n]),
                 subject=given[n],
-                kept=kept,
-                ideal=ideal,
+                put=given[n].case.name,
+                ideal=given[n].ideal(states[0].x[n], states[0].sigma),
                 nfe=self.runs.n_steps - k,
             )
 
@@ -266,36 +230,31 @@ class _Job:
         self, n: int, name: str, k: int, looks: Tensor, *, unread: int = 0, nfe: int = 0
     ) -> None:
         """The row of a whole run, by its clean estimates and its end, (N + 1, C, F, h, w)."""
-        leads, accepted = self.subjects[n].read(self.model, looks)
-        since = {
-            "leads_from": settled(leads),
-            "accepted_from": settled(accepted),
-            "unread": unread,
-        }
-        end, following = (leads[-1], accepted[-1]), (leads[k], accepted[k])
-        self._row(n, name, "", 0, k, end, following, nfe=nfe, **since)
+        leads, accepted = zip(*self.subjects[n].read(self.model, looks), strict=True)
+        since = {"leads_from": settled(leads), "accepted_from": settled(accepted)}
+        self._row(n, name, k, looks[-1], looks[k], nfe=nfe, unread=unread, **since)
 
     def _fork_with(
         self, name: str, put: str, draw: int, k: int, puts: dict[int, tuple[Put, Tensor]]
     ) -> None:
         """A fork with a clean video put into some rows of the batch."""
+        if not puts:
+            return
         edits: list[Edit | None] = [None] * len(self.subjects)
         for n, (one, y) in puts.items():
             # each thing that is put in has its own noise
-            seed = self.seeds[n] + 1000 * draw + NAMES.index(put) if put else self.seeds[n] + draw
+            seed = self.seeds[n] + 1000 * draw + (NAMES.index(put) if put else 0)
             edits[n] = replace(one, seed=seed).edit(self.runs.n_steps, y)
-        if not puts:
-            return
         states, ends = self._fork(k, by_row(edits), self.condition)
         for n, (one, _) in puts.items():
-            found = self.subjects[n].read(self.model, torch.stack([ends[n], states[0].clean[n]]))
-            end, following = zip(*found, strict=True)
-            kept = None
-            if isinstance(one, Inject):
-                kept = tuple(leads == one.answer for leads in end)
-            ideal = self.subjects[n].ideal(states[0].x[n], states[0].sigma)
-            nfe = self.runs.n_steps - k
-            self._row(n, name, put, draw, k, end, following, kept=kept, ideal=ideal, nfe=nfe)
+            self._row(
+                *(n, name, k, ends[n], states[0].clean[n]),
+                put=put,
+                draw=draw,
+                answer=one.answer if isinstance(one, Inject) else None,
+                ideal=self.subjects[n].ideal(states[0].x[n], states[0].sigma),
+                nfe=self.runs.n_steps - k,
+            )
 
     def _fork(
         self, k: int, edit: Edit | None, condition: Condition, *, every: bool = False
@@ -315,38 +274,50 @@ class _Job:
         self,
         n: int,
         intervention: str,
-        put: str,
-        draw: int,
         k: int,
-        end: Sequence[int],
-        following: Sequence[int],
+        end: Tensor,
+        following: Tensor,
         *,
         subject: Subject | None = None,
-        kept: Sequence[bool] | None = None,
+        put: str = "",
+        draw: int = 0,
+        answer: int | None = None,
         ideal: int = NO_ANSWER,
         leads_from: int = -1,
         accepted_from: int = -1,
         unread: int = -1,
         nfe: int = 0,
     ) -> None:
-        asked = (subject or self.subjects[n]).asked
-        run = self.runs.runs.iloc[n]
-        if kept is None:
-            kept = [a == b != NO_ANSWER for a, b in zip(end, self.own[n], strict=True)]
-        self.rows.append(
-            {
-                **{name: run[name] for name in ("model", "case", "task", "split", "seed")},
-                "need": asked.puzzle.need,
-                "candidates": len(asked.puzzle.candidates),
-                **{"intervention": intervention, "put": put, "draw": draw},
-                **{"step": k, "sigma": self.runs.sigmas[k].item()},
-                **{"before": self.own[n][0], "leads": end[0], "accepted": end[1]},
-                **{"next_leads": following[0], "next_accepted": following[1], "ideal": ideal},
-                "misled": ideal != NO_ANSWER and ideal not in asked.puzzle.solutions,
-                "right": end[0] in asked.puzzle.solutions,
-                "right_accepted": end[1] in asked.puzzle.solutions,
-                **{"kept": kept[0], "kept_accepted": kept[1]},
-                **{"leads_from": leads_from, "accepted_from": accepted_from},
-                **{"unread": unread, "nfe": nfe},
-            }
-        )
+        """Notes what was done and what is to be read of it: the end and the next clean estimate.
+
+        subject: whose picture was given at the end. answer: what was put in, None for what led in
+        the run that was forked.
+        """
+        asked = subject or self.subjects[n]
+        run, solutions = self.runs.runs.iloc[n], asked.asked.puzzle.solutions
+        entry = {
+            **{name: run[name] for name in ("model", "case", "task", "split", "seed")},
+            "need": asked.asked.puzzle.need,
+            "candidates": len(asked.asked.puzzle.candidates),
+            **{"intervention": intervention, "put": put, "draw": draw},
+            **{"step": k, "sigma": self.runs.sigmas[k].item(), "before": self.own[n][0]},
+            **{"ideal": ideal, "misled": ideal != NO_ANSWER and ideal not in solutions},
+            **{"leads_from": leads_from, "accepted_from": accepted_from},
+            **{"unread": unread, "nfe": nfe},
+            "solutions": solutions,
+            "whose": self.own[n] if answer is None else (answer, answer),
+        }
+        read = self.queue.add
+        old = None if subject is None else read(self.subjects[n], end)
+        self.waiting.append((entry, read(asked, end), read(asked, following), old))
+
+    def _judged(self, entry: dict, end: Answers, following: Answers, old: Answers | None) -> dict:
+        solutions, whose = entry.pop("solutions"), entry.pop("whose")
+        kept = [a == b != NO_ANSWER for a, b in zip(old or end, whose, strict=True)]
+        return {
+            **entry,
+            **{"leads": end[0], "accepted": end[1]},
+            **{"next_leads": following[0], "next_accepted": following[1]},
+            **{"right": end[0] in solutions, "right_accepted": end[1] in solutions},
+            **{"kept": kept[0], "kept_accepted": kept[1]},
+        }

@@ -11,17 +11,17 @@ All but the first two are of the first seed. NFE is that of one run.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import pandas as pd
-import torch
 from torch import Tensor
 
 from chain_of_steps.cases.folders import Case
 from chain_of_steps.edits import Loop
-from chain_of_steps.experiments.handover.ends import Subject
 from chain_of_steps.experiments.handover.mistakes import WAYS, cells_of
+from chain_of_steps.experiments.handover.subjects import Answers, Look, Queue, Subject
 from chain_of_steps.experiments.loops.schedules import through
 from chain_of_steps.experiments.loops.settings import Loops
 from chain_of_steps.interventions import by_row
@@ -34,7 +34,7 @@ from chain_of_steps.trajectory import Trajectory
 
 COLUMNS = (
     *("model", "case", "task", "split", "seed", "need", "method", "sigma", "count", "nfe"),
-    *("leads", "accepted", "right", "right_accepted", "front"),
+    *("leads", "accepted", "right", "right_accepted", "front", "reach"),
 )
 Ends = Iterator[tuple[str, float, int, int, Tensor]]
 
@@ -52,13 +52,14 @@ def passes_of(
     trajectory: the full runs of these cases, every seed; cases: of tasks of `mistakes.KINDS`.
     Columns: COLUMNS. sigma: the level, nan where there is none; count: steps or passes. leads,
     accepted: of the end. front: tiles of the right way that the leading answer has before it goes
-    wrong or ends; nan for tasks of no ways, and where nothing leads.
+    wrong or ends; nan for tasks of no ways, and where nothing leads. reach: the share of the need
+    that the front is, and where it is nan whether the answer is right.
     """
     subjects = {case.name: Subject.of(model, case) for case in cases}
     given = {case.name: case for case in cases}
     n_frames = trajectory.made_by["frames"]
-    rows: list[dict] = []
-    nfe = 0
+    queue, nfe = Queue(model), 0
+    waiting: list[tuple[dict, Subject, Look]] = []
     first = trajectory.runs["seed"].iloc[0]
     for picked in batches(trajectory.runs, batch):
         full = trajectory.select(picked)
@@ -71,10 +72,12 @@ def passes_of(
             made += [*job.matched(), *job.loops()]
         for method, sigma, count, cost, ends in made:
             for n, subject in enumerate(asked):
-                known = {"method": method, "sigma": sigma, "count": count}
-                known["nfe"] = cost * job.passes
-                rows.append(_row(model, full, n, subject, known, ends[n]))
+                known = full.runs.iloc[n].to_dict() | {"method": method, "sigma": sigma}
+                known |= {"count": count, "nfe": cost * job.passes}
+                waiting.append((known, subject, queue.add(subject, ends[n])))
         nfe += job.nfe
+    found = queue.read()
+    rows = [_row(known, subject, found[look]) for known, subject, look in waiting]
     return pd.DataFrame(rows, columns=list(COLUMNS)), nfe
 
 
@@ -143,17 +146,14 @@ class _Job:
         return by_row(edits)(last, loop.schedule(sigmas)[last].item(), x, None)
 
 
-def _row(
-    model: VideoModel, runs: Trajectory, n: int, subject: Subject, known: dict, end: Tensor
-) -> dict:
-    (leads,), (accepted,) = subject.read(model, end[None])
-    run, puzzle = runs.runs.iloc[n], subject.asked.puzzle
+def _row(known: dict, subject: Subject, answers: Answers) -> dict:
+    leads, accepted = answers
+    puzzle = subject.asked.puzzle
+    front, right = front_of(subject, leads), leads in puzzle.solutions
     return {
-        **{name: run[name] for name in ("model", "case", "task", "split", "seed")},
-        **{"need": puzzle.need, **known, "leads": leads, "accepted": accepted},
-        "right": leads in puzzle.solutions,
-        "right_accepted": accepted in puzzle.solutions,
-        "front": front_of(subject, leads),
+        **{**known, "need": puzzle.need, "leads": leads, "accepted": accepted},
+        **{"right": right, "right_accepted": accepted in puzzle.solutions},
+        **{"front": front, "reach": float(right) if math.isnan(front) else front / puzzle.need},
     }
 
 
@@ -163,5 +163,6 @@ def front_of(subject: Subject, leads: int) -> float:
     if leads == NO_ANSWER or kind_of(puzzle.task) not in WAYS:
         return float("nan")
     right, found = (cells_of(puzzle.candidates[c]) for c in (puzzle.shown, leads))
-    same = torch.tensor([a == b for a, b in zip(right, found, strict=False)], dtype=torch.int)
-    return float(same.cumprod(0).sum())
+    same = [a == b for a, b in zip(right, found, strict=False)]
+    start = kind_of(puzzle.task) == "maze"  # whose ways begin with the tile that is shown
+    return float([*same, False].index(False) - start)

@@ -1,8 +1,10 @@
 """What more steps, passes or samples buy: rates with intervals, and one number for each test.
 
-    matched   more steps above a level, the same below: right with the most less with the fewest
-    looped    passes at one level: right with passes less without
+    matched   more steps above a level, the same below: reach with the most less with the fewest
+    looped    passes at one level: reach with passes less without
     erased    the same of the control, from whose passes nothing is taken on
+
+Reach is the share of a way that is right from its start on.
 
 A model whose steps recompute or polish gains nothing by them; a serial one gains by the first two.
 """
@@ -37,7 +39,11 @@ def votes(runs: pd.DataFrame) -> pd.DataFrame:
         for k in range(2, len(some) + 1):
             mine = some.iloc[:k]
             chosen = mine.iloc[vote(mine["leads"].to_numpy())]
-            known = mine.iloc[0].to_dict() | {"nfe": mine["nfe"].sum(), "front": np.nan}
+            known = mine.iloc[0].to_dict() | {
+                "nfe": mine["nfe"].sum(),
+                "front": np.nan,
+                "reach": np.nan,
+            }
             ways = {
                 "vote": {name: float(chosen[name]) for name in QUANTITIES},
                 "chance": {name: mine[name].mean() for name in QUANTITIES},
@@ -99,9 +105,6 @@ def _by_case(runs: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 
 def _gain(more: pd.DataFrame, less: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     """Mean gain of a case over the levels."""
-    sides = [
-        rows.assign(right=rows["right"].astype(float)).groupby(list(keys))["right"].mean()
-        for rows in (more, less)
-    ]
+    sides = [rows.groupby(list(keys))["reach"].mean() for rows in (more, less)]
     gain = (sides[0] - sides[1]).dropna()
     return gain.groupby("case").mean().rename("value").reset_index()
