@@ -12,6 +12,7 @@ from chain_of_steps.edits import (
     Loop,
     Transplant,
     UTurn,
+    dose,
     in_turn,
 )
 from chain_of_steps.errors import UserError
@@ -155,6 +156,22 @@ def test_edits_in_turn_see_what_the_ones_before_them_leave():
     assert torch.equal(in_turn(first, second)(2, 0.7, x, None), expected)
     assert not torch.equal(in_turn(second, first)(2, 0.7, x, None), expected)
     assert torch.equal(in_turn()(2, 0.7, x, None), x)
+
+
+def test_the_dose_is_how_far_a_latent_was_moved():
+    x = latents()
+    assert dose(x, x).tolist() == [0, 0]
+    assert dose(x, x * torch.tensor([1.5, -1.0]).view(2, 1, 1, 1, 1)).tolist() == pytest.approx(
+        [0.5, 2]
+    )
+    # what acts inside a step moves the latent behind it no farther than the clean estimate moved
+    s, on = SIGMAS[1].item(), SIGMAS[2].item()
+    v, other = velocity(x, s, 1), velocity(latents(seed=5), s, 1)
+    after, swapped = x + (on - s) * v, x + (on - s) * other
+    apart = (x - s * other) - (x - s * v)
+    share = 1 - on / s
+    expected = share * apart.flatten(1).norm(dim=1) / after.flatten(1).norm(dim=1)
+    assert torch.allclose(dose(after, swapped), expected, rtol=1e-4)
 
 
 # Loops

@@ -340,6 +340,16 @@ class Loop:
         return in_turn(*(one.edit(n_steps, y) for one in puts))
 
 
+def dose(plain: Tensor, changed: Tensor) -> Tensor:
+    """How far something moved latents (B, ...) of one step, |x' - x| / |x| of each: (B,).
+
+    Of an edit at step k, at that step; of what acts inside step k, on the latent behind it. There
+    an Euler step has moved x by the share 1 - sigma_{k+1} / sigma_k towards the clean estimate, and
+    no change of the estimate moves it farther: 0.4 % at step 0 of 50 with shift 5.
+    """
+    return (changed - plain).flatten(1).norm(dim=1) / plain.flatten(1).norm(dim=1)
+
+
 def tile_mask(tiles: Sequence[Place], grid: Sequence[int]) -> Tensor:
     """The positions of some tiles (row, column) in every frame of a latent grid (F, h, w)."""
     mask = torch.zeros(*grid, dtype=torch.bool)

@@ -133,10 +133,10 @@ class MachineVelocity(Velocity):
 class MachineModel(WanModel):
     """A machine with the codec, the pictures and the noise of a pocket pipeline."""
 
-    def __init__(self, pipe, name: str, puzzles: list[Puzzle]) -> None:
+    def __init__(self, pipe, name: str, puzzles: list[Known]) -> None:
         super().__init__(pipe, max_sequence_length=24, name=name)
         self.machine = MACHINES[name]
-        self.puzzles = [Known.of(self, puzzle) for puzzle in puzzles]
+        self.puzzles = puzzles
 
     def velocity(self, condition) -> MachineVelocity:
         shown = torch.stack([known.still[:, 0] for known in self.puzzles])

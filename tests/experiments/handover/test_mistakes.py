@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from itertools import pairwise
 
 import pytest
 from puzzles import draw
@@ -64,7 +65,7 @@ def test_mistakes_in_a_maze_cross_one_wall_or_none():
         def crossed(way, cells=cells, walls=walls) -> int:
             return sum(
                 any((a[0] + BEHIND[s][0], a[1] + BEHIND[s][1]) == b for s in walls[cells.index(a)])
-                for a, b in zip(way, way[1:], strict=False)
+                for a, b in pairwise(way)
             )
 
         ways = {name: cells_of(one.puzzle.candidates[n]) for name, n in one.named.items()}

@@ -1,4 +1,4 @@
-"""Both experiments through their commands, on a random model; and what was planned of their cost."""
+"""Both experiments through their commands, on a random model; and what their cost was planned."""
 
 from pathlib import Path
 
@@ -57,10 +57,10 @@ def test_both_experiments_run_through_their_commands(study):
 
     lines = {line.name: line for line in plan.stages(study, plan.groups(study)[0])}
     spent = read_json(Path("loops.parquet.manifest.json"))["nfe"]
-    # the shard holds two of the three mazes
-    assert lines["loops"].nfe == spent * 3 / 2
+    # the first shard holds all mazes
+    assert lines["loops"].nfe == spent
     spent = read_json(Path("ends.parquet.manifest.json"))["nfe"]
-    assert spent * 3 / 2 <= lines["handover"].nfe
+    assert lines["handover"].nfe / 2 < spent <= lines["handover"].nfe
 
 
 def test_a_study_without_such_puzzles_is_refused(study, capsys):

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 from chain_of_steps.cases.folders import Case
-from chain_of_steps.edits import Bottleneck, Inject, Put, UTurn, in_turn
+from chain_of_steps.edits import Bottleneck, Inject, Put, UTurn, dose, in_turn
 from chain_of_steps.experiments.handover.settings import Handover
 from chain_of_steps.experiments.handover.subjects import Answers, Look, Queue, Subject
 from chain_of_steps.interventions import NoiseAtStep, by_row
@@ -42,7 +42,7 @@ COLUMNS = (
     *("model", "case", "task", "split", "seed", "need", "candidates", "intervention", "put"),
     *("draw", "step", "sigma", "before", "leads", "accepted", "next_leads", "next_accepted"),
     *("ideal", "misled", "right", "right_accepted", "kept", "kept_accepted"),
-    *("leads_from", "accepted_from", "unread", "nfe"),
+    *("leads_from", "accepted_from", "unread", "dose", "nfe"),
 )
 
 
@@ -57,11 +57,11 @@ def steps_at(sigmas: Tensor, levels: Sequence[float]) -> list[int]:
 class Reread:
     """What a bottleneck lets pass: the leading answer of one run, drawn; unread counts the rest."""
 
-    def __init__(self, model: VideoModel, subject: Subject) -> None:
-        self.model, self.subject, self.unread = model, subject, 0
+    def __init__(self, subject: Subject) -> None:
+        self.subject, self.unread = subject, 0
 
     def __call__(self, clean: Tensor) -> Tensor | None:
-        (leads, _) = self.subject.read(self.model, clean[None])[0]
+        leads, _ = self.subject.read(clean[None])[0]
         if leads == NO_ANSWER:
             self.unread += 1
             return None
@@ -96,7 +96,8 @@ def ends_of(
     that have mistakes. Columns: COLUMNS. -1 is no candidate, and no step.
 
     put: what was put in. before: what leads at the end of the run that was forked, under its own
-    picture. leads, accepted: of the end; next_leads, next_accepted: of the clean estimate of the
+    picture. dose: see `edits.dose`, 0 where the latent of the step is left alone, nan of whole
+    runs. leads, accepted: of the end; next_leads, next_accepted: of the clean estimate of the
     step itself. right: the right answer of what is asked at the end leads. kept: what was put in
     leads; of a swap, of a U-turn and so on, what was `before`. ideal: of the latent that the step
     starts from, -1 where none is sure; misled: it is a wrong one. Of whole runs alone: leads_from,
@@ -104,7 +105,7 @@ def ends_of(
     at the end does so, N + 1 where there is none; unread, the steps at which the bottleneck read
     nothing.
     """
-    subjects = {case.name: Subject.of(model, case) for case in cases}
+    subjects = {case.name: Subject(model, case) for case in cases}
     others = partners(cases)
     rows: list[dict] = []
     nfe = 0
@@ -139,8 +140,8 @@ class _Job:
         self.others = [subjects.get(others.get(name, "")) for name in runs.runs["case"]]
         self.seeds = noise_seeds(runs.runs)
         self.condition = self._condition([one.case for one in self.subjects])
-        self.own = [one.read(model, runs.x[n, -1:])[0] for n, one in enumerate(self.subjects)]
-        self.queue = Queue(model)
+        self.own = [one.read(runs.x[n, -1:])[0] for n, one in enumerate(self.subjects)]
+        self.queue = Queue()
         self.waiting: list[tuple[dict, Look, Look, Look | None]] = []
         self.nfe = 0
 
@@ -202,7 +203,7 @@ class _Job:
             self._whole_row(n, "plain", 0, looks_of(self.runs, n))
         if n_steps < 2:
             return
-        reads = [Reread(self.model, subject) for subject in self.subjects]
+        reads = [Reread(subject) for subject in self.subjects]
         narrow = [
             Bottleneck(seed=seed).edit(n_steps, read)
             for seed, read in zip(self.seeds, reads, strict=True)
@@ -230,9 +231,10 @@ class _Job:
         self, n: int, name: str, k: int, looks: Tensor, *, unread: int = 0, nfe: int = 0
     ) -> None:
         """The row of a whole run, by its clean estimates and its end, (N + 1, C, F, h, w)."""
-        leads, accepted = zip(*self.subjects[n].read(self.model, looks), strict=True)
+        leads, accepted = zip(*self.subjects[n].read(looks), strict=True)
         since = {"leads_from": settled(leads), "accepted_from": settled(accepted)}
-        self._row(n, name, k, looks[-1], looks[k], nfe=nfe, unread=unread, **since)
+        since |= {"unread": unread, "dose": float("nan"), "nfe": nfe}
+        self._row(n, name, k, looks[-1], looks[k], **since)
 
     def _fork_with(
         self, name: str, put: str, draw: int, k: int, puts: dict[int, tuple[Put, Tensor]]
@@ -252,6 +254,7 @@ class _Job:
                 put=put,
                 draw=draw,
                 answer=one.answer if isinstance(one, Inject) else None,
+                dose=dose(self.runs.x[[n], k], states[0].x[[n]]).item(),
                 ideal=self.subjects[n].ideal(states[0].x[n], states[0].sigma),
                 nfe=self.runs.n_steps - k,
             )
@@ -286,6 +289,7 @@ class _Job:
         leads_from: int = -1,
         accepted_from: int = -1,
         unread: int = -1,
+        dose: float = 0.0,
         nfe: int = 0,
     ) -> None:
         """Notes what was done and what is to be read of it: the end and the next clean estimate.
@@ -303,7 +307,7 @@ class _Job:
             **{"step": k, "sigma": self.runs.sigmas[k].item(), "before": self.own[n][0]},
             **{"ideal": ideal, "misled": ideal != NO_ANSWER and ideal not in solutions},
             **{"leads_from": leads_from, "accepted_from": accepted_from},
-            **{"unread": unread, "nfe": nfe},
+            **{"unread": unread, "dose": dose, "nfe": nfe},
             "solutions": solutions,
             "whose": self.own[n] if answer is None else (answer, answer),
         }

@@ -31,26 +31,31 @@ Look = tuple[str, int]  # one that waits to be read: of which case, and its numb
 class Subject:
     """A case as it is asked here: its candidates with the mistakes, drawn, and who reads them."""
 
+    model: VideoModel
     case: Case
-    asked: Asked
-    answers: Tensor  # (n, C, F, h, w)
-    still: Tensor  # (C, F, h, w)
 
-    @classmethod
-    def of(cls, model: VideoModel, case: Case) -> Subject:
-        asked = Asked.of(case.puzzle)
-        return cls(
-            case, asked, encoded_answers(model, asked.puzzle), drawn_still(model, case.puzzle)
-        )
+    @cached_property
+    def asked(self) -> Asked:
+        return Asked.of(self.case.puzzle)
+
+    @cached_property
+    def answers(self) -> Tensor:
+        """Every candidate, (n, C, F, h, w)."""
+        return encoded_answers(self.model, self.asked.puzzle)
+
+    @cached_property
+    def still(self) -> Tensor:
+        """The first picture throughout, (C, F, h, w)."""
+        return drawn_still(self.model, self.case.puzzle)
 
     @cached_property
     def observer(self) -> Observer:
         return Observer(self.asked.puzzle)
 
-    def read(self, model: VideoModel, looks: Tensor) -> list[Answers]:
+    def read(self, looks: Tensor) -> list[Answers]:
         """What looks (S, C, F, h, w) show."""
         observer = self.observer
-        found = observer.read(model.decode(looks, frames=observer.frames).numpy())
+        found = observer.read(self.model.decode(looks, frames=observer.frames).numpy())
         return list(zip(found.leads.tolist(), found.accepted.tolist(), strict=True))
 
     def ideal(self, x: Tensor, sigma: float) -> int:
@@ -62,8 +67,7 @@ class Subject:
 class Queue:
     """Looks that wait to be read: many of one puzzle together cost little more than one."""
 
-    def __init__(self, model: VideoModel) -> None:
-        self.model = model
+    def __init__(self) -> None:
         self.waiting: dict[str, tuple[Subject, list[Tensor]]] = {}
 
     def add(self, subject: Subject, look: Tensor) -> Look:
@@ -77,9 +81,7 @@ class Queue:
             (name, first + n): answers
             for name, (subject, looks) in self.waiting.items()
             for first in range(0, len(looks), MANY)
-            for n, answers in enumerate(
-                subject.read(self.model, torch.stack(looks[first : first + MANY]))
-            )
+            for n, answers in enumerate(subject.read(torch.stack(looks[first : first + MANY])))
         }
 
 

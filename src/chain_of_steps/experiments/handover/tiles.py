@@ -4,9 +4,9 @@
                 bare: do later tiles of the wrong way follow, and do later ones of the right way go?
     erase       the first tiles of the right way are made bare: do later ones go?
 
-Tiles are read in the last latent frame, one by one: in the clean estimate of the step itself, one
-pass later, and at the end of the run. What no tile says of itself is in the distance: one that lies
-d inferences behind the last tile that was put in can follow by what the others show alone.
+Tiles are read in the last frame, each as the one of two appearances that is nearer: in the clean
+estimate of the step itself, one pass later, and at the end of the run. A tile that lies d
+inferences behind the last one that was put in can follow by what others show alone.
 """
 
 from __future__ import annotations
@@ -34,9 +34,10 @@ from chain_of_steps.interventions import by_row
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.runs import Runs, batches, noise_seeds, rerun
 from chain_of_steps.sampling import StepState
+from chain_of_steps.tasks import task_of
 from chain_of_steps.tasks.board import Cell
-from chain_of_steps.tasks.observe import Observer
 from chain_of_steps.tasks.puzzle import Puzzle, kind_of
+from chain_of_steps.tasks.scene import render_tile, split_tiles
 from chain_of_steps.trajectory import Trajectory
 
 COLUMNS = (
@@ -49,9 +50,9 @@ COLUMNS = (
 class Move:
     """Tiles that are put in from a video, and those that are read.
 
-    puzzle: whose candidate `shows` looks everywhere as what is put in does. turn: tiles before the
-    first that is moved; size: how many of a way are. read: (way, depth, distance, cell), of the
-    tiles that are not moved.
+    puzzle: of two candidates; that numbered `shows` looks as what is put in does. turn: tiles
+    before the first that is moved; size: how many of a way are. read: (way, depth, distance,
+    cell), of the tiles that are not moved.
     """
 
     name: str
@@ -145,15 +146,16 @@ def tiles_of(
 
 
 def _read(model: VideoModel, move: Move, looks: Tensor) -> np.ndarray:
-    """bool (S, tiles to read): whether each looks as in what was put in, in the last frame."""
-    found = Observer(move.puzzle).read_tiles(model.decode(looks).numpy(), move.shows)
-    last = found.frame == found.frame.max()
-    at = {
-        (row, column): n
-        for n, (row, column) in enumerate(zip(found.row, found.column, strict=True))
-        if last[n]
-    }
-    return found.leads[:, [at[cell] for *_, cell in move.read]]
+    """bool (S, tiles to read): whether each is nearer to what was put in, in the last frame."""
+    last = move.puzzle.board.frames - 1
+    seen = split_tiles(model.decode(looks, frames=[last]).numpy())[:, 0]
+    movies = [task_of(move.puzzle.task).movie(move.puzzle, n)[last] for n in (0, 1)]
+    found = []
+    for *_, (row, column) in move.read:
+        looks_like = [render_tile(movie.get((row, column), ())) for movie in movies]
+        distances = [np.square(seen[:, row, column] - one).sum((1, 2, 3)) for one in looks_like]
+        found.append(distances[move.shows] < distances[1 - move.shows])
+    return np.stack(found, axis=1)
 
 
 def _rows(runs: Trajectory, n: int, k: int, move: Move, seen: np.ndarray) -> list[dict]:

@@ -55,10 +55,10 @@ def passes_of(
     wrong or ends; nan for tasks of no ways, and where nothing leads. reach: the share of the need
     that the front is, and where it is nan whether the answer is right.
     """
-    subjects = {case.name: Subject.of(model, case) for case in cases}
+    subjects = {case.name: Subject(model, case) for case in cases}
     given = {case.name: case for case in cases}
     n_frames = trajectory.made_by["frames"]
-    queue, nfe = Queue(model), 0
+    queue, nfe = Queue(), 0
     waiting: list[tuple[dict, Subject, Look]] = []
     first = trajectory.runs["seed"].iloc[0]
     for picked in batches(trajectory.runs, batch):
