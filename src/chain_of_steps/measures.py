@@ -103,6 +103,17 @@ def vote(answers: np.ndarray) -> int:
     return int(np.flatnonzero(np.asarray(answers) == winner)[0])
 
 
+def band_of(need: pd.Series, reach: float, right: pd.Series) -> pd.Series:
+    """Whether each run's need is `within reach` or `beyond reach`; `no need` where it is 0.
+
+    Where the reach is not crossed, all lie on the side on which most runs at step 0 are.
+    """
+    if math.isnan(reach):
+        reach = math.inf if right.mean() >= 0.5 else -math.inf
+    band = pd.Series(np.where(need <= reach, "within reach", "beyond reach"), index=need.index)
+    return band.where(need > 0, "no need")
+
+
 def reach_of(need: Sequence[int], right: Sequence[bool]) -> float:
     """The need at which half of the runs are right: where a falling curve through them crosses.
 

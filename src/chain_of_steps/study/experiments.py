@@ -115,7 +115,7 @@ EXPERIMENTS = (
     ),
     Experiment(
         "front",
-        "Figure 7",
+        "when each tile is decided",
         needs_puzzles=True,
         keeps=("front.csv", "front_slopes.csv", "front_order.csv", "needs.csv"),
         after=("decision",),
@@ -135,11 +135,12 @@ EXPERIMENTS = (
     ),
     Experiment(
         "loops",
-        "more steps, passes or samples",
+        "Figure 7",
         needs_puzzles=True,
         forks=True,
+        figures={"figure7": ("front.csv", "needs.csv", "front_order.csv", "few_steps.csv")},
         keeps=("loop_runs.parquet", "loops.csv", "loop_contrasts.csv"),
-        after=("decision",),
+        after=("decision", "front"),
         settings=WithLoops,
     ),
     Experiment("videos", "every case and condition", after=("decision",)),

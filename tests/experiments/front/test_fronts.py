@@ -17,6 +17,7 @@ from chain_of_steps.tasks.scene import render_movie
 from chain_of_steps.trajectory import Trajectory
 
 STEPS = 18
+SIGMAS = pd.Series(np.linspace(1, 0, STEPS + 1))
 DRAWINGS = ("chain", "chain_back", "chain_once")
 RESAMPLING = Resampling(n_boot=200)
 
@@ -50,8 +51,7 @@ def made_up(decided, n: int = 6) -> pd.DataFrame:
         {},
     )
     model = SimpleNamespace(decode=lambda latents: latents)
-    sigmas = pd.Series(trajectory.sigmas.numpy())
-    return fronts.tile_rows(read_tiles(model, trajectory, cases), cases, sigmas)
+    return fronts.tile_rows(read_tiles(model, trajectory, cases), cases, SIGMAS)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def test_one_hop_a_step_is_a_slope_of_one(by_hops, by_frames):
 
 
 def test_the_front_is_the_share_of_tiles_that_are_decided(by_hops):
-    table = fronts.front_table(by_hops, STEPS + 1, resampling=RESAMPLING)
+    table = fronts.front_table(by_hops, SIGMAS, STEPS + 1, resampling=RESAMPLING)
     assert (table["mean"] == (table["depth"] - 1 <= table["step"])).all()
     assert ((table["low"] <= table["mean"]) & (table["mean"] <= table["high"])).all()
     assert (table["high"] > table["low"]).all()  # equal values are not certainty
@@ -112,7 +112,7 @@ def test_one_drawing_tells_no_order(by_hops):
 def test_no_run_with_a_need_gives_empty_tables(by_hops):
     nothing = by_hops.iloc[:0]
     for table in (
-        fronts.front_table(nothing, 5, resampling=RESAMPLING),
+        fronts.front_table(nothing, SIGMAS, 5, resampling=RESAMPLING),
         fronts.slope_table(nothing, resampling=RESAMPLING),
         fronts.order_table(nothing, resampling=RESAMPLING),
     ):

@@ -89,16 +89,18 @@ def _by_rule(tiles: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def front_table(tiles: pd.DataFrame, looks: int, *, resampling: Resampling) -> pd.DataFrame:
+def front_table(
+    tiles: pd.DataFrame, sigmas: pd.Series, looks: int, *, resampling: Resampling
+) -> pd.DataFrame:
     """Share of tiles of each depth that are decided by a step, in the last latent frame.
 
     Columns: model, task, split, rule, depth, step (the look after it: 0 is the first clean
-    estimate, N the result), cases, n, mean, low, high (95 %, clustered by case).
+    estimate, N the result), sigma, cases, n, mean, low, high (95 %, clustered by case).
     """
     rows = _by_rule(tiles)
     by = ["model", "task", "split", "rule", "depth", "step"]
     if rows.empty:
-        return pd.DataFrame(columns=[*by, "cases", "n", "mean", "low", "high"])
+        return pd.DataFrame(columns=[*by, "sigma", "cases", "n", "mean", "low", "high"])
     n_steps = int(rows["steps"].iloc[0])
     parts = []
     for step in np.unique(np.linspace(0, n_steps, looks).round().astype(int)):
@@ -107,7 +109,8 @@ def front_table(tiles: pd.DataFrame, looks: int, *, resampling: Resampling) -> p
         cases = decided.groupby(by)["case"].nunique().rename("cases").reset_index()
         parts.append(table.merge(cases, on=by))
     found = pd.concat(parts, ignore_index=True).sort_values(by, ignore_index=True)
-    return found[[*by, "cases", "n", "mean", "low", "high"]]
+    found["sigma"] = found["step"].map(sigmas)
+    return found[[*by, "sigma", "cases", "n", "mean", "low", "high"]]
 
 
 def slope_table(tiles: pd.DataFrame, *, resampling: Resampling) -> pd.DataFrame:

@@ -41,7 +41,7 @@ def run(settings: Settings, *, cases: Path, readouts: Path, tiles: Path, out: Pa
     sigmas = looks.groupby("step")["sigma"].first()
     rows = tile_rows(every, cases_of(cases, every), sigmas)
     tables = (
-        front_table(rows, settings.front.looks, resampling=resampling),
+        front_table(rows, sigmas, settings.front.looks, resampling=resampling),
         slope_table(rows, resampling=resampling),
         order_table(rows, resampling=resampling),
         need_table(with_need(looks, cases), resampling=resampling),
