@@ -52,7 +52,7 @@ def passes_of(
     trajectory: the full runs of these cases, every seed; cases: of tasks of `mistakes.KINDS`.
     Columns: COLUMNS. sigma: the level, nan where there is none; count: steps or passes. leads,
     accepted: of the end. front: tiles of the right way that the leading answer has before it goes
-    wrong or ends; nan for tasks of no ways, and where nothing leads. reach: the share of the need
+    wrong or ends; nan for tasks of no ways, and where nothing leads. reach: the share of the way
     that the front is, and where it is nan whether the answer is right.
     """
     subjects = {case.name: Subject(model, case) for case in cases}
@@ -60,7 +60,7 @@ def passes_of(
     n_frames = trajectory.made_by["frames"]
     queue, nfe = Queue(), 0
     waiting: list[tuple[dict, Subject, Look]] = []
-    first = trajectory.runs["seed"].iloc[0]
+    first = next(iter(trajectory.runs["seed"]), None)
     for picked in batches(trajectory.runs, batch):
         full = trajectory.select(picked)
         runs = Runs(model, full.runs, [given[name] for name in full.runs["case"]], n_frames)
@@ -149,20 +149,23 @@ class _Job:
 def _row(known: dict, subject: Subject, answers: Answers) -> dict:
     leads, accepted = answers
     puzzle = subject.asked.puzzle
-    front, right = front_of(subject, leads), leads in puzzle.solutions
+    (front, length), right = front_of(subject, leads), leads in puzzle.solutions
     return {
         **{**known, "need": puzzle.need, "leads": leads, "accepted": accepted},
         **{"right": right, "right_accepted": accepted in puzzle.solutions},
-        **{"front": front, "reach": float(right) if math.isnan(front) else front / puzzle.need},
+        **{"front": front, "reach": float(right) if math.isnan(front) else front / length},
     }
 
 
-def front_of(subject: Subject, leads: int) -> float:
-    """Tiles of the right way, from its start on, that a candidate has as well; nan for none."""
+def front_of(subject: Subject, leads: int) -> tuple[float, int]:
+    """Tiles of the right way, from its start on, that a candidate has as well, and of it all.
+
+    nan for no candidate, and where answers are no ways.
+    """
     puzzle = subject.asked.puzzle
     if leads == NO_ANSWER or kind_of(puzzle.task) not in WAYS:
-        return float("nan")
+        return float("nan"), 0
     right, found = (cells_of(puzzle.candidates[c]) for c in (puzzle.shown, leads))
     same = [a == b for a, b in zip(right, found, strict=False)]
     start = kind_of(puzzle.task) == "maze"  # whose ways begin with the tile that is shown
-    return float([*same, False].index(False) - start)
+    return float([*same, False].index(False) - start), len(right) - start
