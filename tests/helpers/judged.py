@@ -1,7 +1,7 @@
 """Outcomes of models whose behaviour is known, for claims to be judged on.
 
-`outcomes_of(trajectories...)` is the way in for anything that makes readouts: give it tables as
-`runs.read_trajectory` and `runs.read_tiles` do, and judge the claims on what it returns.
+Two ways in: `outcomes_of` for whatever makes readouts and tiles, `outcomes_of_runs` for whatever
+makes trajectories. `judged` then judges the claims on what they return.
 """
 
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 from chain_of_steps.experiments.behaviours import memory, perception, posterior
 from chain_of_steps.experiments.behaviours.outcomes import behaviour_outcomes
 from chain_of_steps.experiments.decision.outcomes import decision_outcomes
+from chain_of_steps.runs import read_tiles, read_trajectory
 from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.study.claims import Claim
 from chain_of_steps.study.evidence import Group
@@ -82,6 +83,30 @@ def outcomes_of(
         "decision_outcomes.parquet": decision_outcomes(looks, index, tiles),
         "behaviour_outcomes.parquet": behaviour_outcomes(nothing, looks, index),
     }
+
+
+def outcomes_of_runs(model, trajectory, cases) -> dict[str, pd.DataFrame]:
+    """The same from a trajectory, read as a study reads it.
+
+    model: anything with `decode(latents, frames=None)`; `Pixels` for trajectories that hold videos.
+    cases: anything with a name and a puzzle.
+    """
+    index = pd.DataFrame(
+        {
+            "case": [case.name for case in cases],
+            "solutions": [len(case.puzzle.solutions) for case in cases],
+            "need": [case.puzzle.need for case in cases],
+        }
+    )
+    looks = read_trajectory(model, trajectory, cases)
+    return outcomes_of(looks, index, read_tiles(model, trajectory, cases))
+
+
+class Pixels:
+    """A model whose latents are the videos themselves, (S, T, H, W, 3)."""
+
+    def decode(self, latents, frames=None):
+        return latents if frames is None else latents[:, list(frames)]
 
 
 def judged(claims: list[Claim], tables, models=("ours",), n_steps=N_STEPS) -> pd.DataFrame:
