@@ -196,15 +196,17 @@ def test_a_model_is_trained_and_measured(tmp_path, monkeypatch, puzzle_codec):
     monkeypatch.setattr(training, "codec_for_puzzles", lambda z_dim, **_: puzzle_codec)
     monkeypatch.chdir(tmp_path)
     phases = [{"steps": 2, "mix": {"maze": 1}}, {"steps": 1, "mix": {"odd": 1}}]
-    settings = {"early": 1, "batch": 2, "layers": 1, "threads": 1, "phases": phases}
-    config = {**STUDY, "train": settings}
+    tiny = {"checkpoints": [1], "batch": 2, "layers": 1, "threads": 1, "phases": phases}
+    config = {**STUDY, "train": {"tiny": tiny}}
     Path("config.yaml").write_text(yaml.safe_dump(config))
-    assert cos("train", "--out", "model", "--early", "early") == 0
+    assert cos("train", "tiny", "--out", "model") == 0
+    assert not Path("model.state").exists()
     record = json.loads(Path("model/training.json").read_text())
     assert [stage["config"]["mix"] for stage in record["stages"]] == [{"maze": 1}, {"odd": 1}]
     assert len({stage["config"]["seed"] for stage in record["stages"]}) == 2
     assert [
-        stage["steps"] for stage in json.loads(Path("early/training.json").read_text())["stages"]
+        stage["steps"]
+        for stage in json.loads(Path("model-at-1/training.json").read_text())["stages"]
     ] == [1]
     assert cos("card", "--model", "pocket", "--out", "model") == 0
     table = pd.read_csv("model/accuracy.csv")
@@ -214,6 +216,9 @@ def test_a_model_is_trained_and_measured(tmp_path, monkeypatch, puzzle_codec):
     assert (table["n"] == 3).all()
     card = Path("model/README.md").read_text()
     assert "| maze | in-domain | 3 |" in card
+    needs = pd.read_csv("model/needs.csv")
+    assert needs.groupby(["task", "split"])["n"].sum().tolist() == [3] * 4
+    assert cos("train", "tinny", "--out", "model") == 1
     assert "Wilson" in card
 
 
@@ -259,4 +264,4 @@ def test_a_run_becomes_pictures_and_videos(copied, capsys, options, frames):
     video = read_mp4(files["run.1.mp4"])
     assert len(video) == frames + 4  # the last one is held
     assert abs(video[0].astype(float) - video[-1]).mean() > 1
-    assert np.array_equal(video[-1], video[-2]) or abs(video[-1] - video[-2]).mean() < 1
+    assert abs(video[-1].astype(float) - video[-2]).mean() < 1

@@ -10,7 +10,9 @@ import pandas as pd
 from chain_of_steps.experiments.behaviours import memory, perception, posterior
 from chain_of_steps.experiments.behaviours.outcomes import behaviour_outcomes
 from chain_of_steps.experiments.decision.outcomes import decision_outcomes
-from chain_of_steps.runs import read_tiles, read_trajectory
+from chain_of_steps.experiments.front.fronts import tile_rows
+from chain_of_steps.experiments.front.outcomes import front_outcomes
+from chain_of_steps.runs import read_trajectory
 from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.study.claims import Claim
 from chain_of_steps.study.evidence import Group
@@ -72,7 +74,10 @@ def readouts(index, answers, models=("ours",), seeds=(0, 1)) -> pd.DataFrame:
 def outcomes_of(
     looks: pd.DataFrame, index: pd.DataFrame, tiles: pd.DataFrame | None = None
 ) -> dict[str, pd.DataFrame]:
-    """The tables that claims read, as far as they follow from readouts and tiles alone."""
+    """The tables that claims read, as far as they follow from readouts and tiles alone.
+
+    tiles: as `fronts.tile_rows` gives them.
+    """
     run = ["model", "case", "task", "split", "seed"]
     nothing = {
         "memory": pd.DataFrame(columns=[*run, "condition", "start", "step", *memory.ERRORS]),
@@ -80,8 +85,9 @@ def outcomes_of(
         "posterior": pd.DataFrame(columns=[*run, "prior", *posterior.COMPARED]),
     }
     return {
-        "decision_outcomes.parquet": decision_outcomes(looks, index, tiles),
+        "decision_outcomes.parquet": decision_outcomes(looks, index),
         "behaviour_outcomes.parquet": behaviour_outcomes(nothing, looks, index),
+        **({} if tiles is None else {"front_outcomes.parquet": front_outcomes(tiles)}),
     }
 
 
@@ -99,7 +105,7 @@ def outcomes_of_runs(model, trajectory, cases) -> dict[str, pd.DataFrame]:
         }
     )
     looks = read_trajectory(model, trajectory, cases)
-    return outcomes_of(looks, index, read_tiles(model, trajectory, cases))
+    return outcomes_of(looks, index, tile_rows(model, trajectory, cases, 1))
 
 
 class Pixels:

@@ -111,6 +111,40 @@ def test_the_record_says_what_was_done(trained):
     )
 
 
+def test_a_training_that_was_stopped_goes_on_to_the_same_bits(
+    trained, tmp_path, puzzle_codec, monkeypatch
+):
+    monkeypatch.setattr(training, "codec_for_puzzles", lambda z_dim, **_: puzzle_codec)
+    monkeypatch.setattr(training, "STRETCH", 2)
+    long = replace(TINY, steps=25)
+    training.train(long, tmp_path / "whole", {tmp_path / "half": 5})
+    made = training.flow_loss
+    done = itertools.count()
+
+    def stopped(*given):
+        if next(done) == 13:
+            raise KeyboardInterrupt
+        return made(*given)
+
+    state = tmp_path / "state"
+    monkeypatch.setattr(training, "flow_loss", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        training.train(long, tmp_path / "parts", state=state)
+    training.train(long, tmp_path / "parts", state=state)
+    assert next(done) == 13 + 1 + 15  # taken up at step 10, the last that was kept
+    for part in ("transformer", "text_encoder", "vae"):
+        whole, parts = weights(tmp_path / "whole", part), weights(tmp_path / "parts", part)
+        assert all(torch.equal(whole[name], parts[name]) for name in whole)
+    losses = [
+        [(mark["step"], mark["loss"]) for mark in record(tmp_path / name)["stages"][0]["log"]]
+        for name in ("whole", "parts")
+    ]
+    assert losses[0] == losses[1]
+    # another training keeps a state of its own
+    training.train(replace(long, seed=1, steps=1), tmp_path / "other", state=state)
+    assert record(tmp_path / "other")["stages"][0]["steps"] == 1
+
+
 def test_training_goes_on_from_a_saved_model(trained, tmp_path):
     still = replace(TINY, steps=2, lr_muon=0.0, lr_adamw=0.0)
     training.train(still, tmp_path / "more", start=trained / "last")
@@ -260,7 +294,7 @@ def test_every_prompt_is_made_of_known_words():
             ids = tokenizer(puzzle.prompt).input_ids
             assert tokenizer.unk_token_id not in ids, puzzle.prompt
             assert len(ids) <= MAX_PROMPT_TOKENS
-            words = re.findall(r"\w+|\.", puzzle.prompt.lower())
+            words = re.findall(r"\w+|[.,]", puzzle.prompt.lower())
             assert tokenizer.convert_ids_to_tokens(ids) == [*words, "</s>"]
 
 
@@ -299,7 +333,7 @@ def test_without_a_mix_tasks_come_alike_in_the_order_of_figures():
     mix = training.TrainConfig().mix
     shown = "maze grid tictactoe shelf odd size rotation reappear occlude bounce polyomino move"
     assert mix == dict.fromkeys(task_names(), 1.0)
-    new = "chain chain_back chain_once chain_lit latin"
+    new = "chain chain_back chain_once chain_lit latin mirror fork"
     assert list(mix) == [*shown.split(), "identify", *new.split()]
 
 

@@ -54,12 +54,13 @@ def test_a_later_file_is_laid_over_map_by_map():
 def test_files_are_merged_in_order(tmp_path):
     one, two, three = (tmp_path / f"{n}.yaml" for n in "123")
     one.write_text(yaml.safe_dump(changed(sampler__steps=20, seeds=[0, 1, 2, 3])))
-    two.write_text("sampler: {shift: 3.0}\nmodels: {other: {path: q}}\n")
-    three.write_text("sampler: {steps: 30}\nmodels: {m: null}\n")
+    two.write_text("sampler: {shift: 3.0}\nmodels: {other: {path: q}}\ntrain: {other: {}}\n")
+    three.write_text("sampler: {steps: 30}\nmodels: {m: null}\ntrain: {other: null}\n")
     config = load_config([one, two, three])
     assert config.resolved()["sampler"] == {"steps": 30, "shift": 3.0, "solver": "euler"}
     assert list(config.models) == ["other"]
     assert config.models["other"].path == "q"
+    assert config.train == {}
 
 
 def test_defaults_are_filled_in():
@@ -87,7 +88,6 @@ def test_a_resolved_configuration_is_one_that_json_can_hold():
 def test_a_filled_configuration_shares_nothing_with_the_next():
     first = check_config(LEAST)
     expected = copy.deepcopy(first)
-    first.train.phases.append(first.train.phases[0])
     first.seeds.append(9)
     first.perturbation.modes.append("more")
     first.resolved()["sampler"]["steps"] = 1
@@ -251,8 +251,11 @@ def test_the_shift_of_ltx_is_that_of_the_pipeline_for_its_size():
         (changed(cases__tasks=["maze", "mace"]), ["cases.tasks.1", "'mace'", "mean maze?"]),
         (changed(cases__tasks=["zzz"]), ["cases.tasks.0", "write one of bounce, chain"]),
         (changed(execution__dtype="bfloat"), ["execution.dtype", "did you mean bfloat16?"]),
-        (changed(train__phases=[{"stpes": 3, "steps": 1}]), ["train.phases.0.stpes", "steps?"]),
-        (changed(train__phases=[{"steps": 3, "mix": {"mazes": 1}}]), ["train", "'mazes'", "maze"]),
+        (
+            changed(train__m__phases=[{"stpes": 3, "steps": 1}]),
+            ["train.m.phases.0.stpes", "steps?"],
+        ),
+        (changed(train__m__phases=[{"steps": 3, "mix": {"mazes": 1}}]), ["train.m", "'mazes'"]),
         # of the wrong type
         (changed(sampler__steps="fifty"), ["sampler.steps", "'fifty'", "integer"]),
         (changed(sampler__steps=50.0), ["sampler.steps", "50.0", "integer"]),
@@ -292,14 +295,14 @@ def test_the_shift_of_ltx_is_that_of_the_pipeline_for_its_size():
         # renamed
         (changed(bench={}), ["unknown field bench", "it is called vbvr now"]),
         (changed(experiments=["bench"]), ["experiments has bench: write vbvr instead."]),
-        (changed(train__stages=[{"steps": 3}]), ["train.stages: it is called phases now"]),
+        (changed(train__phases=[{"steps": 3}]), ["train.phases stands for no model"]),
         # missing
         ({}, ["study", "missing"]),
         (changed(models={}), ["models", "at least 1"]),
         (changed(models__m=None), ["models", "at least 1"]),
         (changed(models__m={}), ["models.m.path", "missing"]),
         (changed(cases={}), ["cases.tasks", "missing"]),
-        (changed(train__phases=[{"constant": 1.0}]), ["train.phases.0.steps", "missing"]),
+        (changed(train__m__phases=[{"constant": 1.0}]), ["train.m.phases.0.steps", "missing"]),
         # names that YAML does not read as text
         (changed(models={1: {"path": "p"}}), ["models", "named 1", "quotes"]),
         ({**LEAST, True: 3, "zebra": 4}, ["named True", "quotes"]),

@@ -130,7 +130,7 @@ def test_a_puzzle_is_whole(task, split):
 
 @every_task_and_split
 def test_prompts_are_plain_english(task, split):
-    sentence = re.compile(r"[A-Z][a-z]+( [a-z]+)+\.")
+    sentence = re.compile(r"[A-Z][a-z]+(,? [a-z]+)+\.")
     for puzzle in draw(task, split, MANY):
         sentences = re.split(r"(?<=\.) ", puzzle.prompt)
         assert all(sentence.fullmatch(one) for one in sentences), puzzle.prompt

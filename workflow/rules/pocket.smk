@@ -1,25 +1,40 @@
-# Training of the pocket reasoner. Not part of `all`: its weights come with the repository.
+# Training of pocket models. Not part of `all`: their weights come with the repository.
 
 TRAIN, CARD = stage_of("train"), stage_of("card")
+TRAINED = Path("results/training")
 
 
-rule train_pocket:
-    output:
-        model=directory("results/training/pocket"),
-        early=directory("results/training/pocket-early"),
-    log:
-        "logs/train_pocket.log",
-    threads: STUDY.train.threads
-    resources:
-        gpu=gpus_of(TRAIN),
-        mem_mb=memory_of(TRAIN),
-        runtime=minutes_of(TRAIN),
-    params:
-        settings=settings_of(TRAIN),
-        code=code_of(TRAIN),
-        config=SETTINGS,
-    shell:
-        "cos train --config {params.config} --out {output.model} --early {output.early} 2> {log}"
+for name, recipe in STUDY.train.items():
+
+    rule:
+        name:
+            f"train_{name.replace('-', '_')}"
+        output:
+            model=directory(TRAINED / name),
+            checkpoints=[directory(TRAINED / f"{name}-at-{n}") for n in recipe.checkpoints],
+        log:
+            f"logs/train_{name}.log",
+        threads: recipe.threads
+        resources:
+            gpu=gpus_of(TRAIN),
+            mem_mb=memory_of(TRAIN),
+            runtime=minutes_of(TRAIN),
+        params:
+            settings=digest_json(recipe.model_dump()),
+            code=code_of(TRAIN),
+            config=SETTINGS,
+            name=name,
+            # outlives a job that is stopped, which the next try goes on from
+            state=TRAINED / ".state" / name,
+        shell:
+            "cos train {params.name} --config {params.config} --out {output.model}"
+            " --state {params.state} 2> {log}"
+
+
+rule train_ladder:
+    input:
+        [TRAINED / name for name in STUDY.train],
+    localrule: True
 
 
 rule card:

@@ -14,7 +14,10 @@ class Card(Section):
     """The evaluation in the model card."""
 
     cases: int = Field(200, ge=1, description="Unseen cases of each task and split.")
-    steps: int = Field(20, ge=1, description="Denoising steps of the card's runs.")
+    steps: int = Field(16, ge=1, description="Denoising steps of the card's runs.")
+    tasks: Distinct[str] | None = Field(
+        None, min_length=1, description="Tasks it is measured on; default those of its training."
+    )
 
 
 class Phase(Section):
@@ -34,16 +37,19 @@ class Phase(Section):
     )
 
 
-class Train(Section):
-    """Training of the pocket reasoner (`snakemake train_pocket`)."""
+class Training(Section):
+    """How one pocket model is trained (`snakemake train_<name>`)."""
 
-    early: int = Field(
-        800, ge=1, description="Step of the first phase that the earlier sibling is saved at."
-    )
     batch: int = Field(32, ge=1, description="Puzzles a step.")
     layers: int = Field(8, ge=1, description="Transformer blocks.")
+    z_dim: int = Field(
+        36, ge=1, description="Channels of a latent: components that the codec keeps of a tile."
+    )
     threads: int = Field(2, ge=1, description="CPU threads.")
     seed: int = Field(0, ge=0, description="Seed of weights, puzzles and noise.")
+    checkpoints: Distinct[Annotated[int, Field(ge=1)]] = Field(
+        [], description="Steps of the first phase at which it is saved as a model of its own, too."
+    )
     tasks: Distinct[str] | None = Field(
         None,
         min_length=1,
@@ -65,4 +71,6 @@ class WithCard(View):
 
 
 class WithTrain(View):
-    train: Train = Field(default_factory=Train)
+    train: dict[str, Training] = Field(
+        {}, description="The pocket models that can be trained, by name."
+    )

@@ -5,15 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from chain_of_steps.pocket.settings import WithCard
-from chain_of_steps.settings.cases import WithCases
 from chain_of_steps.settings.execution import WithExecution
 from chain_of_steps.settings.models import WithModels
 from chain_of_steps.settings.sampler import WithSampler
-from chain_of_steps.settings.video import WithVideo
 from chain_of_steps.stage import OUT_FOLDER, Stage
 
 
-class Settings(WithModels, WithSampler, WithVideo, WithCases, WithExecution, WithCard):
+class Settings(WithModels, WithSampler, WithExecution, WithCard):
     pass
 
 
@@ -24,6 +22,7 @@ STAGE = Stage(
     asks=("model",),
     options=(OUT_FOLDER,),
     loads_model=True,
+    every_task=True,  # it is measured on those that it was trained on
 )
 
 

@@ -1,21 +1,25 @@
-"""The stage that trains the pocket reasoner."""
+"""The stage that trains a pocket model."""
 
 from __future__ import annotations
 
+import shutil
+from contextlib import suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
+from chain_of_steps.errors import UserError, suggestion
 from chain_of_steps.pocket.settings import WithTrain
 from chain_of_steps.stage import OUT_FOLDER, Option, Stage
 
 STAGE = Stage(
     name="train",
-    text="Train the pocket reasoner; --early is the folder of the earlier sibling.",
+    text="Train a pocket model of the configuration, going on where an earlier try was stopped.",
     settings=WithTrain,
     options=(
+        Option("name", {"help": "name of the model among those of `train`"}),
         OUT_FOLDER,
         Option(
-            "--early", {"type": Path, "required": True, "help": "folder of the earlier sibling"}
+            "--state",
+            {"type": Path, "help": "folder to keep its state in meanwhile (default: OUT.state)"},
         ),
     ),
     heavy=True,
@@ -23,23 +27,33 @@ STAGE = Stage(
 )
 
 
-def run(settings: WithTrain, *, out: Path, early: Path) -> None:
+def run(settings: WithTrain, *, name: str, out: Path, state: Path | None = None) -> None:
+    from chain_of_steps.files import digest_json
     from chain_of_steps.pocket.training import TrainConfig, train
     from chain_of_steps.tasks import in_order
     from chain_of_steps.tasks.board import Board
 
-    fields = settings.train.model_dump(exclude_none=True)
-    phases, step = fields.pop("phases"), fields.pop("early")
+    if name not in settings.train:
+        known = f"write one of {', '.join(settings.train)}." if settings.train else "write one."
+        raise UserError(f"train has no {name!r}: {suggestion(name, list(settings.train), known)}")
+    fields = settings.train[name].model_dump(exclude_none=True)
+    phases, checkpoints = fields.pop("phases"), fields.pop("checkpoints")
     fields["board"] = Board(**fields["board"])
     if "tasks" not in fields and all("mix" in phase for phase in phases):
         # of all phases, as the first one makes the codec
         fields["tasks"] = in_order({task for phase in phases for task in phase["mix"]})
-    with TemporaryDirectory() as scratch:
-        start = None
-        for number, phase in enumerate(phases):
-            last = number == len(phases) - 1
-            folder = out if last else Path(scratch) / f"phase{number}"
-            # every phase sees other puzzles and other noise
-            config = TrainConfig(**{**fields, **phase, "seed": fields["seed"] + number})
-            train(config, folder, {early: step} if number == 0 else {}, start)
-            start = folder
+    state = out.with_name(f"{out.name}.state") if state is None else state
+    state /= digest_json([phases, fields])[:16]  # another recipe does not go on from it
+    saved = {out.with_name(f"{out.name}-at-{step}"): step for step in checkpoints}
+    start = None
+    for number, phase in enumerate(phases):
+        last = number == len(phases) - 1
+        folder = out if last else state / f"phase{number}"
+        # every phase sees other puzzles and other noise
+        config = TrainConfig(**{**fields, **phase, "seed": fields["seed"] + number})
+        if last or not folder.exists():
+            train(config, folder, {} if number else saved, start, state)
+        start = folder
+    shutil.rmtree(state, ignore_errors=True)
+    with suppress(OSError):  # that of another recipe is there
+        state.parent.rmdir()

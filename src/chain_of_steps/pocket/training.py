@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
-from chain_of_steps.files import atomic_path, read_json, write_json
+from chain_of_steps.files import atomic_path, digest_json, read_json, write_json
 from chain_of_steps.models.codec import LinearVideoCodec, fit_codec
 from chain_of_steps.pocket.pipeline import MAX_PROMPT_TOKENS, build_pipeline, build_tokenizer
 from chain_of_steps.progress import progress
@@ -30,6 +30,7 @@ from chain_of_steps.tasks.scene import Movie, render_tile
 
 IN_DOMAIN = "in-domain"
 RECORD = "training.json"
+STRETCH = 100  # steps that have their seeds in common: a training can be taken up between two
 
 
 def _even_mix() -> dict[str, float]:
@@ -117,7 +118,8 @@ class LatentPainter:
         if new:
             pixels = torch.from_numpy(np.stack([render_block(key) for key in new])).float()
             self.known.update({key: len(self.known) + i for i, key in enumerate(new)})
-            self.table = torch.cat([self.table, self._encode(pixels)])
+            # one by one: low bits must not depend on which others are new
+            self.table = torch.cat([self.table, *map(self._encode, pixels.split(1))])
         index = torch.tensor([[self.known[key] for key in row] for row in keys])
         grid = (board.latent_frames, board.rows, board.columns)
         z = self.table[index].reshape(len(movies), *grid, -1)
@@ -133,7 +135,7 @@ class LatentPainter:
 
 
 def training_puzzles(
-    mix: Mapping[str, float], seed: int, board: Board = DEFAULT_BOARD
+    mix: Mapping[str, float], seed: int | str, board: Board = DEFAULT_BOARD
 ) -> Iterator[Puzzle]:
     """Endless in-domain training puzzles; a task comes as often as its weight in `mix` says."""
     rng = random.Random(f"mix/{seed}")
@@ -214,41 +216,94 @@ def new_pipeline(config: TrainConfig) -> WanImageToVideoPipeline:
     )
 
 
+class Learner:
+    """A network on its way: its weights, their moving average, the optimisers and the log."""
+
+    def __init__(self, pipe: WanImageToVideoPipeline, config: TrainConfig) -> None:
+        self.network = nn.ModuleDict(
+            {"transformer": pipe.transformer, "text_encoder": pipe.text_encoder}
+        )
+        self.network.train()
+        pipe.transformer.set_attn_processor(FloatAttention())
+        self.ema = {name: p.detach().clone() for name, p in self.network.named_parameters()}
+        self.optimisers = make_optimisers(self.network, config)
+        self.step = 0
+        self.seconds = 0.0
+        self.log: list[dict[str, float]] = []
+
+    def update(self, loss: Tensor, config: TrainConfig) -> None:
+        """One step of the optimisers, and of the moving average."""
+        share = learning_rate(self.step, config)
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = share * group["full_rate"]
+            optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), config.clip)
+        for optimiser in self.optimisers:
+            optimiser.step()
+        decay = min(config.ema, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for name, p in self.network.named_parameters():
+                self.ema[name].lerp_(p, 1 - decay)
+        self.step += 1
+
+    def save(self, path: Path) -> None:
+        """Everything that is needed to go on, to the bit."""
+        with atomic_path(path) as temporary:
+            torch.save(
+                {
+                    "network": self.network.state_dict(),
+                    "ema": self.ema,
+                    "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
+                    "plain": {"step": self.step, "seconds": self.seconds, "log": self.log},
+                },
+                temporary,
+            )
+
+    def load(self, path: Path) -> None:
+        state = torch.load(path, weights_only=True)
+        self.network.load_state_dict(state["network"])
+        self.ema = state["ema"]
+        for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(saved)
+        for name, value in state["plain"].items():
+            setattr(self, name, value)
+
+
 def train(
     config: TrainConfig,
     folder: Path,
     checkpoints: Mapping[Path, int] | None = None,
     start: Path | None = None,
+    state: Path | None = None,
 ) -> None:
     """Trains a pocket model and saves it to `folder`, with the record of its training beside it.
 
     checkpoints: folder -> step, earlier states saved as models of their own. start: a saved model
-    to go on from, with fresh optimisers; its record is carried on. Weights are those of the
-    exponential moving average, in fp16; the codec stays fp32.
+    to go on from, with fresh optimisers; its record is carried on. state: a folder in which what is
+    reached is kept, from which the same training, stopped and begun again, goes on to the same
+    bits. Weights are those of the exponential moving average, in fp16; the codec stays fp32.
     """
     torch.set_num_threads(config.threads)
     pipe = new_pipeline(config) if start is None else load_pipeline(start)
     # the word of the records that are shipped, whose phases were called stages
     earlier = [] if start is None else read_json(start / RECORD)["stages"]
-    network = nn.ModuleDict({"transformer": pipe.transformer, "text_encoder": pipe.text_encoder})
-    network.train()
-    pipe.transformer.set_attn_processor(FloatAttention())
-    ema = {name: p.detach().clone() for name, p in network.named_parameters()}
-    optimisers = make_optimisers(network, config)
-    full_rates = [[group["lr"] for group in optimiser.param_groups] for optimiser in optimisers]
+    learner = Learner(pipe, config)
     paint = LatentPainter(pipe.vae)
-    puzzles = training_puzzles(config.mix, config.seed, config.board)
-    generator = torch.Generator().manual_seed(config.seed)
-    log: list[dict[str, float]] = []
-    started = time.monotonic()
+    reached = None if state is None else state / f"{digest_json([asdict(config), earlier])}.pt"
+    if reached is not None and reached.exists():
+        learner.load(reached)
+    began = time.monotonic() - learner.seconds
 
-    def save(target: Path, step: int) -> None:
+    def save(target: Path) -> None:
+        network = learner.network
         current = {name: p.detach().clone() for name, p in network.named_parameters()}
         phase = {
             "config": asdict(config),
-            "steps": step,
-            "minutes": round((time.monotonic() - started) / 60, 1),
-            "log": log,
+            "steps": learner.step,
+            "minutes": round(learner.seconds / 60, 1),
+            "log": learner.log,
         }
         record = {
             "stages": [*earlier, phase],
@@ -256,37 +311,34 @@ def train(
             "text_tokens": MAX_PROMPT_TOKENS,
             "torch": torch.__version__,
         }
-        _copy(ema, network)
+        _copy(learner.ema, network)
         with atomic_path(target) as folder:
             save_pipeline(pipe, folder)
             write_json(folder / RECORD, record)
         _copy(current, network)
 
-    bar = progress(range(config.steps), desc="train", unit="steps")
-    for step in bar:
-        for optimiser, rates in zip(optimisers, full_rates, strict=True):
-            for group, rate in zip(optimiser.param_groups, rates, strict=True):
-                group["lr"] = rate * learning_rate(step, config)
+    bar = progress(total=config.steps, desc="train", unit="steps")
+    bar.update(learner.step)
+    while learner.step < config.steps:
+        if learner.step % STRETCH == 0:
+            key = f"{config.seed}/{learner.step // STRETCH}"
+            puzzles = training_puzzles(config.mix, key, config.board)
+            generator = torch.Generator().manual_seed(int(digest_json(key)[:12], 16))
+            if reached is not None and learner.step % (5 * STRETCH) == 0:
+                learner.save(reached)
         batch = list(itertools.islice(puzzles, config.batch))
         loss = flow_loss(pipe, paint, batch, config, generator)
-        for optimiser in optimisers:
-            optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), config.clip)
-        for optimiser in optimisers:
-            optimiser.step()
-        decay = min(config.ema, (1 + step) / (10 + step))
-        with torch.no_grad():
-            for name, p in network.named_parameters():
-                ema[name].lerp_(p, 1 - decay)
-        if step % 10 == 0:
-            minutes = (time.monotonic() - started) / 60
-            log.append({"step": step, "loss": round(loss.item(), 5), "minutes": round(minutes, 2)})
-            bar.set_postfix(loss=f"{loss.item():.4f}", refresh=False)
+        mark = {"step": learner.step, "loss": round(loss.item(), 5)}
+        learner.update(loss, config)
+        learner.seconds = time.monotonic() - began
+        if mark["step"] % 10 == 0:
+            learner.log.append({**mark, "minutes": round(learner.seconds / 60, 2)})
+            bar.set_postfix(loss=f"{mark['loss']:.4f}", refresh=False)
+        bar.update()
         for target, at in (checkpoints or {}).items():
-            if step + 1 == at:
-                save(target, step + 1)
-    save(folder, config.steps)
+            if learner.step == at:
+                save(target)
+    save(folder)
 
 
 def flow_loss(
@@ -320,7 +372,7 @@ def make_optimisers(network: nn.Module, config: TrainConfig) -> list[torch.optim
     for name, p in network.named_parameters():
         inside = name.startswith("transformer.blocks.") and name.endswith(".weight")
         (matrices if inside and p.ndim == 2 else rest).append(p)
-    return [
+    optimisers = [
         torch.optim.Muon(
             matrices,
             lr=config.lr_muon,
@@ -329,6 +381,10 @@ def make_optimisers(network: nn.Module, config: TrainConfig) -> list[torch.optim
         ),
         torch.optim.AdamW(rest, lr=config.lr_adamw, betas=(0.9, 0.98), weight_decay=0.0),
     ]
+    for optimiser in optimisers:
+        for group in optimiser.param_groups:
+            group["full_rate"] = group["lr"]
+    return optimisers
 
 
 def _copy(source: Mapping[str, Tensor], network: nn.Module) -> None:

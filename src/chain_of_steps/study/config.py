@@ -39,7 +39,6 @@ from chain_of_steps.tasks.board import DEFAULT_BOARD, Board
 FORKING = tuple(row.name for row in EXPERIMENTS if row.forks)
 NEED_PUZZLES = tuple(row.name for row in EXPERIMENTS if row.needs_puzzles)
 OLD_WORDS = {"bench": "vbvr"}  # sections and experiments that were renamed
-OLD_FIELDS = {("train", "stages"): "phases"}  # and fields of sections
 
 _WORDS = [row.name for row in EXPERIMENTS]
 
@@ -185,11 +184,12 @@ class Study(*_HOLDERS):
             raise refusal(f"ensemble.k is {ensemble.k}: write {seeds} or less, or more seeds.")
 
     def _check_mixes(self) -> None:
-        named = {name for phase in self.train.phases for name in phase.mix or ()}
-        unknown = sorted(named - set(task_names()))
-        if unknown:
-            known = ", ".join(task_names())
-            raise refusal(f"train.phases: mix names {unknown[0]!r}, write one of {known}.")
+        for name, training in self.train.items():
+            named = {task for phase in training.phases for task in phase.mix or ()}
+            unknown = sorted({*named, *(training.tasks or ())} - set(task_names()))
+            if unknown:
+                known = ", ".join(task_names())
+                raise refusal(f"train.{name} names {unknown[0]!r}, write one of {known}.")
 
 
 def load_config(paths: Sequence[Path]) -> Study:
@@ -220,8 +220,9 @@ def check_config(config: Mapping[str, Any]) -> Study:
     _check_names(config)
     _check_old_words(config)
     config = dict(config)
-    if isinstance(config.get("models"), Mapping):  # an overlay drops a model with null
-        config["models"] = {k: v for k, v in config["models"].items() if v is not None}
+    for section in ("models", "train"):  # an overlay drops one of them with null
+        if isinstance(config.get(section), Mapping):
+            config[section] = {k: v for k, v in config[section].items() if v is not None}
     try:
         return Study.model_validate(config)
     except ValidationError as error:
@@ -250,7 +251,10 @@ def _check_old_words(config: Mapping[str, Any]) -> None:
             raise UserError(f"unknown field {old}: it is called {new} now, write {new}.")
         if isinstance(experiments, list) and old in experiments:
             raise UserError(f"experiments has {old}: write {new} instead.")
-    for (section, old), new in OLD_FIELDS.items():
-        fields = config.get(section)
-        if isinstance(fields, Mapping) and old in fields:
-            raise UserError(f"unknown field {section}.{old}: it is called {new} now, write {new}.")
+    train = config.get("train")
+    for field, value in train.items() if isinstance(train, Mapping) else ():
+        if not isinstance(value, Mapping | None):
+            raise UserError(
+                f"train.{field} stands for no model: each has fields of its own now, write "
+                f"train.<name>.{field}."
+            )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from chain_of_steps.experiments.behaviours.settings import WithBehaviours
 from chain_of_steps.experiments.ensemble.settings import WithEnsemble
+from chain_of_steps.experiments.front.settings import WithFront
 from chain_of_steps.experiments.layers.settings import WithLayers
 from chain_of_steps.experiments.noise.settings import WithPerturbation
 from chain_of_steps.experiments.vbvr.settings import WithVbvr
@@ -52,7 +53,7 @@ EXPERIMENTS = (
             "figure2": ("examples",),
             "s1_timeline": ("timeline.parquet",),
         },
-        keeps=("readouts.parquet", "tiles.parquet"),
+        keeps=("readouts.parquet",),
     ),
     Experiment(
         "noise",
@@ -107,6 +108,14 @@ EXPERIMENTS = (
         tables={"table1_ensemble": ("compare.csv", "published.csv")},
         after=("decision",),
         settings=WithEnsemble,
+    ),
+    Experiment(
+        "front",
+        "Figure 7",
+        needs_puzzles=True,
+        keeps=("front.csv", "front_slopes.csv", "front_order.csv", "tiles_runs.parquet"),
+        after=("decision",),
+        settings=WithFront,
     ),
     Experiment("videos", "every case and condition", after=("decision",)),
     Experiment(

@@ -13,7 +13,7 @@ and chain_lit shows the way in the first picture.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
 from chain_of_steps.tasks.board import DEFAULT_BOARD, Board, Cell
@@ -105,6 +105,11 @@ def all_ways(arrows: Arrows, start: Cell, board: Board) -> list[list[Cell]]:
             if other != right[hop + 1]:  # it turns wrong
                 found.append(before + follow(arrows, other, set(before)))
     found += [follow(arrows, cell, set()) for cell in board.cells]
+    return distinct_ways(found, start, board)
+
+
+def distinct_ways(found: Iterable[list[Cell]], start: Cell, board: Board) -> list[list[Cell]]:
+    """What each way marks, the start left out; of those that mark the same tiles, the first."""
     distinct: dict[frozenset[Cell], list[Cell]] = {}
     for way in found:
         marked = [cell for cell in way if cell != start][: board.frames - 1]
@@ -135,7 +140,7 @@ def backdrop(puzzle: Puzzle) -> Scene:
 
 def marked(scene: Scene, cells: list) -> Scene:
     """`scene` with a mark on each of some cells."""
-    return {**scene, **{tuple(cell): (*scene[tuple(cell)], MARK) for cell in cells}}
+    return {**scene, **{tuple(cell): (*scene.get(tuple(cell), ()), MARK) for cell in cells}}
 
 
 def forwards(scene: Scene, way: list, frames: int) -> list[Scene]:

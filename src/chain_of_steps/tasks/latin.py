@@ -2,7 +2,7 @@
 
 The need is the number of rounds of elimination: each round fills every place that only one object
 fits, given what the rounds before have filled. Squares that this does not complete are left out,
-so there is one completion. Out of domain it takes 6 to 8 rounds instead of 1 to 5.
+so there is one completion. Out of domain it takes 5 to 8 rounds instead of 1 to 4.
 
 A candidate says what is in each empty place, None where it stays empty: the completion, and all
 that differ from it in one place.
@@ -22,7 +22,7 @@ FAMILY = "Abstraction"
 ORDER = 18
 PROMPT = "Fill the empty places so that no row and no column has an object twice."
 KEY_FRAMES = (FRAMES - 1,)
-ROUNDS = {"in-domain": (1, 5), "out-of-domain": (6, 8)}
+ROUNDS = {"in-domain": (1, 4), "out-of-domain": (5, 8)}
 SIDE = 5
 OBJECTS: tuple[Pair, ...] = (  # all in domain; told apart by shape alone
     ("disc", "green"),

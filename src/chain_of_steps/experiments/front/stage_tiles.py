@@ -1,39 +1,41 @@
-"""The stage that reads every tile of every latent frame along the steps."""
+"""The stage that reads stored runs tile by tile."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
 
-from chain_of_steps.places import CASES, TILES, TRAJECTORY
+from chain_of_steps.experiments.front.settings import WithFront
+from chain_of_steps.places import CASES, TRAJECTORY
 from chain_of_steps.settings.execution import WithExecution
 from chain_of_steps.settings.models import WithModels
 from chain_of_steps.stage import File, Stage
 
 
-class Settings(WithModels, WithExecution):
+class Settings(WithModels, WithExecution, WithFront):
     pass
 
 
-READ = File("tiles/{model}/{shard}.parquet", every_model=True)
+TILES = File("tables/tiles_runs.parquet")
+PART = File("tiles/{model}/{shard}.parquet", every_model=True)
 STAGE = Stage(
-    name="read-tiles",
-    text="Decode the clean estimates of a trajectory and tell when each tile is decided.",
+    name="tiles",
+    text="Read every decisive tile of stored runs: the step from which it is right to the end.",
     settings=Settings,
     takes={"cases": CASES, "trajectory": TRAJECTORY},
-    makes={"out": READ},
+    makes={"out": PART},
     asks=("model",),
     loads_model=True,
-    joined={TILES.place: READ},
+    joined={TILES.place: PART},
 )
 
 
 def run(settings: Settings, *, model: str, cases: Path, trajectory: Path, out: Path) -> None:
     from chain_of_steps.artifacts import write_table
     from chain_of_steps.cases.folders import cases_of, need_puzzles
+    from chain_of_steps.experiments.front.fronts import tile_rows
     from chain_of_steps.manifests import write_manifest
     from chain_of_steps.models.adapters import load_model
-    from chain_of_steps.runs import read_tiles
     from chain_of_steps.trajectory import Trajectory
 
     runs = Trajectory.checked(trajectory)
@@ -41,11 +43,10 @@ def run(settings: Settings, *, model: str, cases: Path, trajectory: Path, out: P
     need_puzzles(mine)
     adapter = load_model(settings, model)
     started = time.monotonic()
-    write_table(out, read_tiles(adapter, runs, mine))
-    execution = settings.execution.model_dump()
+    write_table(out, tile_rows(adapter, runs, mine, settings.front.seeds))
     write_manifest(
         out,
         inputs=[trajectory],
-        parameters={"model_digest": adapter.digest, "execution": execution},
+        parameters={"model_digest": adapter.digest, "settings": settings.front.model_dump()},
         seconds=time.monotonic() - started,
     )
