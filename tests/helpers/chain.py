@@ -52,14 +52,10 @@ def run_chain(out: Path) -> None:
         assert cos("sample", *given, "--shard", shard, "--out", path) == 0
         table = out / f"{shard}.parquet"
         assert cos("read", *given, "--trajectory", path, "--out", table) == 0
-        tiles = out / f"{shard}.tiles.parquet"
-        assert cos("read-tiles", *given, "--trajectory", path, "--out", tiles) == 0
-    parts = [out / f"{shard}.tiles.parquet" for shard in SHARDS]
     tables = [out / f"{shard}.parquet" for shard in SHARDS]
     assert cos("join", "--out", out / "readouts.parquet", *tables) == 0
-    assert cos("join", "--out", out / "tiles.parquet", *parts) == 0
     given = ("--cases", out / "cases", "--readouts", out / "readouts.parquet")
     made = ("--out", out / "timeline.parquet", "--outcomes", out / "decision_outcomes.parquet")
-    assert cos("timeline", *given, "--tiles", out / "tiles.parquet", *made) == 0
+    assert cos("timeline", *given, *made) == 0
     given = (*given, "--trajectories", out / "trajectories")
     assert cos("examples", *given, "--out", out / "examples") == 0

@@ -1,7 +1,7 @@
 """Outcomes of models whose behaviour is known, for claims to be judged on.
 
-`outcomes_of(trajectories...)` is the way in for anything that makes readouts: give it tables as
-`runs.read_trajectory` and `runs.read_tiles` do, and judge the claims on what it returns.
+Two ways in: `outcomes_of` for whatever makes readouts and tiles, `outcomes_of_runs` for whatever
+makes trajectories. `judged` then judges the claims on what they return.
 """
 
 import numpy as np
@@ -10,6 +10,9 @@ import pandas as pd
 from chain_of_steps.experiments.behaviours import memory, perception, posterior
 from chain_of_steps.experiments.behaviours.outcomes import behaviour_outcomes
 from chain_of_steps.experiments.decision.outcomes import decision_outcomes
+from chain_of_steps.experiments.front.fronts import tile_rows
+from chain_of_steps.experiments.front.outcomes import front_outcomes
+from chain_of_steps.runs import read_trajectory
 from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.study.claims import Claim
 from chain_of_steps.study.evidence import Group
@@ -71,7 +74,10 @@ def readouts(index, answers, models=("ours",), seeds=(0, 1)) -> pd.DataFrame:
 def outcomes_of(
     looks: pd.DataFrame, index: pd.DataFrame, tiles: pd.DataFrame | None = None
 ) -> dict[str, pd.DataFrame]:
-    """The tables that claims read, as far as they follow from readouts and tiles alone."""
+    """The tables that claims read, as far as they follow from readouts and tiles alone.
+
+    tiles: as `fronts.tile_rows` gives them.
+    """
     run = ["model", "case", "task", "split", "seed"]
     nothing = {
         "memory": pd.DataFrame(columns=[*run, "condition", "start", "step", *memory.ERRORS]),
@@ -79,9 +85,34 @@ def outcomes_of(
         "posterior": pd.DataFrame(columns=[*run, "prior", *posterior.COMPARED]),
     }
     return {
-        "decision_outcomes.parquet": decision_outcomes(looks, index, tiles),
+        "decision_outcomes.parquet": decision_outcomes(looks, index),
         "behaviour_outcomes.parquet": behaviour_outcomes(nothing, looks, index),
+        **({} if tiles is None else {"front_outcomes.parquet": front_outcomes(tiles)}),
     }
+
+
+def outcomes_of_runs(model, trajectory, cases) -> dict[str, pd.DataFrame]:
+    """The same from a trajectory, read as a study reads it.
+
+    model: anything with `decode(latents, frames=None)`; `Pixels` for trajectories that hold videos.
+    cases: anything with a name and a puzzle.
+    """
+    index = pd.DataFrame(
+        {
+            "case": [case.name for case in cases],
+            "solutions": [len(case.puzzle.solutions) for case in cases],
+            "need": [case.puzzle.need for case in cases],
+        }
+    )
+    looks = read_trajectory(model, trajectory, cases)
+    return outcomes_of(looks, index, tile_rows(model, trajectory, cases, 1))
+
+
+class Pixels:
+    """A model whose latents are the videos themselves, (S, T, H, W, 3)."""
+
+    def decode(self, latents, frames=None):
+        return latents if frames is None else latents[:, list(frames)]
 
 
 def judged(claims: list[Claim], tables, models=("ours",), n_steps=N_STEPS) -> pd.DataFrame:

@@ -219,30 +219,6 @@ def test_a_model_that_works_in_series_is_found_out():
     assert found["no-steps-needed-within-the-reach"] == UNDECIDED  # too few cases for 0.05
 
 
-def test_tiles_decided_hop_by_hop_are_told_from_frame_by_frame():
-    index = cases({"chain": 16})
-    looks = readouts(index, in_series)
-    places = [(hop, frame) for hop in range(1, 9) for frame in range(5)]
-    for order, (hops, frames) in {"hops": (1, 0), "frames": (0, 2)}.items():
-        tiles = pd.DataFrame(
-            {
-                **{"model": "ours", "case": case.case, "task": "chain", "split": case.split},
-                **{"seed": seed, "row": 0, "column": 0, "depth": hop, "frame": frame},
-                "leads": hops * hop + frames * frame + seed,
-                "accepted": hops * hop + frames * frame + seed,
-            }
-            for case in index.itertuples()
-            for seed in (0, 1)
-            for hop, frame in places
-        )
-        tiles["leads"] += np.random.default_rng(0).integers(0, 2, len(tiles))
-        found = judged(CLAIMS, outcomes_of(looks, index, tiles))
-        assert found.loc["order-by-hops", "ours"] == pytest.approx(hops, abs=0.1)
-        assert found.loc["not-by-frames", "ours"] == pytest.approx(frames, abs=0.1)
-        wanted = (HOLDS, HOLDS) if order == "hops" else (FAILS, FAILS)
-        assert tuple(found.loc[["order-by-hops", "not-by-frames"], "verdict"]) == wanted
-
-
 # What is measured
 
 

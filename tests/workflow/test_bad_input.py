@@ -36,8 +36,6 @@ READ = ("--cases", "cases", "--readouts", "readouts.parquet")
 TIMELINE = (
     "timeline",
     *READ,
-    "--tiles",
-    "tiles.parquet",
     "--out",
     "new.csv",
     "--outcomes",

@@ -91,7 +91,7 @@ left.set_xticks(sorted(mine["count"].unique()), [f"{n}" for n in sorted(mine["co
 left.set_xlabel("denoising steps of the run")
 left.set_ylabel("(b) share right")
 left.set_ylim(-0.03, 1.03)
-left.legend(fontsize=6, loc="lower right")
+left.legend(fontsize=6, loc="lower left", bbox_to_anchor=(-0.1, 1.0), borderaxespad=0)
 
 # %%
 known = needs[(needs["rule"] == RULE) & (needs["need"] > 0) & needs["reach"].notna()]

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from chain_of_steps.experiments.behaviours.settings import WithBehaviours
-from chain_of_steps.experiments.decision.settings import WithTiles
 from chain_of_steps.experiments.ensemble.settings import WithEnsemble
 from chain_of_steps.experiments.front.settings import WithFront
 from chain_of_steps.experiments.handover.settings import WithHandover
@@ -56,8 +55,7 @@ EXPERIMENTS = (
             "figure2": ("examples",),
             "s1_timeline": ("timeline.parquet",),
         },
-        keeps=("readouts.parquet", "tiles.parquet"),
-        settings=WithTiles,
+        keeps=("readouts.parquet",),
     ),
     Experiment(
         "noise",

@@ -88,24 +88,3 @@ def test_seeds_that_differ_are_counted_in_pairs():
     assert found["value"].tolist() == [pytest.approx(np.mean(pairs))]
     alone = decision_outcomes(rows_of("m/0", [0, 0, 0, 0]), CASES)
     assert "seeds_differ" not in set(alone["outcome"])
-
-
-def test_hops_and_frames_are_told_apart_or_not_told():
-    looks = rows_of("m/0", [0, 0, 0, 0])
-    run = looks.iloc[0][["model", "case", "task", "split", "seed"]].to_dict()
-
-    def found(places):
-        steps = [0.1 * hop + 0.2 * frame for hop, frame in places]
-        tiles = pd.DataFrame(
-            {**run, "depth": hop, "frame": frame, "leads": step, "accepted": step}
-            for (hop, frame), step in zip(places, steps, strict=True)
-        )
-        table = decision_outcomes(looks, CASES, tiles)
-        table = table[table["condition"] == "leads"]
-        return {n: of(table, n).get(("m/0", 0)) for n in ("hops", "frames", "frames_apart")}
-
-    free = found([(hop, frame) for hop in range(1, 6) for frame in range(5)])
-    assert free == pytest.approx({"hops": 0.1, "frames": 0.2, "frames_apart": 0.8})
-    bound = found([(n, n) for n in range(1, 6)])  # the n-th hop is drawn in the n-th frame alone
-    assert bound["hops"] is None and bound["frames"] is None
-    assert bound["frames_apart"] == pytest.approx(1.2)

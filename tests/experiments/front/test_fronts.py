@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from chain_of_steps.experiments.front import fronts
-from chain_of_steps.runs import read_tiles
+from chain_of_steps.experiments.front.outcomes import front_outcomes
 from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.tasks import stream, task_of
 from chain_of_steps.tasks.reader import first_frame
@@ -51,7 +51,7 @@ def made_up(decided, n: int = 6) -> pd.DataFrame:
         {},
     )
     model = SimpleNamespace(decode=lambda latents: latents)
-    return fronts.tile_rows(read_tiles(model, trajectory, cases), cases, SIGMAS)
+    return fronts.tile_rows(model, trajectory, cases, 1)
 
 
 @pytest.fixture(scope="module")
@@ -117,3 +117,36 @@ def test_no_run_with_a_need_gives_empty_tables(by_hops):
         fronts.order_table(nothing, resampling=RESAMPLING),
     ):
         assert table.empty and len(table.columns) > 5
+
+
+# Outcomes, which claims are judged on
+
+
+def test_outcomes_have_the_order_of_each_puzzle(by_hops, by_frames):
+    for rows, hops, frames in ((by_hops, 1, 0), (by_frames, 0, 3)):
+        table = front_outcomes(rows)
+        for name, value in (("hops", hops), ("frames", frames)):
+            found = table[table["outcome"] == name]
+            assert found.groupby("condition").size().to_dict() == {"leads": 6, "accepted": 6}
+            assert np.allclose(found["value"], value)
+            assert set(found["task"]) == {"chain"} and set(found["case"]) == set(rows["puzzle"])
+            assert (found["need"] >= 5).all()
+    one = front_outcomes(by_hops[by_hops["task"] == "chain_once"])
+    assert not {"hops", "frames"} & set(one["outcome"])  # one drawing tells nothing
+
+
+def test_outcomes_say_how_far_apart_frames_are_decided(by_hops, by_frames):
+    def apart(rows):
+        table = front_outcomes(rows)
+        return table[(table["outcome"] == "frames_apart") & (table["condition"] == "leads")]
+
+    assert (apart(by_hops)["value"] == 0).all()
+    later = by_frames[by_frames["drawn"] < 4]
+    expected = (3 * (4 - later["drawn"])).groupby(later["case"]).mean()
+    assert apart(by_frames).set_index("case")["value"].to_dict() == pytest.approx(
+        expected.to_dict()
+    )
+    slopes = front_outcomes(by_hops)
+    slopes = slopes[slopes["outcome"] == "slope"]
+    assert len(slopes) == 2 * 18 and np.allclose(slopes["value"], 1)
+    assert front_outcomes(by_hops.iloc[:0]).empty

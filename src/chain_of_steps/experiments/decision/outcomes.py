@@ -1,4 +1,4 @@
-"""What the clean runs came to: right or not, commitment, candidates, the order of hops and frames.
+"""What the clean runs came to: right or not, commitment, candidates.
 
 Two readings stand side by side as conditions: `leads`, the candidate of the largest evidence, and
 `accepted`, the one whose weight exceeds a threshold. A run that ends without an answer never
@@ -24,12 +24,10 @@ VISIBLE_AT = (0.02, VISIBLE, 0.1)
 SHARES = (0.0, 0.1, 0.5, 0.6, 1.0)  # of the steps, at which looks are kept
 
 
-def decision_outcomes(
-    readouts: pd.DataFrame, cases: pd.DataFrame, tiles: pd.DataFrame | None = None
-) -> pd.DataFrame:
+def decision_outcomes(readouts: pd.DataFrame, cases: pd.DataFrame) -> pd.DataFrame:
     """Rows as `outcomes` has them, of all models.
 
-    readouts, tiles: as `runs.read_trajectory` and `runs.read_tiles` give them. cases: their index.
+    readouts: as `runs.read_trajectory` gives them. cases: their index.
 
         right, score            0 or 1, and 0 to 1, by step; right by each reading
         readable                whether anything is, by step and threshold of visibility
@@ -39,15 +37,9 @@ def decision_outcomes(
         committed by 10 %, ...  whether it has by that share of the steps; never has not
         never                   whether the result has no answer
         seeds_differ            share of a case's pairs of seeds that read differently, by step
-        hops, frames            steps by which a tile is decided later for each inference that it
-                                takes, and for each latent frame, the other held fixed
-        frames_apart            steps between the first and the last latent frame to be decided
     """
     rows = readouts.sort_values([*RUN, "step"], kind="stable").reset_index(drop=True)
-    tables = [*_by_step(rows), *_commitment(rows), _seeds(rows)]
-    if tiles is not None and len(tiles):
-        tables += _order(tiles, int(rows["step"].max()))
-    return joined(tables, cases)
+    return joined([*_by_step(rows), *_commitment(rows), _seeds(rows)], cases)
 
 
 def _readings(rows: pd.DataFrame) -> Iterator[tuple[str, float, np.ndarray, np.ndarray]]:
@@ -102,33 +94,3 @@ def _seeds(rows: pd.DataFrame) -> pd.DataFrame:
     sums = sums[sums["step"].isin({0, rows["step"].max()})]
     differ = 1 - sums["pairs"] / (sums["alike"] * (sums["alike"] - 1))
     return outcome(sums, "seeds_differ", differ, step=sums["step"])
-
-
-def _order(tiles: pd.DataFrame, last: int) -> list[pd.DataFrame]:
-    """Least squares of the step at which each tile of a run is decided."""
-    tables = []
-    groups = tiles.groupby(list(RUN), sort=True)
-    runs = pd.DataFrame([key for key, _ in groups], columns=list(RUN))
-    for condition in ("leads", "accepted"):
-        found = [_coefficients(run, np.minimum(run[condition], last)) for _, run in groups]
-        columns = zip(*found, strict=True)
-        for name, values in zip(("hops", "frames", "frames_apart"), columns, strict=True):
-            tables.append(outcome(runs, name, values, condition=condition))
-    return tables
-
-
-def _coefficients(run: pd.DataFrame, step: pd.Series) -> tuple[float, float, float]:
-    """Steps a hop, steps a latent frame, and steps between the first and the last frame.
-
-    nan where the two cannot be told apart, or the puzzle has no hops.
-    """
-    frames = run["frame"].to_numpy(float)
-    by_frame = step.groupby(run["frame"]).mean()
-    apart = float(by_frame.max() - by_frame.min()) if len(by_frame) > 1 else np.nan
-    hops = run["depth"].to_numpy(float)
-    known = hops > 0
-    design = np.column_stack([hops, frames, np.ones(len(run))])[known]
-    if known.sum() < 4 or np.linalg.matrix_rank(design) < 3:
-        return np.nan, np.nan, apart
-    found = np.linalg.lstsq(design, step.to_numpy(float)[known], rcond=None)[0]
-    return float(found[0]), float(found[1]), apart

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chain_of_steps.places import CASES, READOUTS, TILES
+from chain_of_steps.places import CASES, READOUTS
 from chain_of_steps.settings.statistics import WithStatistics
 from chain_of_steps.stage import File, Stage
 
@@ -12,7 +12,7 @@ STAGE = Stage(
     name="timeline",
     text="When runs commit: agreement with the final answer and live candidates, step by step.",
     settings=WithStatistics,
-    takes={"cases": CASES, "readouts": READOUTS, "tiles": TILES},
+    takes={"cases": CASES, "readouts": READOUTS},
     makes={
         "out": File("tables/timeline.parquet"),
         "outcomes": File("tables/decision_outcomes.parquet"),
@@ -21,7 +21,7 @@ STAGE = Stage(
 
 
 def run(
-    settings: WithStatistics, *, cases: Path, readouts: Path, tiles: Path, out: Path, outcomes: Path
+    settings: WithStatistics, *, cases: Path, readouts: Path, out: Path, outcomes: Path
 ) -> None:
     from chain_of_steps.artifacts import read_table, write_table
     from chain_of_steps.cases.folders import INDEX
@@ -33,4 +33,4 @@ def run(
     resampling = Resampling.of(settings.statistics)
     looks = read_table(readouts)
     write_table(out, timeline(looks, index, resampling=resampling))
-    write_table(outcomes, decision_outcomes(looks, index, read_table(tiles)))
+    write_table(outcomes, decision_outcomes(looks, index))

@@ -11,9 +11,9 @@ from chain_of_steps.outcomes import OF_A_CASE, joined, outcome
 def ensemble_outcomes(outcomes: pd.DataFrame, cases: pd.DataFrame) -> pd.DataFrame:
     """Rows as `outcomes` has them: score, correct, nfe by method (condition).
 
-    And `changed`, 0 or 1: whether the score is another than the single run's, which is the dose of
-    a method that only intervenes. outcomes: as `rivals` and `run_ensembles` give them. cases: their
-    index.
+    And `changed`, 0 or 1: whether the score is another than the single run's; `dose`, how much the
+    averaging changes the latent, relative L2. outcomes: as `rivals` and `run_ensembles` give them.
+    cases: their index.
     """
     rows = outcomes.assign(seed=OF_A_CASE)
     single = rows[rows["method"] == SINGLE].set_index(["model", "case"])["score"]
@@ -23,6 +23,7 @@ def ensemble_outcomes(outcomes: pd.DataFrame, cases: pd.DataFrame) -> pd.DataFra
     tables = [
         outcome(mine, name, mine[name], condition=method)
         for method, mine in rows.groupby("method", sort=False)
-        for name in ("score", "correct", "nfe", "changed")
+        for name in ("score", "correct", "nfe", "changed", "dose")
+        if name in mine
     ]
     return joined(tables, cases)

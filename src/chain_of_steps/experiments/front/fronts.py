@@ -17,6 +17,8 @@ import numpy as np
 import pandas as pd
 
 from chain_of_steps.cases.folders import Case
+from chain_of_steps.models.model import VideoModel
+from chain_of_steps.runs import read_tiles
 from chain_of_steps.statistics.clusters import column_codes
 from chain_of_steps.statistics.means import group_mean_ci
 from chain_of_steps.statistics.rates import mean_or_rate_ci
@@ -24,32 +26,42 @@ from chain_of_steps.statistics.resampling import Resampling, percentile_interval
 from chain_of_steps.tasks import task_of
 from chain_of_steps.tasks.board import BEAT
 from chain_of_steps.tasks.puzzle import Puzzle, kind_of
+from chain_of_steps.trajectory import Trajectory
 
 RULES = ("leads", "accepted")
 TILE = ["row", "column"]
 
 
-def tile_rows(tiles: pd.DataFrame, cases: Sequence[Case], sigmas: pd.Series) -> pd.DataFrame:
-    """A row for each run and each tile whose depth is known, of puzzles with one right answer.
+def tile_rows(
+    model: VideoModel, trajectory: Trajectory, cases: Sequence[Case], seeds: int, every: int = 1
+) -> pd.DataFrame:
+    """A row for each run of the first `seeds` seeds and each tile whose depth is known.
 
-    tiles: as `runs.read_tiles` gives them; cases: theirs; sigmas: the noise level of each step, 0
-    for the result, N. Columns: those of a run; need; puzzle, its digest, which drawings of one
-    share; row, column, depth; drawn, the first latent frame in which the right video shows the
-    tile's change; leads, accepted: the step from which the tile is so to the end in the last frame,
-    and in the frame `drawn` (leads_drawn, accepted_drawn); N + 1 is never; sigma_leads,
-    sigma_accepted: the noise level of that step in the last frame, nan for never. steps: N.
+    every: read every how many-th step, beside the result.
+
+    Only puzzles with a need and one right answer are read. Columns: those of the run table; need;
+    puzzle, its digest, which drawings of one share; row, column, depth; drawn, the first latent
+    frame in which the right video shows the tile's change; last, the last one; leads, accepted: the
+    step from which the tile is so to the end in the frame `last`, and in the frame `drawn`
+    (leads_drawn, accepted_drawn); N is the result alone, N + 1 never.
+    sigma_leads, sigma_accepted: the noise level of that step in the last frame, 0 where it is the
+    result alone, nan where it is never. steps: N.
     """
     needy = {
         case.name: case.puzzle
         for case in cases
         if case.puzzle.need and len(case.puzzle.solutions) == 1
     }
-    runs = [name for name in tiles if name not in ("frame", *TILE, "depth", *RULES)]
-    columns = [*runs, "need", "puzzle", *TILE, "depth", "drawn", "steps"]
+    runs = trajectory.runs
+    kept = runs["case"].isin(needy) & runs["seed"].isin(sorted(runs["seed"].unique())[:seeds])
+    chosen = trajectory.select(np.flatnonzero(kept))
+    columns = [*runs, "need", "puzzle", *TILE, "depth", "drawn", "last", "steps"]
     columns += [*RULES, *(f"{rule}_drawn" for rule in RULES), *(f"sigma_{rule}" for rule in RULES)]
-    tiles = tiles[tiles["case"].isin(needy) & (tiles["depth"] > 0)]
-    if tiles.empty:
+    if not len(chosen.runs):
         return pd.DataFrame(columns=columns)
+    steps = range(0, trajectory.n_steps, every)
+    tiles = read_tiles(model, chosen, [case for case in cases if case.name in needy], steps)
+    tiles = tiles[tiles["depth"] > 0]
     key = [*runs, *TILE]
     last = tiles[tiles["frame"] == tiles.groupby(key)["frame"].transform("max")]
     drawn = pd.DataFrame(
@@ -59,13 +71,14 @@ def tile_rows(tiles: pd.DataFrame, cases: Sequence[Case], sigmas: pd.Series) -> 
     found = last.merge(drawn, on=["case", *TILE])
     then = tiles.rename(columns={"frame": "drawn"} | {rule: f"{rule}_drawn" for rule in RULES})
     found = found.merge(then.drop(columns="depth"), on=[*key, "drawn"])
+    sigmas = np.append(trajectory.sigmas.numpy().astype(float), np.nan)
     for rule in RULES:
-        found[f"sigma_{rule}"] = found[rule].map(sigmas)
+        found[f"sigma_{rule}"] = sigmas[found[rule]]
     for name in ("need", "digest"):
-        of = {case: getattr(puzzle, name) for case, puzzle in needy.items()}
-        found[name] = found["case"].map(of)
-    found = found.rename(columns={"digest": "puzzle"})
-    return found.assign(steps=int(sigmas.index.max()))[columns]
+        found[name] = found["case"].map({case: getattr(p, name) for case, p in needy.items()})
+    return found.rename(columns={"digest": "puzzle", "frame": "last"}).assign(
+        steps=trajectory.n_steps
+    )[columns]
 
 
 def first_drawn(puzzle: Puzzle) -> list[tuple[tuple[int, int], int]]:
@@ -94,8 +107,9 @@ def front_table(
 ) -> pd.DataFrame:
     """Share of tiles of each depth that are decided by a step, in the last latent frame.
 
-    Columns: model, task, split, rule, depth, step (the look after it: 0 is the first clean
-    estimate, N the result), sigma, cases, n, mean, low, high (95 %, clustered by case).
+    sigmas: the noise level of each step. Columns: model, task, split, rule, depth, step (the look
+    after it: 0 is the first clean estimate, N the result), sigma, cases, n, mean, low, high (95 %,
+    clustered by case).
     """
     rows = _by_rule(tiles)
     by = ["model", "task", "split", "rule", "depth", "step"]
