@@ -11,6 +11,8 @@ import pytest
 import torch
 
 from chain_of_steps.edits import Loop
+from chain_of_steps.experiments.behaviours.posterior import encoded_answers
+from chain_of_steps.experiments.handover import subjects
 from chain_of_steps.experiments.handover.contrasts import POLISHING, SERIAL, contrasts
 from chain_of_steps.experiments.handover.ends import COLUMNS, ends_of
 from chain_of_steps.experiments.handover.jacobian import derivative, jacobian_of
@@ -41,6 +43,7 @@ LOOPS = Loops(
     below=4,
 )
 FEW = Resampling(200, 0)
+pytestmark = pytest.mark.slow
 every_machine = pytest.mark.parametrize("name", machines.MACHINES)
 
 
@@ -62,7 +65,17 @@ def measure(tmp_path_factory, puzzle_codec):
         made.append(passes_of(model, runs, cases, LOOPS, SHIFT, BATCH))
         return model, runs, cases, [table for table, _ in made], [nfe for _, nfe in made]
 
-    return of
+    drawn = {}
+
+    def drawn_once(model, puzzle):  # the machines share their codec
+        key = puzzle.digest, len(puzzle.candidates)
+        if key not in drawn:
+            drawn[key] = encoded_answers(model, puzzle)
+        return drawn[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subjects, "encoded_answers", drawn_once)
+        yield of
 
 
 def found(measure, name) -> dict[str, pd.Series]:
