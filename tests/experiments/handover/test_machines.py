@@ -11,6 +11,8 @@ import pytest
 import torch
 
 from chain_of_steps.edits import Loop
+from chain_of_steps.experiments.behaviours.posterior import encoded_answers
+from chain_of_steps.experiments.handover import subjects
 from chain_of_steps.experiments.handover.contrasts import POLISHING, SERIAL, contrasts
 from chain_of_steps.experiments.handover.ends import COLUMNS, ends_of
 from chain_of_steps.experiments.handover.jacobian import derivative, jacobian_of
@@ -41,6 +43,7 @@ LOOPS = Loops(
     below=4,
 )
 FEW = Resampling(200, 0)
+pytestmark = pytest.mark.slow
 every_machine = pytest.mark.parametrize("name", machines.MACHINES)
 
 
@@ -62,7 +65,17 @@ def measure(tmp_path_factory, puzzle_codec):
         made.append(passes_of(model, runs, cases, LOOPS, SHIFT, BATCH))
         return model, runs, cases, [table for table, _ in made], [nfe for _, nfe in made]
 
-    return of
+    drawn = {}
+
+    def drawn_once(model, puzzle):  # the machines share their codec
+        key = puzzle.digest, len(puzzle.candidates)
+        if key not in drawn:
+            drawn[key] = encoded_answers(model, puzzle)
+        return drawn[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subjects, "encoded_answers", drawn_once)
+        yield of
 
 
 def found(measure, name) -> dict[str, pd.Series]:
@@ -78,13 +91,14 @@ def found(measure, name) -> dict[str, pd.Series]:
 @pytest.mark.parametrize("test", [*SERIAL, "matched", "looped"])
 def test_each_test_tells_a_serial_machine_from_all_others(measure, test):
     serial = found(measure, "serial")[test]
-    assert serial["mean"] > 0 and serial["low"] >= 0, serial
+    assert serial["mean"] > 0.01, serial
     for name in ("recompute", "posterior", "polish"):
         others = found(measure, name)
         if test not in others:  # it is never wrong, say
             assert test == "repaired" and name != "posterior"
             continue
         assert others[test]["mean"] < serial["mean"] / 3, (name, others[test])
+        assert not others[test]["high"] >= serial["mean"], (name, others[test])
 
 
 @pytest.mark.parametrize("test", POLISHING)
@@ -107,7 +121,7 @@ def test_who_trusts_the_latent_keeps_what_it_is_sure_of(measure):
     known = ends["intervention"].isin(["inject", "u_turn", "fresh_noise", "plain"])
     # the machine does not know the mistakes that are no candidates of the puzzle itself
     sure = ends[known & (ends["ideal"] != NO_ANSWER) & (ends["put"] != "direct")]
-    assert len(sure) > 100
+    assert len(sure) > 50
     assert (sure["leads"] == sure["ideal"]).mean() > 0.9
     right = ends[(ends["put"] == "right") & (ends["step"] > STEPS // 2)]
     assert right["kept"].all(), "the right answer put in is the control"
