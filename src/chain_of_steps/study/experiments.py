@@ -121,23 +121,29 @@ EXPERIMENTS = (
     ),
     Experiment(
         "handover",
-        "what a step hands on",
+        "Figure 8",
         needs_puzzles=True,
         forks=True,
-        keeps=(
-            *("handover_runs.parquet", "handover_tiles_runs.parquet", "jacobian_runs.parquet"),
-            *("handover.csv", "handover_tiles.csv", "jacobian.csv", "handover_contrasts.csv"),
-        ),
+        figures={
+            "figure8": (
+                *("handover_runs.parquet", "handover_tiles_runs.parquet"),
+                "jacobian_runs.parquet",
+            ),
+        },
+        keeps=("handover.csv", "handover_tiles.csv", "jacobian.csv", "handover_contrasts.csv"),
         after=("decision",),
         settings=WithHandover,
     ),
     Experiment(
         "loops",
-        "Figure 7",
+        "Figures 7, 9",
         needs_puzzles=True,
         forks=True,
-        figures={"figure7": ("front.csv", "needs.csv", "front_order.csv", "few_steps.csv")},
-        keeps=("loop_runs.parquet", "loops.csv", "loop_contrasts.csv"),
+        figures={
+            "figure7": ("front.csv", "needs.csv", "front_order.csv", "few_steps.csv"),
+            "figure9": ("loops.csv",),
+        },
+        keeps=("loop_runs.parquet", "loop_contrasts.csv"),
         after=("decision", "front"),
         settings=WithLoops,
     ),
