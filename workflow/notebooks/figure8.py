@@ -124,9 +124,9 @@ counts = {
     "transplants": wrong["case"].nunique(),
     "derivatives": pairs["case"].nunique(),
 }
-caption = f"""Figure 8 ({model} model, its own results). What a step hands on to the next, by what is
-put into stored runs at a noise level (x axes run from noise to the result). (a) The picture that the
-model is given is that of another case from the level on; n = {counts["swaps"]} cases. (b) A
+caption = f"""Figure 8 ({model} model, its own results). What a step hands on to the next, by what
+is put into stored runs at a noise level (x axes run from noise to the result). (a) The picture that
+the model is given is that of another case from the level on; n = {counts["swaps"]} cases. (b) A
 candidate's video takes the place of the clean estimate: the right one (control), a direct mistake
 (the wrong thing itself) or an indirect one (each part agrees with the one before it);
 n = {counts["injected"]}. (c) The first tiles of a way that turns wrong are put in, of puzzles whose
