@@ -46,7 +46,8 @@ def openness(readouts: pd.DataFrame, task: str) -> pd.Series:
     """Openness of the cases of `task` that may be shown, by case, from least to most.
 
     It is the mean effective number of candidates over the seeds and steps at which anything is
-    readable. Shown may be the cases whose every seed ends right, or, if there are none, all.
+    readable; nan where it never is, which comes first. Shown may be the cases whose every seed ends
+    right, or, if there are none, all.
 
     readouts: the rows of one model, as `read_trajectory` gives them. Ties are in order of name.
     """
@@ -56,7 +57,7 @@ def openness(readouts: pd.DataFrame, task: str) -> pd.Series:
     solved = final.index[final] if final.any() else final.index
     looks = rows[(rows["step"] < last) & rows["case"].isin(solved)]
     means = looks.groupby("case", sort=True)["n_candidates"].mean()
-    return means.dropna().sort_values(kind="stable")
+    return means.sort_values(kind="stable", na_position="first")
 
 
 def pick_case(readouts: pd.DataFrame, task: str, quantile: float) -> str:

@@ -50,8 +50,9 @@ facts = {
     e["panel"]: {name: e[name] for name in ("case", "openness", "median_openness")}
     for e in examples
 }
+known = [e for e in examples if e["openness"] is not None]
 shown = ", ".join(
-    f"({e['panel']}) {e['openness']:.2f}, median {e['median_openness']:.2f}" for e in examples
+    f"({e['panel']}) {e['openness']:.2f}, median {e['median_openness']:.2f}" for e in known
 )
 caption = f"""Figure 2 ({model} model, its own results). Clean estimates along the denoising steps
 (rows, with sigma), five of 17 frames (columns). (a) to (d): candidate answers at different places;

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from chain_of_steps.errors import UserError
@@ -68,6 +69,8 @@ def write_examples(
             file = f"{panel.figure}-{panel.panel}-{seed}.png"
             drawn = draw_run(folder / file, model, trajectory, readouts, case, seed)
             ranks = {"openness": ranked[case], "median_openness": ranked.median()}
+            # none where nothing is ever readable
+            ranks = {name: None if np.isnan(value) else value for name, value in ranks.items()}
             entries.append({**vars(panel), "case": case, **ranks, **drawn})
     write_json(folder / "examples.json", entries)
 
