@@ -49,7 +49,8 @@ def openness(readouts: pd.DataFrame, task: str) -> pd.Series:
     """Openness of the cases of `task` that may be shown, by case, from least to most.
 
     It is the mean effective number of candidates over the seeds and steps at which anything is
-    readable. Shown may be the cases whose every seed ends right, or, if there are none, all.
+    readable; nan where it never is. Shown may be the cases whose every seed ends right, or, if
+    there are none, all.
 
     readouts: the rows of one model, as `read_trajectory` gives them.
     """

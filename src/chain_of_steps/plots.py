@@ -133,6 +133,13 @@ def margin_labels(axis: Axes, marks: Mapping[str, float], gap: float) -> None:
         )
 
 
+def sentence(text: str) -> Figure:
+    """A figure that says in words what there is nothing to draw of."""
+    figure = plt.figure(figsize=(PAGE, 0.8))
+    figure.text(0.5, 0.5, textwrap.fill(text, 90), ha="center", va="center", fontsize=9)
+    return figure
+
+
 def load_examples(folder: Path, figure: str) -> list[dict[str, Any]]:
     """The example runs of one figure, each with its film sheet as `sheet`."""
     entries = [e for e in read_json(folder / "examples.json") if e["figure"] == figure]

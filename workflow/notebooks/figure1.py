@@ -30,6 +30,15 @@ from chain_of_steps.films import SEEN
 plots.style()
 tables, stem = Path(tables), Path(stem)
 examples = plots.load_examples(tables / "examples", "figure1")
+if not examples:
+    text = "No case stands out: all that may be shown are alike."
+    plots.save_figure(
+        plots.sentence(text),
+        stem,
+        f"Figure 1 ({model} model). {text}",
+        ["tables/examples/examples.json"],
+    )
+    raise SystemExit
 
 # %% [markdown]
 # The call-outs of the paper stand where the tiles of the last frame say so: a run *explores* where

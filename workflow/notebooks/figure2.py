@@ -29,6 +29,15 @@ from chain_of_steps import plots
 plots.style()
 tables, stem = Path(tables), Path(stem)
 examples = plots.load_examples(tables / "examples", "figure2")
+if not examples:
+    text = "No case stands out: all that may be shown are alike."
+    plots.save_figure(
+        plots.sentence(text),
+        stem,
+        f"Figure 2 ({model} model). {text}",
+        ["tables/examples/examples.json"],
+    )
+    raise SystemExit
 
 # %%
 columns = 3
