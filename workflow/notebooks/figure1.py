@@ -30,15 +30,6 @@ from chain_of_steps.films import SEEN
 plots.style()
 tables, stem = Path(tables), Path(stem)
 examples = plots.load_examples(tables / "examples", "figure1")
-if not examples:
-    text = "No case stands out: all that may be shown are alike."
-    plots.save_figure(
-        plots.sentence(text),
-        stem,
-        f"Figure 1 ({model} model). {text}",
-        ["tables/examples/examples.json"],
-    )
-    raise SystemExit
 
 # %% [markdown]
 # The call-outs of the paper stand where the tiles of the last frame say so: a run *explores* where
@@ -65,53 +56,62 @@ def call_outs(example: dict) -> dict[int, str]:
 
 
 # %%
-panels = list(dict.fromkeys(example["panel"] for example in examples))
-columns = max(sum(e["panel"] == panel for e in examples) for panel in panels)
-rows, frames = len(examples[0]["steps"]), len(examples[0]["frames"]) - 2
-height = len(panels) * (0.178 * plots.PAGE * rows / frames + 0.6)
-figure, axes = plt.subplots(len(panels), columns, figsize=(plots.PAGE, height), squeeze=False)
-for axis in axes.flat:
-    axis.set_axis_off()
-for i, panel in enumerate(panels):
-    for j, example in enumerate(e for e in examples if e["panel"] == panel):
-        axis = axes[i, j]
-        axis.set_axis_on()
-        # the first frame is given, and the second shows little
-        plots.film(axis, example, row_labels=j == 0, first=2)
-        control = "control, " if example["control"] else ""
-        letter = f"({panel}) {plots.title(example['task'])}, " if j == 0 else ""
-        axis.set_title(f"{letter}{control}seed {example['seed']}")
-        axis.set_xlabel("frame")
-        marks = call_outs(example)
-        counts = zip(example["off"], example["undecided"], strict=True)
-        texts = [f"{off} | {open_}" for off, open_ in counts]
-        plots.beside(
-            axis, ["\n".join(filter(None, (t, marks.get(r)))) for r, t in enumerate(texts)]
-        )
-figure.tight_layout(w_pad=2.2, h_pad=1.5)
+def draw() -> tuple:
+    """The figure, its caption and its facts."""
+    panels = list(dict.fromkeys(example["panel"] for example in examples))
+    columns = max(sum(e["panel"] == panel for e in examples) for panel in panels)
+    rows, frames = len(examples[0]["steps"]), len(examples[0]["frames"]) - 2
+    width = 0.62 * plots.PAGE / columns  # of a film; the rest is for the numbers beside it
+    height = len(panels) * (width * rows / frames + 0.55)
+    figure, axes = plt.subplots(len(panels), columns, figsize=(plots.PAGE, height), squeeze=False)
+    figure.subplots_adjust(left=0.1, right=0.93, top=0.97, bottom=0.05, wspace=0.5, hspace=0.16)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for i, panel in enumerate(panels):
+        for j, example in enumerate(e for e in examples if e["panel"] == panel):
+            axis = axes[i, j]
+            axis.set_axis_on()
+            # the first frame is given, and the second shows little
+            plots.film(axis, example, row_labels=j == 0, first=2)
+            control = "control, " if example["control"] else ""
+            letter = f"({panel}) {plots.title(example['task'])}, " if j == 0 else ""
+            axis.set_title(f"{letter}{control}seed {example['seed']}")
+            axis.set_xlabel("frame")
+            marks = call_outs(example)
+            counts = zip(example["off"], example["undecided"], strict=True)
+            texts = [f"{off} | {open_}" for off, open_ in counts]
+            plots.beside(
+                axis, ["\n".join(filter(None, (t, marks.get(r)))) for r, t in enumerate(texts)]
+            )
+
+    main = [e for e in examples if not e["control"]]
+    controls = ", ".join({e["model"]: "" for e in examples if e["control"]})
+    picked = {e["panel"]: e for e in main}
+    rule = "; ".join(
+        f"({name}) {e['value']:.2f}, median case {e['median']:.2f}" for name, e in picked.items()
+    )
+    facts = {
+        f"{e['panel']}, {e['model']}, seed {e['seed']}": {
+            name: e[name] for name in ("case", "value", "median", "off", "undecided")
+        }
+        for e in examples
+    }
+    length = main[0]["frames"][-1] + 1
+    kinds = ", ".join(f"({name}) {plots.title(e['task'])}" for name, e in picked.items())
+    beside = f"On the right the same case on the control without room, {controls}."
+    caption = f"""Figure 1 ({model} model, its own results). Clean estimates along the denoising
+    steps (rows, with sigma), three of {length} frames (columns): {kinds}. {beside * bool(controls)}
+    Numbers on the right, of the last frame: tiles that show something where nothing belongs (by
+    {SEEN:.0%} or more) | tiles of the right way that are not accepted yet. Call-outs are placed by
+    them: explores, where most tiles off the way show something; prunes, where first at most half of
+    those do; decided, from where both numbers are 0 to the end. Each case is the one at the 90th
+    percentile of change along the steps (evidence for the right answer at the end minus at step 0,
+    mean over seeds) among those that every seed solves and that share their value with no other:
+    {rule}. n = {len(examples)} single runs, so no interval."""
+    return figure, caption, facts
+
 
 # %%
-main = [e for e in examples if not e["control"]]
-controls = {e["model"] for e in examples if e["control"]}
-picked = {e["panel"]: e for e in main}
-rule = "; ".join(
-    f"({name}) {e['value']:.2f}, median case {e['median']:.2f}" for name, e in picked.items()
-)
-facts = {
-    f"{e['panel']}, {e['model']}, seed {e['seed']}": {
-        name: e[name] for name in ("case", "value", "median", "off", "undecided")
-    }
-    for e in examples
-}
-beside = f"On the right the same case on the control without room, {', '.join(controls)}. "
-caption = f"""Figure 1 ({model} model, its own results). Clean estimates along the denoising steps
-(rows, with sigma), three of {main[0]["frames"][-1] + 1} frames (columns), of
-{", ".join(f"({n}) a {plots.title(e['task'])}" for n, e in picked.items())}.
-{beside if controls else ""}Numbers on the right, of the last frame: tiles that show something
-where nothing belongs (by {SEEN:.0%} or more) | tiles of the right way that are not accepted yet.
-Call-outs are placed by them: explores, where most tiles off the way show something; prunes, where
-first at most half of those do; decided, from where both numbers are 0 to the end. Each case is the
-one at the 90th percentile of change along the steps (evidence for the right answer at the end minus
-at step 0, mean over seeds) among those that every seed solves and that share their value with no
-other: {rule}. n = {len(examples)} single runs, so no interval."""
+none = f"Figure 1 ({model} model). No case stands out: all that may be shown are alike."
+figure, caption, facts = draw() if examples else (plots.sentence(none), none, {})
 plots.save_figure(figure, stem, caption, ["tables/examples/examples.json"], facts)
