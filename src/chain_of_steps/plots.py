@@ -184,7 +184,8 @@ def beside(axis: Axes, texts: Sequence[str]) -> None:
 
 def _with_gaps(sheet: np.ndarray, rows: int, columns: int, gap: int) -> np.ndarray:
     height, width = sheet.shape[0] // rows, sheet.shape[1] // columns
-    spaced = np.full((rows * (height + gap), columns * (width + gap), 3), 255, dtype=sheet.dtype)
+    # grey, so that pictures with a light edge stay apart
+    spaced = np.full((rows * (height + gap), columns * (width + gap), 3), 205, dtype=sheet.dtype)
     for i in range(rows):
         for j in range(columns):
             picture = sheet[i * height : (i + 1) * height, j * width : (j + 1) * width]

@@ -52,7 +52,7 @@ def call_outs(example: dict) -> dict[int, str]:
     settled = [row for row in range(len(done)) if all(done[row:])]
     if settled:
         marks.setdefault(settled[0], []).append("decided")
-    return {row: ", ".join(texts) for row, texts in marks.items()}
+    return {row: "\n".join(texts) for row, texts in marks.items()}
 
 
 # %%
