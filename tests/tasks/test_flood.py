@@ -20,9 +20,9 @@ def draw(split, n, board=DEFAULT_BOARD) -> list[Puzzle]:
     return list(itertools.islice(stream("flood", split, "evaluation", 3, board), n))
 
 
-def blue(tiles: np.ndarray) -> np.ndarray:
+def wet_tiles(tiles: np.ndarray) -> np.ndarray:
     """bool (rows, columns): which tiles hold water, from their pixels."""
-    return np.abs(tiles[:, :, 8, 8] * 255 - COLOURS["blue"]).max(-1) < 3
+    return np.abs(tiles[:, :, 8, 8] * 255 - COLOURS["cyan"]).max(-1) < 3
 
 
 def spread(puzzle: Puzzle) -> list[np.ndarray]:
@@ -32,7 +32,7 @@ def spread(puzzle: Puzzle) -> list[np.ndarray]:
     middle = tiles.shape[2] // 2
     north, south = dark[:, :, 0, middle], dark[:, :, -1, middle]
     west, east = dark[:, :, middle, 0], dark[:, :, middle, -1]
-    wet = [blue(tiles)]
+    wet = [wet_tiles(tiles)]
     while True:
         now, new = wet[-1], wet[-1].copy()
         new[1:] |= now[:-1] & ~south[:-1] & ~north[1:]
@@ -52,7 +52,7 @@ def test_the_video_shows_the_water_round_by_round_and_their_number_is_the_need(s
         assert puzzle.need == len(rounds) - 1
         movie = task_of("flood").movie(puzzle, 0)
         for frame, scene in enumerate(movie):
-            shown = blue(split_tiles(render(scene, board)))
+            shown = wet_tiles(split_tiles(render(scene, board)))
             assert (shown == rounds[min(frame, puzzle.need)]).all()
         depths = task_of("flood").depths(puzzle, 0)
         for cell, n in depths.items():

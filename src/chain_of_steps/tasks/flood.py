@@ -1,4 +1,4 @@
-"""Flood: colour every tile that water from the blue tile can reach past no wall.
+"""Flood: colour every tile that water from the cyan disc can reach past no wall.
 
 The need is the number of tiles that the water runs to the farthest one; out of domain it is
 greater: on the default board 11 to 13 instead of 1 to 10. Between any two tiles there is at most
@@ -23,9 +23,9 @@ NAME = "flood"
 TITLE = "flood"
 FAMILY = "Spatiality"
 ORDER = 19
-PROMPT = "Colour every tile that water from the blue tile can reach."
+PROMPT = "Colour every tile that water from the cyan disc can reach."
 KEY_FRAMES = (FRAMES - 1,)
-WATER = "square:blue:l"
+WATER = "disc:cyan:l"
 CUT = 0.1  # share of passages that are closed at random
 
 Links = dict[Cell, set[Cell]]
@@ -110,7 +110,7 @@ def propose(rng: random.Random, split: str, board: Board = DEFAULT_BOARD) -> Puz
 
 
 def backdrop(puzzle: Puzzle) -> Scene:
-    """The walls and the blue tile."""
+    """The walls and the first disc."""
     placed = zip(puzzle.board.cells, puzzle.layout["walls"], strict=True)
     scene = {cell: tuple(f"wall:{side}" for side in sides) for cell, sides in placed}
     start = tuple(puzzle.layout["start"])
