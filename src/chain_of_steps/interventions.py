@@ -61,7 +61,7 @@ class Noise(ABC):
         number = isinstance(self.strength, int | float) and math.isfinite(self.strength)
         if not number or not 0 <= self.strength <= top:
             raise UserError(f"strength is {self.strength!r}: write a number from 0 to {top}.")
-        _check_whole("seed", self.seed)
+        check_whole("seed", self.seed)
 
     def edit(self, n_steps: int, shape: Sequence[int]) -> Edit:
         """The Edit of a run of n_steps on latents of `shape` (..., C, F, h, w).
@@ -118,7 +118,7 @@ class NoiseAtStep(Noise):
 
     def validate(self, n_steps: int, n_latent_frames: int) -> None:
         super().validate(n_steps, n_latent_frames)
-        _check_whole("step", self.step, 0, n_steps)
+        check_whole("step", self.step, 0, n_steps)
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class NoiseAtFrame(Noise):
 
     def validate(self, n_steps: int, n_latent_frames: int) -> None:
         super().validate(n_steps, n_latent_frames)
-        _check_whole("frame", self.frame, 0, n_latent_frames)
+        check_whole("frame", self.frame, 0, n_latent_frames)
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ class NoiseAtTokens(Noise):
 
     def mask(self, k: int, grid: tuple[int, ...]) -> Tensor:
         n = math.prod(grid)
-        _check_whole("count", self.count, 1, n + 1)
+        check_whole("count", self.count, 1, n + 1)
         # the word is part of the seed: another one draws other positions
         generator = _generator("cells", self.seed, None if self.fixed else k)
         order = torch.randperm(n, generator=generator)
@@ -168,11 +168,11 @@ class NoiseAtTokens(Noise):
 
     def validate(self, n_steps: int, n_latent_frames: int) -> None:
         super().validate(n_steps, n_latent_frames)
-        _check_whole("count", self.count, 1)
+        check_whole("count", self.count, 1)
         if self.steps is not None and not self.steps:
             raise UserError("steps is empty: write the steps to change, or none for all of them.")
         for step in self.steps or ():
-            _check_whole("steps", step, 0, n_steps)
+            check_whole("steps", step, 0, n_steps)
 
 
 def by_row(edits: Sequence[Edit | None]) -> Edit:
@@ -199,7 +199,8 @@ def _generator(*key: object) -> torch.Generator:
     return torch.Generator("cpu").manual_seed(int.from_bytes(digest[:7], "big"))
 
 
-def _check_whole(field: str, value: object, low: float = -math.inf, end: float = math.inf) -> None:
+def check_whole(field: str, value: object, low: float = -math.inf, end: float = math.inf) -> None:
+    """Raises UserError, naming the field, unless it is a whole number, low <= value < end."""
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value < end:
         wanted = f", at least {low}" if low > -math.inf else ""
         wanted += f", below {end}" if end < math.inf else ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -18,8 +18,9 @@ from PIL import Image
 from torch import Tensor
 
 from chain_of_steps.cases.folders import Case
+from chain_of_steps.edits import Loop
 from chain_of_steps.errors import UserError
-from chain_of_steps.interventions import Noise
+from chain_of_steps.interventions import Noise, by_row
 from chain_of_steps.models.condition import Condition
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.progress import progress
@@ -165,21 +166,30 @@ def run_shard(
     n_frames: int,
     batch: int,
     solver: str = "euler",
+    loop: Loop | None = None,
 ) -> Trajectory:
-    """Samples every case with every seed, `batch` runs at a time; solver: euler or unipc."""
+    """Samples every case with every seed, `batch` runs at a time; solver: euler or unipc.
+
+    loop: passes at one noise level, of every run with its own noise; they are steps of the
+    trajectory. Raises UserError where the solver is unipc, whose memory no loop can renew.
+    """
+    if loop is not None and solver != "euler":
+        raise UserError(f"solver is {solver}, but a loop changes runs in between: write euler.")
     runs = Runs.planned(model, cases, seeds, n_frames)
     unipc = model.unipc(steps, shift) if solver == "unipc" else None
-    sigmas = model.sigmas(steps, shift) if unipc is None else unipc.sigmas
-    shape = runs.latent_shape()
-    x = torch.empty(len(runs), steps + 1, *shape)
-    clean = torch.empty(len(runs), steps, *shape)
+    plain = model.sigmas(steps, shift) if unipc is None else unipc.sigmas
+    sigmas = plain if loop is None else loop.schedule(plain)
+    shape, n_steps = runs.latent_shape(), len(sigmas) - 1
+    x = torch.empty(len(runs), n_steps + 1, *shape)
+    clean = torch.empty(len(runs), n_steps, *shape)
     nfe, experts = 0, []
-    with progress(total=len(runs) * steps, desc="sample", unit="NFE") as bar:
+    with progress(total=len(runs) * n_steps, desc="sample", unit="NFE") as bar:
         for rows in batches(runs.table, batch):
             some, recorder = runs.select(rows), Recorder(bar)
             velocity = model.velocity(some.condition())
             if unipc is None:
-                last = sample(velocity, some.noise(), sigmas, watch=recorder)
+                edit = None if loop is None else by_row(loops_of(loop, some.table, plain, shape))
+                last = sample(velocity, some.noise(), sigmas, edit=edit, watch=recorder)
             else:
                 last = sample_by(model.unipc(steps, shift), velocity, some.noise(), watch=recorder)
             x[rows], clean[rows] = recorder.stacked(last)
@@ -196,6 +206,8 @@ def run_shard(
         "threads": torch.get_num_threads(),
         "nfe": nfe,
     }
+    if loop is not None:
+        made_by["loop"] = asdict(loop)
     return Trajectory(runs.table, sigmas, x, clean, experts, made_by)
 
 
@@ -238,6 +250,11 @@ def edits_of(noise: Noise, trajectory: Trajectory) -> list[Edit]:
     """The noise as one Edit a run, each with its own seed."""
     shape, n_steps, seeds = trajectory.x.shape[2:], trajectory.n_steps, noise_seeds(trajectory.runs)
     return [replace(noise, seed=seed).edit(n_steps, shape) for seed in seeds]
+
+
+def loops_of(loop: Loop, table: pd.DataFrame, sigmas: Tensor, shape: Sequence[int]) -> list[Edit]:
+    """The loop as one Edit a run, each with its own seed; see `Loop.edit`."""
+    return [replace(loop, seed=seed).edit(sigmas, shape) for seed in noise_seeds(table)]
 
 
 # Readings

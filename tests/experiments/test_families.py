@@ -1,5 +1,6 @@
 """Every experiment runs on a tiny model of each family; what they measure is tested elsewhere."""
 
+from dataclasses import replace
 from importlib import import_module
 
 import numpy as np
@@ -8,6 +9,7 @@ import tiny
 import torch
 
 from chain_of_steps.cases.folders import load_cases, make_cases
+from chain_of_steps.edits import Bottleneck, Erase, Inject, Loop, Transplant, UTurn
 from chain_of_steps.errors import UserError
 from chain_of_steps.experiments.ensemble.variants import run_ensembles, variants
 from chain_of_steps.experiments.noise.perturbation import conditions_of, perturb_shard
@@ -15,7 +17,7 @@ from chain_of_steps.models.codec import LinearVideoCodec
 from chain_of_steps.models.ltx import LTXModel
 from chain_of_steps.models.ltx2 import LTX2Model
 from chain_of_steps.models.wan import WanGivenFrameModel, WanModel
-from chain_of_steps.runs import read_trajectory, run_shard
+from chain_of_steps.runs import Runs, read_trajectory, rerun, run_shard
 from chain_of_steps.study.config import check_config
 
 STEPS, FRAMES, SEEDS = 3, 17, (0, 1)
@@ -104,6 +106,36 @@ def test_noise_at_steps_and_frames(model, cases, config):
     assert sweep.loc[sweep["kind"] != "clean", "injected_l2"].gt(0).all()
     inside = flow[flow["site"].str.contains("layer")]
     assert inside["relative_l2"].gt(0).any()
+
+
+def test_edits_on_given_latents(model, cases):
+    """What needs no drawn answer: mistakes and answers are latents that somebody gives."""
+    runs = run_shard(model, cases, SEEDS[:1], **SAMPLER, n_frames=FRAMES, batch=2)
+    condition = Runs.stored(model, runs, cases).condition()
+    given = runs.x.flip(0)[0, -1]  # the result of another case
+    tiles = ((0, 0), (1, 1))
+    for one in (UTurn(1), Inject(1), Transplant(1, tiles), Erase(1, tiles)):
+        again, nfe = rerun(model, condition, runs, 1, edit=one.edit(STEPS, given))
+        assert np.isfinite(again.numpy()).all()
+        assert nfe == len(cases) * 2 * (STEPS - 1)  # two branches
+        assert not torch.equal(again, runs.x[:, -1])
+        off = replace(one, strength=0).edit(STEPS, given)
+        assert torch.equal(rerun(model, condition, runs, 1, edit=off)[0], runs.x[:, -1])
+    through = Bottleneck().edit(STEPS, lambda clean: None)
+    assert torch.equal(rerun(model, condition, runs, 1, edit=through)[0], runs.x[:, -1])
+    narrow = Bottleneck().edit(STEPS, lambda clean: given)
+    assert not torch.equal(rerun(model, condition, runs, 1, edit=narrow)[0], runs.x[:, -1])
+    other = rerun(model, condition.select([1, 0]), runs, 1)[0]  # another picture from a step on
+    assert not torch.equal(other, runs.x[:, -1])
+
+    options = {**SAMPLER, "n_frames": FRAMES, "batch": 2}
+    for passes in (0, 2):
+        loop = Loop(sigma=runs.sigmas[1].item(), passes=passes)
+        looped = run_shard(model, cases, SEEDS[:1], **options, loop=loop)
+        assert looped.made_by["nfe"] == runs.made_by["nfe"] + len(cases) * 2 * passes
+        assert torch.equal(looped.x[:, -1], runs.x[:, -1]) == (passes == 0)
+        if len(model.blocks) == 2:
+            assert looped.experts == [0, *[1] * (STEPS - 1 + passes)]
 
 
 def test_stock_outputs_by_unipc(model, cases):

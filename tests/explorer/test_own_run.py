@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 import standin
+import torch
 import yaml
 from PIL import Image
 from standin import config_of
 
 from chain_of_steps import cli
 from chain_of_steps.cases.folders import Case
+from chain_of_steps.trajectory import Trajectory
 from chain_of_steps.video import video_facts
 
 
@@ -44,6 +46,26 @@ def test_one_run_of_an_own_picture(inside, tmp_path, capsys):
     assert "160 x 120, given as 64 x 48, 9 frames" in said
 
 
+def test_loops_are_steps_of_an_own_run(inside, tmp_path):
+    Image.new("RGB", (80, 80), (255, 0, 0)).save("red.png")
+    video = {"frames": 9, "area": 6400}
+    Path("own.yaml").write_text(yaml.safe_dump(config_of(tmp_path, video=video)))
+    command = ["run", "--config", "own.yaml", "--image", "red.png", "--prompt", "go"]
+    assert cli.main([*command, "--out", "plain"]) == 0
+    for passes in (0, 2):
+        assert cli.main([*command, "--loop", f"0.7x{passes}", "--out", f"looped-{passes}"]) == 0
+    plain, none, looped = (
+        Trajectory.checked(Path(name) / "trajectory.safetensors")
+        for name in ("plain", "looped-0", "looped-2")
+    )
+    assert torch.equal(plain.x, none.x)
+    assert looped.n_steps == plain.n_steps + 2
+    assert looped.made_by["nfe"] == plain.made_by["nfe"] + 2
+    assert looped.made_by["loop"]["passes"] == 2
+    assert not torch.equal(looped.x[:, -1], plain.x[:, -1])
+    assert len(list(Path("looped-2/steps").iterdir())) == plain.n_steps + 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -53,6 +75,11 @@ def test_one_run_of_an_own_picture(inside, tmp_path, capsys):
         (("--image", "ok.png", "--prompt", "go " * 30), "tokens, but the model takes 24"),
         (("--image", "ok.png", "--prompt", "go", "--model", "x"), "write one of pocket"),
         (("--image", "ok.png", "--prompt", "go", "--seed", "-1"), "--seed is -1"),
+        (
+            ("--image", "ok.png", "--prompt", "go", "--loop", "12"),
+            "--loop: the loop is '12': write",
+        ),
+        (("--image", "ok.png", "--prompt", "go", "--loop", "1.7x3"), "--loop: sigma is 1.7: write"),
     ],
 )
 def test_a_run_is_refused_before_a_model_loads(inside, capsys, monkeypatch, arguments, said):

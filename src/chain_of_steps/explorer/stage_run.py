@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from chain_of_steps.errors import UserError
 from chain_of_steps.settings.execution import WithExecution
 from chain_of_steps.settings.models import WithModels, named_model
-from chain_of_steps.settings.sampler import WithSampler
+from chain_of_steps.settings.sampler import WithSampler, require_euler
 from chain_of_steps.settings.video import WithVideo
 from chain_of_steps.stage import OUT_FOLDER, SOME_MODEL, Option, Stage
+
+if TYPE_CHECKING:
+    from chain_of_steps.edits import Loop
 
 
 class Settings(WithModels, WithSampler, WithVideo, WithExecution):
@@ -35,13 +39,27 @@ STAGE = Stage(
         Option(
             "--seed", {"type": int, "default": 0, "help": "seed of the first latent (default: 0)"}
         ),
+        Option(
+            "--loop",
+            {
+                "metavar": "SIGMAxPASSES",
+                "help": "passes at one noise level before the run goes on, such as 0.7x12",
+            },
+        ),
     ),
     loads_model=True,
 )
 
 
 def run(
-    settings: Settings, *, out: Path, image: Path, prompt: str, model: str | None, seed: int
+    settings: Settings,
+    *,
+    out: Path,
+    image: Path,
+    prompt: str,
+    model: str | None,
+    seed: int,
+    loop: str | None,
 ) -> None:
     from chain_of_steps.cases import sources
     from chain_of_steps.cases.folders import Case
@@ -51,6 +69,7 @@ def run(
     name = named_model(settings, model)
     if not 0 <= seed < 2**63:
         raise UserError(f"--seed is {seed}: write a whole number from 0 on.")
+    looped = None if loop is None else loop_of(settings, loop)
     video = settings.video
     title = f"{sources.OWN}/{sources.OWN}/{image.stem}"
     sample = sources.Sample(title, sources.OWN, image, prompt)
@@ -76,6 +95,7 @@ def run(
             n_frames=checked.shape.frames,
             batch=1,
             solver=settings.sampler.solver,
+            loop=looped,
         )
         seconds = time.monotonic() - started
         path = folder / "trajectory.safetensors"
@@ -85,3 +105,14 @@ def run(
         write_manifest(path, parameters=parameters, nfe=nfe, seconds=seconds)
         write_run(folder, adapter, trajectory, case.prompt, video.fps)
     print(f"{out}: video.mp4, steps.png, steps/, trajectory ({nfe} NFE, {seconds:.1f} s)")
+
+
+def loop_of(settings: Settings, text: str) -> Loop:
+    """The loop that --loop asks for. Raises UserError for one that cannot be made."""
+    from chain_of_steps.edits import Loop
+
+    require_euler(settings, "--loop")
+    try:
+        return Loop.parse(text)
+    except UserError as error:
+        raise UserError(f"--loop: {error}") from None

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from chain_of_steps.experiments.behaviours.settings import WithBehaviours
 from chain_of_steps.experiments.ensemble.settings import WithEnsemble
 from chain_of_steps.experiments.front.settings import WithFront
+from chain_of_steps.experiments.handover.settings import WithHandover
 from chain_of_steps.experiments.layers.settings import WithLayers
+from chain_of_steps.experiments.loops.settings import WithLoops
 from chain_of_steps.experiments.noise.settings import WithPerturbation
 from chain_of_steps.experiments.vbvr.settings import WithVbvr
 from chain_of_steps.settings.base import View
@@ -111,11 +113,32 @@ EXPERIMENTS = (
     ),
     Experiment(
         "front",
-        "Figure 7",
+        "when each tile is decided",
         needs_puzzles=True,
         keeps=("front.csv", "front_slopes.csv", "front_order.csv", "tiles_runs.parquet"),
         after=("decision",),
         settings=WithFront,
+    ),
+    Experiment(
+        "handover",
+        "what a step hands on",
+        needs_puzzles=True,
+        forks=True,
+        keeps=(
+            *("handover_runs.parquet", "handover_tiles_runs.parquet", "jacobian_runs.parquet"),
+            *("handover.csv", "handover_tiles.csv", "jacobian.csv", "handover_contrasts.csv"),
+        ),
+        after=("decision",),
+        settings=WithHandover,
+    ),
+    Experiment(
+        "loops",
+        "more steps, passes or samples",
+        needs_puzzles=True,
+        forks=True,
+        keeps=("loop_runs.parquet", "loops.csv", "loop_contrasts.csv"),
+        after=("decision",),
+        settings=WithLoops,
     ),
     Experiment("videos", "every case and condition", after=("decision",)),
     Experiment(

@@ -1,0 +1,1 @@
+"""More steps, more passes at one noise level, or more samples: what each buys."""
