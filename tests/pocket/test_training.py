@@ -333,7 +333,7 @@ def test_without_a_mix_tasks_come_alike_in_the_order_of_figures():
     mix = training.TrainConfig().mix
     shown = "maze grid tictactoe shelf odd size rotation reappear occlude bounce polyomino move"
     assert mix == dict.fromkeys(task_names(), 1.0)
-    new = "chain chain_back chain_once chain_lit latin mirror fork"
+    new = "chain chain_back chain_once chain_lit latin flood fork"
     assert list(mix) == [*shown.split(), "identify", *new.split()]
 
 

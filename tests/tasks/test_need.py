@@ -14,7 +14,7 @@ from chain_of_steps.tasks.puzzle import SPLITS, Puzzle
 from chain_of_steps.tasks.scene import render, render_tile, split_tiles
 
 BOARDS = (DEFAULT_BOARD, Board(7, 7, 6), Board(9, 9, 8))
-NEEDY = {"maze", "grid", "chain", "chain_back", "chain_once", "latin", "mirror", "fork"}
+NEEDY = {"maze", "grid", "chain", "chain_back", "chain_once", "latin", "flood", "fork"}
 every_split = pytest.mark.parametrize("split", SPLITS)
 every_board = pytest.mark.parametrize("board", BOARDS, ids=str)
 

@@ -43,7 +43,7 @@ def test_every_module_that_proposes_puzzles_is_a_task_of_its_own_title():
 
 def test_figures_keep_their_order_of_tasks_and_put_new_ones_where_they_say(monkeypatch):
     shown = "maze grid tictactoe shelf odd size rotation reappear occlude bounce polyomino move"
-    new = "chain chain_back chain_once chain_lit latin mirror fork"
+    new = "chain chain_back chain_once chain_lit latin flood fork"
     assert in_order(task_names()) == [*shown.split(), "identify", *new.split()]
     assert in_order({"size", "maze", "odd"}) == ["maze", "odd", "size"]
     monkeypatch.setattr(task_of("odd"), "ORDER", task_of("size").ORDER)

@@ -66,3 +66,12 @@ class Board:
 
 
 DEFAULT_BOARD = Board()
+
+
+def a_column_a_frame(task: str, board: Board) -> None:
+    """Raises UserError where a board has not as many columns as latent frames."""
+    if board.columns != board.latent_frames:
+        raise UserError(
+            f"{task} moves by a column a latent frame, but {board} are {board.columns} columns and "
+            f"{board.latent_frames} latent frames: write cases.board.beats: {board.columns - 1}."
+        )

@@ -64,6 +64,14 @@ def routes_from(links: dict[Cell, set[Cell]], start: Cell) -> dict[Cell, list[Ce
     return routes
 
 
+def walls_of(links: dict[Cell, set[Cell]], board: Board) -> list[str]:
+    """The sides of each cell that have a wall."""
+    return [
+        "".join(side for (dr, dc), side in _SIDES.items() if (r + dr, c + dc) not in links[(r, c)])
+        for r, c in board.cells
+    ]
+
+
 def propose(rng: random.Random, split: str, board: Board = DEFAULT_BOARD) -> Puzzle:
     links = spanning_tree(rng, board)
     start = rng.choice(board.cells)
@@ -86,11 +94,7 @@ def propose(rng: random.Random, split: str, board: Board = DEFAULT_BOARD) -> Puz
     )
     if len(candidates) < 2:
         raise Retry
-    walls = [
-        "".join(side for (dr, dc), side in _SIDES.items() if (r + dr, c + dc) not in links[(r, c)])
-        for r, c in board.cells
-    ]
-    layout = {"walls": walls, "start": start, "goal": goal, **board.entry}
+    layout = {"walls": walls_of(links, board), "start": start, "goal": goal, **board.entry}
     return Puzzle(NAME, split, PROMPT, layout, candidates, (0,), 0, need=length - 1)
 
 

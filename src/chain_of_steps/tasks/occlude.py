@@ -1,6 +1,6 @@
 """A large square passes over a small object, which must survive (working memory, b).
 
-A column a beat: for the default board alone.
+A column a latent frame: for boards that have as many of both.
 
 Candidates: the small object as it was, gone, in two wrong colours or in any wrong shape.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 
-from chain_of_steps.tasks.board import DEFAULT_BOARD
+from chain_of_steps.tasks.board import DEFAULT_BOARD, Board, a_column_a_frame
 from chain_of_steps.tasks.puzzle import (
     WRONG_COLOURS,
     Puzzle,
@@ -28,11 +28,12 @@ ORDER = 9
 KEY_FRAMES = (FRAMES - 1,)
 
 
-def propose(rng: random.Random, split: str) -> Puzzle:
+def propose(rng: random.Random, split: str, board: Board = DEFAULT_BOARD) -> Puzzle:
+    a_column_a_frame(NAME, board)
     small = draw_pairs(rng, split, 1)[0]
     colour = rng.choice([c for c in COLOURS if c not in (small[1], "cyan")])
-    row, col = rng.randrange(DEFAULT_BOARD.rows), rng.randint(1, DEFAULT_BOARD.columns - 2)
-    free = [cell for cell in DEFAULT_BOARD.cells if cell[0] != row]
+    row, col = rng.randrange(board.rows), rng.randint(1, board.columns - 2)
+    free = [cell for cell in board.cells if cell[0] != row]
     bystanders = scatter(rng, free, rng.randint(0, 4), avoid=[small])
     # [shape, colour] of the small object at the end, or null if it is gone; the right one first
     candidates = [small, None]
@@ -45,6 +46,7 @@ def propose(rng: random.Random, split: str) -> Puzzle:
         "large": colour,
         "from": rng.choice(("left", "right")),
         "bystanders": bystanders,
+        **board.entry,
     }
     return Puzzle(NAME, split, prompt, layout, tuple(candidates), (0,), 0)
 
@@ -55,15 +57,16 @@ def _scene(puzzle: Puzzle, beat: int, small: tuple | None) -> Scene:
     row, col = layout["place"]
     if small is not None:
         scene = with_tiles(scene, {(row, col): (shape_layer(tuple(small)),)})
-    column = beat if layout["from"] == "left" else DEFAULT_BOARD.columns - 1 - beat
+    column = beat if layout["from"] == "left" else puzzle.board.columns - 1 - beat
     return with_tiles(scene, {(row, column): (f"square:{layout['large']}:l",)})
 
 
 def movie(puzzle: Puzzle, candidate: int) -> list[Scene]:
     true, end = puzzle.layout["small"], puzzle.candidates[candidate]
-    beats = range(DEFAULT_BOARD.latent_frames)
-    return hold(*(_scene(puzzle, beat, true if beat < 2 else end) for beat in beats))
+    beats = range(puzzle.board.latent_frames)
+    scenes = (_scene(puzzle, beat, true if beat < 2 else end) for beat in beats)
+    return hold(*scenes, board=puzzle.board)
 
 
 def empty(puzzle: Puzzle) -> list[Scene]:
-    return [_scene(puzzle, DEFAULT_BOARD.beats, None)]
+    return [_scene(puzzle, puzzle.board.beats, None)]

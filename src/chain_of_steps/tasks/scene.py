@@ -4,8 +4,7 @@ A tile is a tuple of layers painted from first to last, each a short string:
 
     wall:n|e|s|w   a dark edge          block   a solid tile       slot   an empty place to fill
     ring           a selection frame    goal   a red frame         mark:x|o
-    arrow:0..3     in quarter turns     mirror:0|1   that stands like / or \\
-    SHAPE:COLOUR:SIZE                   for example disc:green:m
+    arrow:0..3     in quarter turns     SHAPE:COLOUR:SIZE          for example disc:green:m
 
 A scene maps (row, column) to a tile; a movie is one scene for each frame. How many pixels a tile
 has is a matter of drawing alone: by default the codec's spatial stride, so that one latent position
@@ -39,7 +38,6 @@ FLOOR = (244, 244, 240)
 INK = (50, 50, 56)
 SLOT = (214, 214, 208)
 RING = (255, 127, 14)
-MIRROR = (90, 110, 150)
 
 # Colour-shape pairs that no in-domain puzzle ever shows.
 HELD_OUT_PAIRS = frozenset(
@@ -156,10 +154,6 @@ def _paint(pen: _Pen, layer: str) -> None:
         pen.draw.ellipse([3 * k, 3 * k, 13 * k, 13 * k], outline=INK, width=round(2 * k))
     elif kind == "arrow":
         _paint_arrow(pen, int(rest))
-    elif kind == "mirror":
-        # clear of the edge, where marks are
-        points = [(2.5, 12), (12, 2.5), (13.5, 4), (4, 13.5)]
-        pen.polygon([(TILE - x, y) if rest == "1" else (x, y) for x, y in points], MIRROR)
     else:
         colour, _, size = rest.partition(":")
         _paint_shape(pen, kind, colour, size)
