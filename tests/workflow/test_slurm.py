@@ -20,7 +20,7 @@ QUICK = ("--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "10
 
 
 # rules that run a stage under another name
-NAMED = {"train_pocket": "train", "explorer": "explore-page", "vbvr_scores": "join"}
+NAMED = {"explorer": "explore-page", "vbvr_scores": "join"}
 # what snakemake knows of every rule, also of those that a study has no job for
 RULES = """\
 import json
