@@ -199,7 +199,7 @@ def test_a_model_is_trained_and_measured(tmp_path, monkeypatch, puzzle_codec):
     tiny = {"checkpoints": [1], "batch": 2, "layers": 1, "threads": 1, "phases": phases}
     config = {**STUDY, "train": {"tiny": tiny}}
     Path("config.yaml").write_text(yaml.safe_dump(config))
-    assert cos("train", "tiny", "--out", "model") == 0
+    assert cos("train", "--name", "tiny", "--out", "model") == 0
     assert not Path("model.state").exists()
     record = json.loads(Path("model/training.json").read_text())
     assert [stage["config"]["mix"] for stage in record["stages"]] == [{"maze": 1}, {"odd": 1}]
@@ -218,7 +218,7 @@ def test_a_model_is_trained_and_measured(tmp_path, monkeypatch, puzzle_codec):
     assert "| maze | in-domain | 3 |" in card
     needs = pd.read_csv("model/needs.csv")
     assert needs.groupby(["task", "split"])["n"].sum().tolist() == [3] * 4
-    assert cos("train", "tinny", "--out", "model") == 1
+    assert cos("train", "--name", "tinny", "--out", "model") == 1
     assert "Wilson" in card
 
 

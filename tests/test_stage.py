@@ -50,6 +50,7 @@ def other_values(value) -> Iterator:
         yield from (value + 1, value + 16, value // 2, value * 0.9)
     elif isinstance(value, list):
         yield from (value[:-1], [*value, 7], [*value[:1], 0.9], *([*value, word] for word in WORDS))
+        yield [*value, *value]
     elif isinstance(value, str):
         yield from ("other/place", *WORDS)
     elif value is None:

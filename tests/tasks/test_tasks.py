@@ -88,7 +88,8 @@ def test_a_new_file_is_a_task_and_only_who_asks_for_it_loads_it(tmp_path):
 
 def test_a_stage_hangs_on_no_task_but_those_it_names():
     """The rest is added for the tasks of a study, so a new one changes nobody's digest."""
-    named = {"maze", "identify", "move"}  # whose puzzles the layer swap and perception change
+    # whose puzzles the layer swap, perception and injected mistakes change
+    named = {"maze", "identify", "move", "chain", "latin"}
     modules = {f"chain_of_steps.tasks.{name}" for name in task_names()}
     behind = {name: modules_of(module, []) & modules for name, module in stage_modules().items()}
     assert {module.rpartition(".")[2] for found in behind.values() for module in found} == named

@@ -54,9 +54,9 @@ def of_puzzles(tmp_path_factory, build_pocket) -> list[dict]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         chain.run_chain(Path())
-        train = {"early": 1, "batch": 2, "layers": 1, "threads": 1}
-        train["phases"] = [{"steps": 2, "mix": {"maze": 1}}]
-        write_settings({**chain.STUDY, "train": train})
+        tiny = {"batch": 2, "layers": 1, "threads": 1}
+        tiny["phases"] = [{"steps": 2, "mix": {"maze": 1}}]
+        write_settings({**chain.STUDY, "train": {"tiny": tiny}})
         page = Path("page/pocket/0")
         recorded_cos(*chain.EXPLORE, "--readouts", "0.parquet", "--out", page)
         recorded_cos("explore-page", "--out", "page/index.html", page)
@@ -71,7 +71,7 @@ def of_puzzles(tmp_path_factory, build_pocket) -> list[dict]:
             Path(f"{name}.csv").write_text(head + row)
         recorded_cos("agreement", "--out", "kappa.csv", "ann.csv", "bob.csv")
         recorded_cos("plan")
-        recorded_cos("train", "--out", "model", "--early", "early")
+        recorded_cos("train", "--name", "tiny", "--out", "model")
         recorded_cos("card", "--model", "pocket", "--out", "model")
         return helper.records(Path("records"))
 

@@ -241,6 +241,10 @@ def check_snakemake(arguments: list[str], text: str) -> None:
         return
     smk = [ROOT / "workflow/Snakefile", *(ROOT / "workflow/rules").glob("*.smk")]
     rules = set(re.findall(r"^\s*(?:rule|checkpoint) (\w+):", "\n".join(map(_read, smk)), re.M))
+    # one for each model that can be trained
+    rules |= {
+        f"train_{name.replace('-', '_')}" for name in load_config([ROOT / "config.yaml"]).train
+    }
     for target in given.targets:
         assert target in rules or Path(target).suffix, f"{text}: no rule {target}"
     for path in map(Path, given.configfile or []):
@@ -322,7 +326,7 @@ def test_an_intervention_is_added_as_the_page_says(tree):
         if block.language == "diff":
             do(block, tree)
     programs = [block.text for block in page if block.language == "python"]
-    assert len(programs) == 2
+    assert len(programs) == 3
     do(Block("python", "\n".join(programs)), tree)
 
 

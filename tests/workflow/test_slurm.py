@@ -20,7 +20,8 @@ QUICK = ("--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "10
 
 
 # rules that run a stage under another name
-NAMED = {"train_pocket": "train", "explorer": "explore-page", "vbvr_scores": "join"}
+# train_ladder and vbvr_scores only gather what others make
+NAMED = {"explorer": "explore-page", "vbvr_scores": "join", "train_ladder": "join"}
 # what snakemake knows of every rule, also of those that a study has no job for
 RULES = """\
 import json

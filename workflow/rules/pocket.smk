@@ -27,7 +27,7 @@ for name, recipe in STUDY.train.items():
             # outlives a job that is stopped, which the next try goes on from
             state=TRAINED / ".state" / name,
         shell:
-            "cos train {params.name} --config {params.config} --out {output.model}"
+            "cos train --name {params.name} --config {params.config} --out {output.model}"
             " --state {params.state} 2> {log}"
 
 

@@ -15,7 +15,7 @@ STAGE = Stage(
     text="Train a pocket model of the configuration, going on where an earlier try was stopped.",
     settings=WithTrain,
     options=(
-        Option("name", {"help": "name of the model among those of `train`"}),
+        Option("--name", {"required": True, "help": "name of the model among those of `train`"}),
         OUT_FOLDER,
         Option(
             "--state",

@@ -33,7 +33,7 @@ def points_to(puzzle: Puzzle, cell) -> tuple[int, int] | None:
 @pytest.mark.parametrize("task", ["chain", "chain_once", "maze", "latin"])
 def test_candidates_keep_their_numbers_and_each_mistake_is_one(task):
     found = asked(task)
-    assert sum(len(one.named) == 3 for one in found) > len(found) / 2
+    assert sum(len(one.named) == 3 for one in found) >= len(found) / 2
     for one, puzzle in zip(found, draw(task, "in-domain", len(found)), strict=True):
         before = stored(puzzle).candidates
         assert one.puzzle.candidates[: len(before)] == before
