@@ -110,7 +110,7 @@ def test_json_round_trip_of_the_kinds_a_study_has(tmp_path):
 def test_corrupt_json_is_named(tmp_path, content):
     path = tmp_path / "broken.json"
     path.write_bytes(content)
-    with pytest.raises(UserError, match=r"broken\.json is not .*delete it"):
+    with pytest.raises(UserError, match=r"broken\.json is not .*move it away"):
         read_json(path)
 
 

@@ -21,7 +21,7 @@ from PIL import Image
 
 from chain_of_steps.artifacts import read_table, write_table
 from chain_of_steps.errors import UserError
-from chain_of_steps.files import inside, read_json, write_json
+from chain_of_steps.files import inside, read_json, read_text, write_json
 from chain_of_steps.tasks import stream, task_names, task_of
 from chain_of_steps.tasks.board import DEFAULT_BOARD, Board
 from chain_of_steps.tasks.puzzle import SPLITS, Puzzle
@@ -124,11 +124,12 @@ def prompt_text(path: Path | str) -> str:
     Raises UserError when there is none, or it is empty or no text.
     """
     if isinstance(path, str):
-        if not path.strip():
+        text = path.strip().lstrip("\ufeff").strip()
+        if not text:
             raise UserError("the prompt is empty: write what shall happen.")
-        return path.strip()
+        return text
     try:
-        text = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+        text = read_text(path).strip() if path.is_file() else ""
     except (UnicodeDecodeError, OSError):
         raise UserError(f"{path} is not a readable text: write it as UTF-8.") from None
     if not text:

@@ -9,7 +9,7 @@ from typing import Any
 from chain_of_steps.errors import UserError
 from chain_of_steps.files import digest_file, digest_json, inside, read_json
 from chain_of_steps.manifests import package_versions
-from chain_of_steps.models.loading import directory_digest
+from chain_of_steps.models.files import directory_digest
 from chain_of_steps.settings.models import WithModels
 from chain_of_steps.settings.study import WithStudy
 
