@@ -11,6 +11,7 @@ import math
 import os
 import secrets
 import shutil
+import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, is_dataclass
@@ -146,6 +147,23 @@ def _refuse_folder(out: Path, command: str | None, who: str) -> None:
             f"{out} holds {what}, which {who} did not write as it is: write the path of another"
             " folder, or move that away."
         )
+
+
+def tracked(folder: Path) -> bool:
+    """Whether git keeps all that a folder holds, as it is, so that nothing there can be lost."""
+    where = ["git", "-C", str(folder)]
+    try:
+        kept = subprocess.run(
+            [*where, "ls-files", "--error-unmatch", "."], capture_output=True, check=False
+        )
+        other = subprocess.run(
+            [*where, "status", "--porcelain", "--ignored", "--untracked-files=all", "."],
+            capture_output=True,
+            check=False,
+        )
+    except OSError:  # no git here
+        return False
+    return kept.returncode == other.returncode == 0 and not other.stdout.strip()
 
 
 def _wrote(path: Path, command: str | None) -> bool:

@@ -21,14 +21,19 @@ from chain_of_steps.files import (
 )
 
 VERSIONED = (
+    "av",
     "chain_of_steps",
     "diffusers",
+    "matplotlib",
     "numpy",
     "pandas",
+    "pillow",
     "pyarrow",
     "safetensors",
     "scipy",
+    "seaborn",
     "snakemake",
+    "tokenizers",
     "torch",
     "transformers",
 )
@@ -90,7 +95,7 @@ def check_if_recorded(path: Path) -> None:
 
 
 def package_versions() -> dict[str, str]:
-    """Versions of Python and of the packages that can change a number, without importing them."""
+    """Versions of Python and of what can change a number or a picture, without importing it."""
     found = {"python": platform.python_version()}
     for name in VERSIONED:
         try:

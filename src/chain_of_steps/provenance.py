@@ -32,6 +32,7 @@ from chain_of_steps.stage import Files, Folder, Stage
 
 RACY = 2.0  # seconds within which a second change of a file may leave its time as it was
 MISSING = object()
+UNFINISHED = "unfinished"  # in the manifest of what a command has begun to make
 
 
 @dataclass(frozen=True)
@@ -211,10 +212,11 @@ def _signed(outs: Sequence[Path], text: str) -> bool:
 
 
 def begin(outs: Sequence[Path]) -> None:
-    """Forget what was said of outputs that are gone, so that it is not taken for what comes."""
+    """Say of outputs that are not there that they are being made, should that be interrupted."""
     for out in outs:
-        if not out.exists():
-            manifest_path(out).unlink(missing_ok=True)
+        if not out.exists() and (out == outs[0] or manifest_path(out).exists()):
+            out.parent.mkdir(parents=True, exist_ok=True)
+            write_json(manifest_path(out), {UNFINISHED: True})
 
 
 def record(outs: Sequence[Path], made: Made) -> None:
@@ -225,7 +227,7 @@ def record(outs: Sequence[Path], made: Made) -> None:
     if main.is_dir():
         write_listing(main, made.command)
     path = manifest_path(main)
-    if not path.exists():
+    if not path.exists() or UNFINISHED in read_json(path):
         write_manifest(main, parameters={}, seconds=0.0)
     manifest = read_json(path)
     files = {_beside(main, out): digest_file(out) for out in others if out.is_file()}
@@ -256,10 +258,12 @@ def changed(main: Path, now: Made, digests: Digests) -> str | None:
     """
     record = _recorded(main)
     if not record:
-        return "by what no manifest says"
+        return "by what no manifest says" if main.exists() else None
     different = now.change(record)
     if different:
         return different
+    if not main.exists():
+        return "and is gone"
     for name, digest in record.get("inputs", {}).items():
         current = now.inputs.get(name)
         if current is None:
