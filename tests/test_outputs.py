@@ -25,8 +25,8 @@ def write_folder(out: Path, command: str = "make", **files: str) -> None:
 def everything(root: Path) -> dict[str, bytes | str]:
     """Every file and link below a folder, by another way than the package finds them."""
     found: dict[str, bytes | str] = {}
-    for folder, folders, names in os.walk(root):
-        for name in (*folders, *names):
+    for folder, folders, files in os.walk(root):
+        for name in (*folders, *files):
             path = Path(folder) / name
             key = str(path.relative_to(root))
             if path.is_symlink():

@@ -25,16 +25,21 @@ _DROPPED = (
 )
 
 
+def scratch_folder(results: Path = Path("results")) -> Path:
+    """Where jobs of this user keep what lies in a home otherwise; a group may share `results`."""
+    return results / ".jobs" / str(os.getuid())
+
+
 def job_environment(
-    scratch: Path = Path("results/.jobs"), user: Mapping[str, str] | None = None
+    scratch: Path | None = None, user: Mapping[str, str] | None = None
 ) -> dict[str, str]:
     """The variables of a job; nothing is written.
 
-    scratch: folder for what Jupyter, IPython and Matplotlib keep. user: the variables that the
-    program was started with, by default those of this process.
+    scratch: folder for what Jupyter, IPython and Matplotlib keep, by default `scratch_folder`.
+    user: the variables that the program was started with, by default those of this process.
     """
     user = os.environ if user is None else user
-    scratch = scratch.absolute()
+    scratch = (scratch_folder() if scratch is None else scratch).absolute()
     found = {name: value for name, value in user.items() if name not in _DROPPED}
     # the commands of the rules lie beside the Python that runs this, activated or not
     found["PATH"] = _joined(str(Path(sys.executable).parent), user.get("PATH", os.defpath))
@@ -60,11 +65,12 @@ def job_environment(
     }
 
 
-def prepare(scratch: Path = Path("results/.jobs")) -> None:
+def prepare(scratch: Path | None = None) -> None:
     """Write what a job finds in `scratch`: the kernel of this interpreter, and no other.
 
     Raises OSError where it cannot be written.
     """
+    scratch = scratch_folder() if scratch is None else scratch
     for name in ("jupyter/config", "jupyter/data", "jupyter/runtime", "ipython", "matplotlib"):
         (scratch / name).mkdir(parents=True, exist_ok=True)
     place = scratch / "jupyter/path/kernels" / KERNEL / "kernel.json"

@@ -10,6 +10,7 @@ frames that a model is asked for.
 from __future__ import annotations
 
 import itertools
+import string
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,6 +31,7 @@ from chain_of_steps.video import read_image, write_mp4, write_png
 
 INDEX = "cases.csv"
 FACTS = "case.json"
+_BLANK = string.whitespace + "\ufeff"  # the mark that some editors put before a text
 
 
 @dataclass(frozen=True)
@@ -124,12 +126,12 @@ def prompt_text(path: Path | str) -> str:
     Raises UserError when there is none, or it is empty or no text.
     """
     if isinstance(path, str):
-        text = path.strip().lstrip("\ufeff").strip()
+        text = path.strip(_BLANK)
         if not text:
             raise UserError("the prompt is empty: write what shall happen.")
         return text
     try:
-        text = read_text(path).strip() if path.is_file() else ""
+        text = read_text(path).strip(_BLANK) if path.is_file() else ""
     except (UnicodeDecodeError, OSError):
         raise UserError(f"{path} is not a readable text: write it as UTF-8.") from None
     if not text:

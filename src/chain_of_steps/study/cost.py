@@ -28,7 +28,7 @@ def spent(results: Path) -> list[Spent]:
     for folder in sorted(path for path in results.iterdir() if path.is_dir()):
         files = [path for path in walk(folder) if path.is_file()]
         found = [read_json(path) for path in files if path.name.endswith(MANIFEST_SUFFIX)]
-        costs = [(one["nfe"], one["seconds"]) for one in found if one["seconds"]]
+        costs = [(one["nfe"], one["seconds"]) for one in found if one.get("seconds")]
         nfe, seconds = (sum(column) for column in zip(*costs, strict=True)) if costs else (0, 0.0)
         size = sum(path.stat().st_size for path in files)
         lines.append(Spent(folder.name, len(costs), nfe, seconds, size))
