@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,10 @@ FOREIGN = {
     "an edit of what was written": lambda out: (out / "a").write_text("edited"),
     "no list": lambda out: (out / LISTING).unlink(),
     "a torn list": lambda out: (out / LISTING).write_text('{"files": '),
+    "a pipe": lambda out: os.mkfifo(out / "pipe"),
+    "a list of another form": lambda out: (out / LISTING).write_text(
+        '{"files": [1], "command": 3}'
+    ),
     "a list of something else": lambda out: (out / LISTING).write_text("[1]"),
 }
 
@@ -114,6 +119,23 @@ def test_a_folder_that_cannot_be_made_comes_back(tmp_path):
         raise UserError("no network")
     assert names(out) == [LISTING, "a"]
     assert names(tmp_path) == ["out"]
+
+
+def test_a_folder_that_was_killed_while_it_was_made_is_set_aside(tmp_path):
+    out, writer = tmp_path / "out", os.fork()
+    if writer == 0:
+        with replaced(out, "make"):
+            (out / "half").write_text("half")
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(writer, 0)
+    (out / "notes").write_text("mine")
+    with pytest.raises(UserError):
+        refuse_foreign(out, "other")
+    with replaced(out, "make"):
+        (out / "a").write_text("one")
+    assert names(out) == [LISTING, "a"]
+    (aside,) = tmp_path.glob("out.unfinished-*")
+    assert (aside / "notes").read_text() == "mine"
 
 
 def test_a_file_is_replaced_by_the_command_that_wrote_it_alone(tmp_path):

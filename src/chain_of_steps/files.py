@@ -22,6 +22,7 @@ import yaml
 
 from chain_of_steps.errors import UserError
 
+_UNFINISHED = "unfinished"
 CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 AGAIN = "move it away and run the command or rule that makes it again"
 MANIFEST_SUFFIX = ".manifest.json"
@@ -73,12 +74,14 @@ def replaced(folder: Path, command: str) -> Iterator[Path]:
     Raises UserError where it may not be replaced.
     """
     refuse_foreign(folder, command)
+    set_aside(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     old = folder.with_name(f".{secrets.token_hex(4)}.old.{folder.name}")
     if folder.is_dir():
         folder.rename(old)
     try:
         folder.mkdir()
+        write_json(folder / LISTING, {"command": command, "files": {}, _UNFINISHED: True})
         yield folder
         write_listing(folder, command)
     except BaseException:
@@ -88,6 +91,16 @@ def replaced(folder: Path, command: str) -> Iterator[Path]:
         raise
     if old.is_dir():
         shutil.rmtree(old)
+
+
+def set_aside(folder: Path) -> None:
+    """Rename a folder that `replaced` was killed in: what else is in it cannot be told."""
+    try:
+        unfinished = read_json(folder / LISTING).get(_UNFINISHED)
+    except (UserError, AttributeError):
+        return
+    if unfinished:
+        folder.rename(folder.with_name(f"{folder.name}.unfinished-{secrets.token_hex(4)}"))
 
 
 def write_listing(folder: Path, command: str | None) -> None:
@@ -132,13 +145,15 @@ def _refuse_folder(out: Path, command: str | None, who: str) -> None:
         return
     try:
         listing = json.loads((out / LISTING).read_text(encoding="utf-8"))
-        own, known = listing["files"], listing["command"]
+        own, known = dict(listing["files"]), listing["command"]
     except (OSError, ValueError, KeyError, TypeError):
-        own, known = {}, None
+        listing, own, known = {}, {}, None
     if own and known is not None and command is not None and known != command:
         raise UserError(
             f"{out} was written by `cos {known}`: write another path for what {who} makes."
         )
+    if isinstance(known, str) and known == command and listing.get(_UNFINISHED):
+        return  # `replaced` sets it aside
     digests = _entries(out)
     foreign = [name for name in found if own.get(name) != digests[name]]
     if foreign or not own:
@@ -189,7 +204,8 @@ def _entries(folder: Path, digests: bool = True) -> dict[str, str]:
         if path.is_symlink():
             found[name] = f"link to {path.readlink()}" if digests else ""
         elif not path.is_dir():
-            found[name] = digest_file(path) if digests else ""
+            regular = path.is_file()  # to open a pipe would wait for ever
+            found[name] = "" if not digests else digest_file(path) if regular else "no file"
     return found
 
 

@@ -91,7 +91,7 @@ class Digests:
         if isinstance(found, list) and found[:-1] == key:
             return found[-1]
         digest = digest_file(path)
-        if time.time() - now.st_mtime > RACY:
+        if abs(time.time() - now.st_mtime) > RACY:
             self.known[name] = [*key, digest]
             self._keep()
         return digest

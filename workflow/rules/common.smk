@@ -11,7 +11,7 @@ from chain_of_steps.cli import resolved_file
 from chain_of_steps.errors import UserError
 from chain_of_steps.experiments.vbvr.scorer import pins
 from chain_of_steps.files import atomic_path, digest_file, digest_json, manifest_path, read_yaml
-from chain_of_steps.files import refuse_foreign, tracked
+from chain_of_steps.files import refuse_foreign, set_aside, tracked
 from chain_of_steps.fingerprints import code_digest, modules_named_in, modules_of
 from chain_of_steps.jobs import job_environment, prepare
 from chain_of_steps.models.files import model_files
@@ -109,13 +109,14 @@ def begin() -> None:
 def refuse_earlier() -> None:
     """Results of an earlier version would be made again bit by bit, over what they cost."""
     if SETTINGS.exists() and resolved_file(SETTINGS) is None:
-        raise UserError(f"{RESULTS} was made by an earlier version: move it away, or remove it.")
+        raise UserError(f"{RESULTS} was made by an earlier version: move it away.")
 
 
 def refuse_replacing() -> None:
     """Before a job Snakemake deletes the folders that it makes: only if they are a command's."""
     for job in workflow.dag.needrun_jobs():
         for folder in (Path(str(out)) for out in job.output if out.is_directory):
+            set_aside(folder)
             if folder.is_dir() and not tracked(folder):
                 refuse_foreign(folder, None)
 
