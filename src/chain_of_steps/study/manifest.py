@@ -57,12 +57,9 @@ def refuse_other_tables(figures: Path, resolved: Mapping[str, Any]) -> None:
                     f"{table} is not the table that {path} names: bring both from one commit, or "
                     "run the study without shipped=true."
                 )
-    made = manifest.get("configuration")
-    now = of_numbers(resolved)
-    if made is not None:
-        fields = list(differing(_without_choice(made), _without_choice(now)))
-    else:
-        fields = [] if manifest["config_sha256"] == config_digest(resolved) else ["unknown fields"]
+    # a manifest of an earlier version has no configuration, and knows no field that is new
+    made = manifest.get("configuration", {})
+    fields = list(differing(_without_choice(made), _known_to(made, of_numbers(resolved))))
     if fields:
         raise UserError(
             f"the tables in {figures / 'tables'} were made with other settings "
@@ -73,6 +70,22 @@ def refuse_other_tables(figures: Path, resolved: Mapping[str, Any]) -> None:
 def of_numbers(resolved: Mapping[str, Any]) -> dict[str, Any]:
     """The sections of a resolved configuration that decide a study's numbers."""
     return {name: value for name, value in resolved.items() if name not in ABOUT_WEIGHTS}
+
+
+def _known_to(
+    old: Mapping[str, Any], new: Mapping[str, Any], named: bool = False
+) -> dict[str, Any]:
+    """The fields of `new` that an older configuration has, but the choice of what is made.
+
+    named: whether the names are the user's, of models, and not those of fields.
+    """
+    found = {}
+    for name, value in new.items() if named else _without_choice(new).items():
+        if name in old and isinstance(value, Mapping) and isinstance(old[name], Mapping):
+            found[name] = _known_to(old[name], value, named=name == "models")
+        elif name in old or named:
+            found[name] = value
+    return found
 
 
 def _without_choice(resolved: Mapping[str, Any]) -> dict[str, Any]:
