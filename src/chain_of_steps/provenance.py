@@ -212,10 +212,11 @@ def _signed(outs: Sequence[Path], text: str) -> bool:
 
 
 def begin(outs: Sequence[Path]) -> None:
-    """Say of outputs that are not there that they are being made, should that be interrupted."""
+    """Say of outputs that were there and are gone that they are being made again, should that be
+    interrupted: their old manifests are of something else.
+    """
     for out in outs:
-        if not out.exists() and (out == outs[0] or manifest_path(out).exists()):
-            out.parent.mkdir(parents=True, exist_ok=True)
+        if not out.exists() and manifest_path(out).exists():
             write_json(manifest_path(out), {UNFINISHED: True})
 
 
