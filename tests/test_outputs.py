@@ -158,6 +158,28 @@ def test_a_file_is_replaced_by_the_command_that_wrote_it_alone(tmp_path):
         provenance.refuse([manifest_path(out)], "make", [])
 
 
+def test_a_card_belongs_to_the_model_that_it_was_added_to(tmp_path):
+    out = tmp_path / "out"
+    write_folder(out, weights="w")
+    (out / "README.md").write_text("card")
+    with pytest.raises(UserError, match=r"holds README\.md"):
+        refuse_foreign(out, "make")
+    provenance.record([out / "README.md"], MADE, within=out)
+    refuse_foreign(out, "make")
+    (out / "README.md").write_text("edited")
+    with pytest.raises(UserError, match=r"holds README\.md"):
+        refuse_foreign(out, "make")
+
+
+def test_a_readme_that_is_no_card_is_left(tmp_path):
+    readme = tmp_path / "README.md"
+    readme.write_text("My model.")
+    with pytest.raises(UserError, match=r"README\.md is there already"):
+        provenance.refuse([readme], "card", [], signed="Written by `cos card`")
+    readme.write_text("# m\n\nWritten by `cos card`; no number in it is typed by hand.\n")
+    provenance.refuse([readme, tmp_path / "accuracy.csv"], "card", [], "Written by `cos card`")
+
+
 COMMANDS = [
     ("cases", "--out", "{}"),
     ("scorer", "--out", "{}"),

@@ -101,7 +101,8 @@ def carry_out(
     made = provenance.made_by(stage, settings, arguments, code, provenance.Digests.of_results())
     provenance.begin(outs)
     run(settings, **arguments)
-    provenance.record(outs, made)
+    out = arguments.get("out")
+    provenance.record(outs, made, out if all(path.parent == out for path in outs) else None)
 
 
 def settings_of(stage: Stage, files: Sequence[Path], model: str | None = None) -> View:

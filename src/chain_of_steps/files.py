@@ -109,6 +109,19 @@ def write_listing(folder: Path, command: str | None) -> None:
     (folder / LISTING).write_text(text + "\n", encoding="utf-8")
 
 
+def add_to_listing(folder: Path, files: Iterable[Path]) -> None:
+    """Says in the list of a folder, if it has one, that these files belong to it as well."""
+    try:
+        listing = read_json(folder / LISTING)
+        own = dict(listing["files"])
+    except (UserError, KeyError, TypeError, ValueError):
+        return
+    for path in files:
+        if path.is_file():
+            own[path.relative_to(folder).as_posix()] = digest_file(path)
+    write_json(folder / LISTING, {**listing, "files": own})
+
+
 def refuse_foreign(out: str | Path, command: str | None, holds: Iterable[Path] = ()) -> None:
     """Raises UserError unless `command` may replace what is at `out`.
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from chain_of_steps.files import (
+    add_to_listing,
     atomic_path,
     digest_file,
     files_below,
@@ -220,8 +221,11 @@ def begin(outs: Sequence[Path]) -> None:
             write_json(manifest_path(out), {UNFINISHED: True})
 
 
-def record(outs: Sequence[Path], made: Made) -> None:
-    """Write what made `outs` into the manifest of the first one."""
+def record(outs: Sequence[Path], made: Made, within: Path | None = None) -> None:
+    """Write what made `outs` into the manifest of the first one.
+
+    within: the folder of another command that they were added to, which may replace it with them.
+    """
     main, *others = outs
     if not main.exists():
         return
@@ -232,9 +236,10 @@ def record(outs: Sequence[Path], made: Made) -> None:
         write_manifest(main, parameters={}, seconds=0.0)
     manifest = read_json(path)
     files = {_beside(main, out): digest_file(out) for out in others if out.is_file()}
-    write_json(
-        path, {**manifest, "sha256": digest_file(main), "made": asdict(made) | {"files": files}}
-    )
+    said = {"sha256": digest_file(main), "made": asdict(made) | {"files": files}}
+    write_json(path, {**manifest, **said})
+    if within is not None:
+        add_to_listing(within, [*outs, *map(manifest_path, outs)])
 
 
 def _beside(main: Path, out: Path) -> str:

@@ -126,7 +126,7 @@ def test_folders_that_snakemake_would_delete_are_kept(tree):
     examples = tree / "results/own/explorer/pocket/0"
     examples.mkdir(parents=True)
     (examples / "notes.txt").write_text("two years")
-    said = helper.snakemake(tree, *OWN, "explorer", status=1)
+    said = helper.snakemake(tree, "explorer", *OWN, status=1)
     assert "holds notes.txt, which this program did not write" in " ".join(said.split())
     assert (examples / "notes.txt").read_text() == "two years"
     shutil.rmtree(tree / "results/own/explorer")
@@ -164,7 +164,7 @@ def test_snakemake_runs_by_its_path_in_a_home_that_cannot_be_written(tree):
     (tree / "pictures/red.txt").write_text("Draw another way.")
     environment = {**helper.environment(tree), "PATH": f"{other}:/usr/bin:/bin", "HOME": "/proc/no"}
     environment.pop("XDG_CACHE_HOME", None)
-    command = [helper.python(tree), "-m", "snakemake", *OWN, "results/own/cases/cases.csv"]
+    command = [helper.python(tree), "-m", "snakemake", "results/own/cases/cases.csv", *OWN]
     done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     made = read_json(tree / "results/own/cases.manifest.json")["made"]
