@@ -144,7 +144,7 @@ def test_folders_that_snakemake_would_delete_are_kept(tree):
 )
 def test_what_users_write_is_understood_or_refused(tree, arguments, sentence):
     (tree / "twice.yaml").write_text("study: one\nseeds: [0]\nstudy: two\n")
-    (tree / "nameless.yaml").write_text("seeds: [5]\n")
+    (tree / "nameless.yaml").write_text("sampler: {shift: 2.0}\n")
     (tree / "seed.yaml").write_text("study: big\nseeds: [18446744073709551616]\n")
     said = helper.snakemake(tree, "--dry-run", "--cores", "1", *arguments, status=1)
     assert sentence in " ".join(said.split())
