@@ -29,6 +29,7 @@ from chain_of_steps.stage import (
     stages,
 )
 from chain_of_steps.study.config import load_study, truth
+from chain_of_steps.study.manifest import other_inputs, refuse_other_tables
 from chain_of_steps.study.experiments import EXPERIMENTS
 from chain_of_steps.tasks import task_names
 from snakemake.exceptions import WorkflowError
@@ -180,6 +181,30 @@ def force(file: str, why: str | None) -> None:
             say(why, file if why.startswith("from") else str(RESULTS))
         # jobs that are asked for anyway; the option of this name would ask for them
         workflow.dag.forcefiles.add(file)
+
+
+def record_of(name: str) -> Path:
+    """What drew a figure or table, beside the notebook that was run for it."""
+    return RESULTS / f"notebooks/{name}.made"
+
+
+def drawing_of(name: str) -> str:
+    """Digest of what draws a figure or table beside the tables that it reads."""
+    notebook = digest_file(Path(f"workflow/notebooks/{name}.py"))
+    return digest_json([notebook, code_of_notebook(name), MAIN_MODEL])
+
+
+def drawn_by(name: str) -> list[str]:
+    """No file: draws again what another notebook, code or table has drawn."""
+    facts = FIGURES / f"{name}.json"
+    if workflow.is_main_process and facts.exists():
+        record = record_of(name)
+        if not record.is_file() or record.read_text() != drawing_of(name):
+            force(str(facts), "by other code")
+        else:
+            other = other_inputs(facts)
+            force(str(facts), f"from another {other}" if other else None)
+    return []
 
 
 # What a rule takes from the stage that it runs

@@ -1,7 +1,6 @@
 # Figures are drawn from the tables in figures/tables, which come with the repository.
 # A study fills them (rule publish); with `--config shipped=true` they are taken as they are.
 from chain_of_steps.study.claims import load_claims, tables_of
-from chain_of_steps.study.manifest import other_inputs, refuse_other_tables
 
 # figure or table -> what its notebook reads
 FIGURE_INPUTS = {name: read for row in CHOSEN for name, read in row.figures.items()}
@@ -36,31 +35,6 @@ RUN_NOTEBOOK = (
     " -p tables {params.tables} -p stem {params.stem} -p model {params.model}"
     " && printf %s {params.drawn} > {params.record}"
 )
-
-
-def record_of(name: str) -> Path:
-    """What drew a figure or table, beside the notebook that was run for it."""
-    return RESULTS / f"notebooks/{name}.made"
-
-
-def drawing_of(name: str) -> str:
-    """Digest of what draws a figure or table beside the tables that it reads."""
-    notebook = digest_file(Path(f"workflow/notebooks/{name}.py"))
-    return digest_json([notebook, code_of_notebook(name), MAIN_MODEL])
-
-
-def drawn_by(name: str) -> list[str]:
-    """No file: draws again what another notebook, code or table has drawn."""
-    facts = FIGURES / f"{name}.json"
-    if workflow.is_main_process and facts.exists():
-        record = record_of(name)
-        if not record.is_file() or record.read_text() != drawing_of(name):
-            force(str(facts), "by other code")
-        else:
-            other = other_inputs(facts)
-            force(str(facts), f"from another {other}" if other else None)
-    return []
-
 
 if not SHIPPED:
 
