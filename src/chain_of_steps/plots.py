@@ -8,15 +8,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import av
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib import ft2font
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from chain_of_steps.artifacts import write_table
-from chain_of_steps.files import atomic_path, inside, read_json, write_json
+from chain_of_steps.files import atomic_path, digest_file, inside, read_json, write_json
+from chain_of_steps.manifests import package_versions
 from chain_of_steps.tasks import task_of
 from chain_of_steps.video import read_image
 
@@ -28,6 +31,7 @@ COLOURS = dict(zip(_NAMES, sns.color_palette("colorblind"), strict=False))
 
 def style() -> None:
     """Colour-blind safe colours, small readable type, the same in every notebook."""
+    plt.rcdefaults()  # not what a matplotlibrc of the user says
     sns.set_theme(context="paper", style="ticks", palette="colorblind")
     plt.rcParams.update(
         {
@@ -69,10 +73,7 @@ def save_figure(
             figure.savefig(path, bbox_inches="tight", **options)
     with atomic_path(stem.with_suffix(".md")) as path:
         path.write_text(textwrap.fill(caption, 100) + "\n", encoding="utf-8")
-    write_json(
-        stem.with_suffix(".json"),
-        {"caption": caption, "inputs": list(inputs), "facts": dict(facts or {})},
-    )
+    _write_facts(stem, caption, inputs, facts or {})
 
 
 def save_table(table: pd.DataFrame, stem: Path, note: str, inputs: Sequence[str]) -> None:
@@ -89,7 +90,25 @@ def save_table(table: pd.DataFrame, stem: Path, note: str, inputs: Sequence[str]
         body = [rows[0], "\\midrule", *rows[1:]]
         parts = [f"% {note}", f"\\begin{{tabular}}{{{columns}}}", "\\toprule", *body]
         path.write_text("\n".join([*parts, "\\bottomrule", "\\end{tabular}", ""]), encoding="utf-8")
-    write_json(stem.with_suffix(".json"), {"caption": note, "inputs": list(inputs), "facts": {}})
+    _write_facts(stem, note, inputs, {})
+
+
+def _write_facts(stem: Path, caption: str, inputs: Sequence[str], facts: Mapping[str, Any]) -> None:
+    """<stem>.json: with them the digest of each input, and what this process draws with."""
+    content = {
+        "caption": caption,
+        "inputs": list(inputs),
+        "facts": dict(facts),
+        "digests": {name: digest_file(inside(stem.parent, name)) for name in inputs},
+        "versions": drawing_versions(),
+    }
+    write_json(stem.with_suffix(".json"), content)
+
+
+def drawing_versions() -> dict[str, str]:
+    """Versions of the packages and libraries that draw and decode in this process."""
+    libraries = {name: ".".join(map(str, found)) for name, found in av.library_versions.items()}
+    return {**package_versions(), "freetype": ft2font.__freetype_version__, **libraries}
 
 
 def _tex_row(cells: Sequence[str]) -> str:

@@ -166,7 +166,7 @@ def both(*acts: Callable[[], None]) -> Callable[[], None]:
 
 
 # fmt: off
-AGAIN = "delete it and run the command or rule that makes it again."
+AGAIN = "move it away and run the command or rule that makes it again."
 NOT_WHOLE = "The pipeline at ...model is not whole (...): fetch or train it again."
 NO_CASES = "cases/cases.csv does not exist: run the command or rule that makes it first."
 TABLE = [

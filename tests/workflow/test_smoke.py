@@ -209,6 +209,7 @@ def test_a_kernel_that_does_not_start_is_started_again(study):
     picture.unlink()
     failed, papermill = study / "failed", study / "bin/papermill"
     real = Path(sys.executable).with_name("papermill")
+    papermill.unlink()
     papermill.write_text(
         f'#!/bin/sh\n[ -e "{failed}" ] || {{ touch "{failed}"; exit 1; }}\nexec "{real}" "$@"\n'
     )

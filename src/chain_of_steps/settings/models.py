@@ -7,7 +7,7 @@ from typing import Annotated, Protocol
 from pydantic import Field
 
 from chain_of_steps.errors import UserError
-from chain_of_steps.settings.base import NAME, Index, Section, View
+from chain_of_steps.settings.base import NAME, Section, Seed, View
 
 
 class Lora(Section):
@@ -62,7 +62,7 @@ class Model(Section):
     lora: Loras = Field(default_factory=Loras)
     negative_prompt: str = Field("", description="Text of the unconditional branch.")
     max_sequence_length: int = Field(512, ge=1, description="Text tokens a prompt is padded to.")
-    seeds: list[Index] | None = Field(
+    seeds: list[Seed] | None = Field(
         None,
         min_length=1,
         description="Seeds of this model's runs; null takes those of the study.",

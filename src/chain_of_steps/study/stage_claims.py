@@ -26,6 +26,7 @@ STAGE = Stage(
         Option("--expected", {"type": Path, "required": True, "help": "file of claims"}),
         Option("--tables", {"type": Path, "required": True, "help": "folder of tables"}),
     ),
+    writes=lambda out: [out, out.with_suffix(".md"), out.with_suffix(".json")],
 )
 
 
