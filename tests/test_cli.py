@@ -135,8 +135,8 @@ def test_a_trajectory_holds_its_shard_and_is_consistent(study):
             facts = json.loads(file.metadata()["json"])
         rows = [line.split(",") for line in facts["runs"].split()[1:]]
         assert [(row[1], int(row[4])) for row in rows] == [(c, s) for c in cases for s in SEEDS]
-        assert x.shape == (len(rows), STEPS + 1, 48, 5, 5, 5)
-        assert clean.shape == (len(rows), STEPS, 48, 5, 5, 5)
+        assert x.shape == (len(rows), STEPS + 1, 52, 5, 5, 5)
+        assert clean.shape == (len(rows), STEPS, 52, 5, 5, 5)
         assert sigmas[0] == 1
         assert sigmas[-1] == 0
         for k in range(STEPS):  # Euler: v from the clean estimate gives the next latent
