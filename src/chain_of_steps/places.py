@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chain_of_steps.stage import File, Files
 
-CASES = Files("cases", ("cases.csv",), whole=True)
+CASES = Files("cases", ("cases.csv",))
 TRAJECTORY = File("trajectories/{model}/{shard}.safetensors")
 TRAJECTORIES = Files("trajectories/{model}", ("{shard}.safetensors",))
 READOUTS = File("tables/readouts.parquet")

@@ -42,7 +42,6 @@ STAGE = Stage(
         ),
     ),
     loads_model=True,
-    writes=lambda out: [out.with_name(out.name + end) for end in (".png", ".pdf", ".gif", ".mp4")],
 )
 
 

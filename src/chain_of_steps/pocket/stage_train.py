@@ -28,7 +28,7 @@ STAGE = Stage(
 
 
 def run(settings: WithTrain, *, name: str, out: Path, state: Path | None = None) -> None:
-    from chain_of_steps.files import digest_json, refuse_foreign
+    from chain_of_steps.files import digest_json
     from chain_of_steps.pocket.training import TrainConfig, train
     from chain_of_steps.tasks import in_order
     from chain_of_steps.tasks.board import Board
@@ -45,8 +45,6 @@ def run(settings: WithTrain, *, name: str, out: Path, state: Path | None = None)
     state = out.with_name(f"{out.name}.state") if state is None else state
     state /= digest_json([phases, fields])[:16]  # another recipe does not go on from it
     saved = {out.with_name(f"{out.name}-at-{step}"): step for step in checkpoints}
-    for folder in saved:
-        refuse_foreign(folder, STAGE.name)
     start = None
     for number, phase in enumerate(phases):
         last = number == len(phases) - 1
