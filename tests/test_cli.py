@@ -1,5 +1,6 @@
 """The command line: quick help, one sentence for every mistake, and the chain of a tiny study."""
 
+import itertools
 import json
 import shutil
 import subprocess
@@ -198,7 +199,22 @@ def test_a_model_is_trained_and_measured(tmp_path, monkeypatch, puzzle_codec):
     tiny = {"checkpoints": [1], "batch": 2, "layers": 1, "threads": 1, "phases": phases}
     config = {**STUDY, "train": {"tiny": tiny}}
     Path("config.yaml").write_text(yaml.safe_dump(config))
+    steps, made = itertools.count(), training.flow_loss
+
+    def stopped(*given):
+        if next(steps) == 2:  # at the beginning of the second phase
+            raise KeyboardInterrupt
+        return made(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "flow_loss", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            cos("train", "--name", "tiny", "--out", "model")
+    # outputs are removed before the next try, so none may stand there yet
+    assert {path.name for path in Path().iterdir()} == {"config.yaml", "model.state"}
+    monkeypatch.setattr(training, "flow_loss", lambda *given: next(steps) and made(*given))
     assert cos("train", "--name", "tiny", "--out", "model") == 0
+    assert next(steps) == 4  # the first phase was not trained again
     assert not Path("model.state").exists()
     record = json.loads(Path("model/training.json").read_text())
     assert [stage["config"]["mix"] for stage in record["stages"]] == [{"maze": 1}, {"odd": 1}]

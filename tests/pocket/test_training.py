@@ -15,6 +15,7 @@ import torch
 from diffusers import WanTransformer3DModel
 from PIL import Image
 from safetensors.torch import load_file
+from trained import TINY
 
 from chain_of_steps.models.wan import WanModel
 from chain_of_steps.pocket import training
@@ -22,19 +23,6 @@ from chain_of_steps.pocket.pipeline import MAX_PROMPT_TOKENS, build_tokenizer
 from chain_of_steps.tasks import pool_of, stream, task_names, task_of
 from chain_of_steps.tasks.puzzle import SPLITS
 from chain_of_steps.tasks.reader import first_frame
-
-TINY = training.TrainConfig(
-    steps=3,
-    batch=4,
-    layers=1,
-    heads=2,
-    head_dim=24,
-    ffn_dim=32,
-    text_dim=16,
-    warm_up=1,
-    threads=1,
-    mix={"maze": 1.0, "odd": 1.0},
-)
 
 
 def draw(task: str, split: str, n: int, pool: str = "evaluation") -> list:

@@ -2,9 +2,11 @@
 
 import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import torch
+from trained import TINY
 
 from chain_of_steps.models.adapters import load_model
 from chain_of_steps.pocket import training
@@ -15,20 +17,7 @@ from chain_of_steps.tasks.board import Board
 from chain_of_steps.tasks.scene import render_movie
 
 BOARD = Board(7, 6, 3)
-TINY = training.TrainConfig(
-    steps=1,
-    batch=3,
-    layers=1,
-    heads=2,
-    head_dim=24,
-    ffn_dim=32,
-    text_dim=16,
-    warm_up=1,
-    threads=1,
-    mix={"maze": 1.0},
-    tasks=("grid", "maze"),
-    board=BOARD,
-)
+SMALL = replace(TINY, steps=1, mix={"maze": 1.0}, tasks=("grid", "maze"), board=BOARD)
 
 
 def draw(task, n, pool="evaluation"):
@@ -50,7 +39,7 @@ def test_painted_latents_are_those_of_the_drawn_video():
 
 
 def test_a_model_of_another_board_is_trained_sampled_and_read(tmp_path):
-    training.train(TINY, tmp_path / "model")
+    training.train(SMALL, tmp_path / "model")
     record = json.loads((tmp_path / "model/training.json").read_text())
     config = record["stages"][0]["config"]
     assert Board(**config["board"]) == BOARD

@@ -296,6 +296,11 @@ def test_the_shift_of_ltx_is_that_of_the_pipeline_for_its_size():
         (changed(bench={}), ["unknown field bench", "it is called vbvr now"]),
         (changed(experiments=["bench"]), ["experiments has bench: write vbvr instead."]),
         (changed(train__phases=[{"steps": 3}]), ["train.phases stands for no model"]),
+        (changed(train={"a/b": {}}), ["train", "'a/b'", "write letters, digits"]),
+        (
+            changed(train__m={"checkpoints": [4], "phases": [{"steps": 3}]}),
+            ["train.m.checkpoints has 4", "ends at 3"],
+        ),
         # missing
         ({}, ["study", "missing"]),
         (changed(models={}), ["models", "at least 1"]),

@@ -22,8 +22,7 @@ from chain_of_steps.progress import progress
 from chain_of_steps.runs import Drawn, Runs
 from chain_of_steps.sampling import sample
 from chain_of_steps.settings.sampler import Sampler
-from chain_of_steps.statistics.means import mean_ci
-from chain_of_steps.statistics.rates import wilson
+from chain_of_steps.statistics.rates import mean_or_rate_ci, wilson
 from chain_of_steps.statistics.resampling import STANDARD, Resampling
 from chain_of_steps.statistics.text import interval_text
 from chain_of_steps.tasks import in_order, stream
@@ -119,7 +118,11 @@ def accuracy_table(rows: list[dict[str, Any]], resampling: Resampling = STANDARD
     table = []
     for (task, split), group in pd.DataFrame(rows).groupby(["task", "split"], sort=False):
         share = wilson(int(group["correct"].sum()), len(group))
-        gain = mean_ci(group["correct"].astype(float) - group["first"], resampling=resampling)
+        changes = group.assign(
+            gain=group["correct"].astype(float) - group["first"], run=range(len(group))
+        )
+        by = mean_or_rate_ci(changes, "task", "gain", "run", resampling=resampling, signed=True)
+        gain = next(by.itertuples())
         reach = reach_of(group["need"], group["first"])
         beyond = group[group["correct"] & ~(group["need"] <= reach)]
         table.append(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from chain_of_steps.settings.base import Distinct, Section, View
+from chain_of_steps.settings.base import NAME, Distinct, Section, View
 from chain_of_steps.settings.cases import BoardSize
 
 
@@ -71,6 +71,6 @@ class WithCard(View):
 
 
 class WithTrain(View):
-    train: dict[str, Training] = Field(
+    train: dict[Annotated[str, Field(pattern=NAME)], Training] = Field(
         {}, description="The pocket models that can be trained, by name."
     )

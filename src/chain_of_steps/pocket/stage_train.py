@@ -28,7 +28,7 @@ STAGE = Stage(
 
 
 def run(settings: WithTrain, *, name: str, out: Path, state: Path | None = None) -> None:
-    from chain_of_steps.files import digest_json
+    from chain_of_steps.files import atomic_path, digest_json
     from chain_of_steps.pocket.training import TrainConfig, train
     from chain_of_steps.tasks import in_order
     from chain_of_steps.tasks.board import Board
@@ -44,7 +44,8 @@ def run(settings: WithTrain, *, name: str, out: Path, state: Path | None = None)
         fields["tasks"] = in_order({task for phase in phases for task in phase["mix"]})
     state = out.with_name(f"{out.name}.state") if state is None else state
     state /= digest_json([phases, fields])[:16]  # another recipe does not go on from it
-    saved = {out.with_name(f"{out.name}-at-{step}"): step for step in checkpoints}
+    # not where they end up, as Snakemake removes the outputs of a job that was stopped
+    saved = {state / f"at-{step}": step for step in checkpoints}
     start = None
     for number, phase in enumerate(phases):
         last = number == len(phases) - 1
@@ -54,6 +55,9 @@ def run(settings: WithTrain, *, name: str, out: Path, state: Path | None = None)
         if last or not folder.exists():
             train(config, folder, {} if number else saved, start, state)
         start = folder
+    for folder, step in saved.items():
+        with atomic_path(out.with_name(f"{out.name}-at-{step}")) as temporary:
+            shutil.copytree(folder, temporary)
     shutil.rmtree(state, ignore_errors=True)
     with suppress(OSError):  # that of another recipe is there
         state.parent.rmdir()

@@ -262,6 +262,7 @@ class Learner:
             )
 
     def load(self, path: Path) -> None:
+        """Takes up what `save` wrote. Only plain data is read, no code."""
         state = torch.load(path, weights_only=True)
         self.network.load_state_dict(state["network"])
         self.ema = state["ema"]

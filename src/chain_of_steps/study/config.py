@@ -112,7 +112,7 @@ class Study(*_HOLDERS):
         self._check_perturbation()
         self._check_forks()
         self._check_ensemble()
-        self._check_mixes()
+        self._check_trainings()
         return self
 
     def _check_source(self) -> None:
@@ -179,13 +179,19 @@ class Study(*_HOLDERS):
         if "ensemble" in self._asked() and ensemble.k > seeds:
             raise refusal(f"ensemble.k is {ensemble.k}: write {seeds} or less, or more seeds.")
 
-    def _check_mixes(self) -> None:
+    def _check_trainings(self) -> None:
         for name, training in self.train.items():
             named = {task for phase in training.phases for task in phase.mix or ()}
             unknown = sorted({*named, *(training.tasks or ())} - set(task_names()))
             if unknown:
                 known = ", ".join(task_names())
                 raise refusal(f"train.{name} names {unknown[0]!r}, write one of {known}.")
+            late = [step for step in training.checkpoints if step > training.phases[0].steps]
+            if late:
+                raise refusal(
+                    f"train.{name}.checkpoints has {late[0]}, but its first phase ends at "
+                    f"{training.phases[0].steps}: write that or less."
+                )
 
 
 def load_config(paths: Sequence[Path]) -> Study:

@@ -31,16 +31,18 @@ CUT = 0.1  # share of passages that are closed at random
 Links = dict[Cell, set[Cell]]
 
 
-def reaches(split: str, board: Board) -> tuple[int, int]:
-    """The least and the greatest distance of a split; water runs one tile a frame."""
+def needs(split: str, board: Board) -> tuple[int, int]:
+    """The least and the greatest need of a split; water runs one tile a frame."""
     longest = board.frames - 1
     usual, most = 10 * longest // 16, 13 * longest // 16
     return (1, usual) if split == "in-domain" else (usual + 1, most)
 
 
 def distances(links: Links, start: Cell, closed: frozenset[Cell] = frozenset()) -> dict[Cell, int]:
-    """The number of tiles to every cell that can be reached; no way leads past `closed`, if given
-    as the two ends of a passage."""
+    """The number of tiles to every cell that water comes to.
+
+    closed: the two ends of a passage that it may not take, if any.
+    """
     found, todo = {start: 0}, [start]
     for cell in todo:
         for other in sorted(links[cell]):
@@ -102,7 +104,7 @@ def all_floods(links: Links, start: Cell, board: Board) -> list[list[tuple[Cell,
 
 
 def propose(rng: random.Random, split: str, board: Board = DEFAULT_BOARD) -> Puzzle:
-    need = rng.randint(*reaches(split, board))
+    need = rng.randint(*needs(split, board))
     links, start = draw_links(rng, board, need)
     candidates = tuple(all_floods(links, start, board))
     layout = {"walls": walls_of(links, board), "start": start, **board.entry}

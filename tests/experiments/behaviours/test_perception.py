@@ -80,7 +80,7 @@ def test_perception_reads_stored_runs_and_makes_the_null(remembering):
     video = model.decode(trajectory.clean[row, 1:2])[:, list(perception.BEATS)].numpy()
     wanted = perception.read_evidence(puzzle, video).iloc[0]
     found = rows[(rows["seed"] == 1) & (rows["step"] == 1)].iloc[0]
-    assert found[list(perception.EVIDENCE)].tolist() == pytest.approx(wanted.tolist(), abs=1e-5)
+    assert found[list(perception.EVIDENCE)].tolist() == pytest.approx(wanted.tolist(), abs=1e-6)
 
 
 def test_without_its_puzzles_a_shard_has_no_rows(remembering):

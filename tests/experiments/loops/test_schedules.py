@@ -38,7 +38,7 @@ def test_what_makes_no_schedule_is_refused(arguments, said):
 
 def rows(**columns) -> pd.DataFrame:
     known = {"model": "m", "task": "chain", "split": "in-domain", "need": 4, "sigma": np.nan}
-    known |= {"right_accepted": False, "front": 1.0, "reach": 0.25, "accepted": -1}
+    known |= {"right_accepted": False, "front": 1.0, "share": 0.25, "accepted": -1}
     return pd.DataFrame(known | columns)
 
 
@@ -75,10 +75,10 @@ def test_gains_by_hand():
     ]
     tables = [
         rows(case=[case], seed=0, method=m, sigma=s, count=c, nfe=9, leads=1, right=False).assign(
-            reach=reach
+            share=share
         )
         for case in ("a", "b")
-        for m, s, c, reach in entries
+        for m, s, c, share in entries
     ]
     found = loop_contrasts(pd.concat(tables), resampling=Resampling(50, 0)).query("task == 'all'")
     means = found.set_index("test")["mean"].to_dict()

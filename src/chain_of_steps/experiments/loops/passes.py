@@ -34,7 +34,7 @@ from chain_of_steps.trajectory import Trajectory
 
 COLUMNS = (
     *("model", "case", "task", "split", "seed", "need", "method", "sigma", "count", "nfe"),
-    *("leads", "accepted", "right", "right_accepted", "front", "reach"),
+    *("leads", "accepted", "right", "right_accepted", "front", "share"),
 )
 Ends = Iterator[tuple[str, float, int, int, Tensor]]
 
@@ -52,7 +52,7 @@ def passes_of(
     trajectory: the full runs of these cases, every seed; cases: of tasks of `mistakes.KINDS`.
     Columns: COLUMNS. sigma: the level, nan where there is none; count: steps or passes. leads,
     accepted: of the end. front: tiles of the right way that the leading answer has before it goes
-    wrong or ends; nan for tasks of no ways, and where nothing leads. reach: the share of the way
+    wrong or ends; nan for tasks of no ways, and where nothing leads. share: that of the way
     that the front is, and where it is nan whether the answer is right.
     """
     subjects = {case.name: Subject(model, case) for case in cases}
@@ -153,7 +153,7 @@ def _row(known: dict, subject: Subject, answers: Answers) -> dict:
     return {
         **{**known, "need": puzzle.need, "leads": leads, "accepted": accepted},
         **{"right": right, "right_accepted": accepted in puzzle.solutions},
-        **{"front": front, "reach": float(right) if math.isnan(front) else front / length},
+        **{"front": front, "share": float(right) if math.isnan(front) else front / length},
     }
 
 

@@ -1,10 +1,10 @@
 """What more steps, passes or samples buy: rates with intervals, and one number for each test.
 
-    matched   more steps above a level, the same below: reach with the most less with the fewest
-    looped    passes at one level: reach with passes less without
+    matched   more steps above a level, the same below: share with the most less with the fewest
+    looped    passes at one level: share with passes less without
     erased    the same of the control, from whose passes nothing is taken on
 
-Reach is the share of a way that is right from its start on.
+Share is that of a way that is right from its start on.
 
 A model whose steps recompute or polish gains nothing by them; a serial one gains by the first two.
 """
@@ -30,8 +30,8 @@ TESTS = {"matched": "matched", "looped": "loop", "erased": "erased"}
 def votes(runs: pd.DataFrame) -> pd.DataFrame:
     """The methods that choose among runs of several seeds, as rows of the same columns.
 
-    `vote of k` takes the answer that most of the first k runs end with, `best of k by chance` the
-    mean of them, `oracle of k` a right one if there is any.
+    `vote of k` takes the answer that most of the first k runs end with, `chance of k` the mean of
+    them, `oracle of k` a right one if there is any.
     """
     rows = []
     plain = runs[runs["method"].isin(["few", "full"])].sort_values("seed", kind="stable")
@@ -42,7 +42,7 @@ def votes(runs: pd.DataFrame) -> pd.DataFrame:
             known = mine.iloc[0].to_dict() | {
                 "nfe": mine["nfe"].sum(),
                 "front": np.nan,
-                "reach": np.nan,
+                "share": np.nan,
             }
             ways = {
                 "vote": {name: float(chosen[name]) for name in QUANTITIES},
@@ -105,6 +105,6 @@ def _by_case(runs: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 
 def _gain(more: pd.DataFrame, less: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     """Mean gain of a case over the levels."""
-    sides = [rows.groupby(list(keys))["reach"].mean() for rows in (more, less)]
+    sides = [rows.groupby(list(keys))["share"].mean() for rows in (more, less)]
     gain = (sides[0] - sides[1]).dropna()
     return gain.groupby("case").mean().rename("value").reset_index()
