@@ -235,7 +235,7 @@ TABLE = [
     (remove(f"{LATENTS}.manifest.json"), READ, f"{LATENTS}.manifest.json does not exist: ..."),
     (both(tear(LATENTS), partial(write_manifest, LATENTS, parameters={}, seconds=0.0)), READ, f"{LATENTS} is not a readable tensor file (...): {AGAIN}"),
     (both(pickled(LATENTS, "0.safetensors"), partial(write_manifest, LATENTS, parameters={}, seconds=0.0)), READ, f"{LATENTS} is not a readable tensor file (...): {AGAIN}"),
-    (shorter_latents, READ, f"{LATENTS}: x has shape (8, 3, 48, 5, 5, 5) instead of (8, 4, 48, 5, 5, 5): make it again with `cos sample`."),
+    (shorter_latents, READ, f"{LATENTS}: x has shape (8, 3, 52, 5, 5, 5) instead of (8, 4, 52, 5, 5, 5): make it again with `cos sample`."),
     (flip_a_bit("1.parquet"), JOIN, f"1.parquet was altered after its manifest was written: {AGAIN}"),
     (tear("1.parquet"), JOIN, f"1.parquet is truncated (100 of ... bytes): {AGAIN}"),
     (remove("1.parquet"), JOIN, "1.parquet does not exist: ..."),
