@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 import slurm
@@ -124,12 +125,12 @@ def client(variables: dict[str, str], *command: str) -> str:
 
 
 def resumed(variables: dict[str, str], node: str) -> bool:
-    """Whether the controller took a node up again; it refuses while the node is going down."""
-    try:
+    """Whether a node takes jobs again. The controller refuses to resume one that is going down, and
+    one that has registered again and is up by itself: so its state is asked for, and it decides."""
+    with suppress(subprocess.CalledProcessError):
         client(variables, "scontrol", "update", f"nodename={node}", "state=resume")
-    except subprocess.CalledProcessError:
-        return False
-    return True
+    states = client(variables, "sinfo", "--noheader", f"--nodes={node}", "--format=%T").split()
+    return bool(states) and not any(re.search("down|drain", state) for state in states)
 
 
 def queue(variables: dict[str, str], *options: str) -> dict[int, list[str]]:
