@@ -21,6 +21,8 @@ WEB_READY := web/node_modules/.package-lock.json
 
 # Rules call `cos` and `papermill` by name: they must be those of .venv.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# `user = true` in pip.conf, as clusters recommend, is refused in a .venv
+export PIP_USER := 0
 
 .DEFAULT_GOAL := figures
 .PHONY: figures figures-from-tables report docs page test test-fast test-all soak lint format \

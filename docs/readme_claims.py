@@ -3,32 +3,29 @@
 import re
 from pathlib import Path
 
+import pandas as pd
+
 from chain_of_steps.artifacts import read_table
-from chain_of_steps.statistics.text import with_interval
+from chain_of_steps.study.verdicts import counted, matrix
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 BLOCK = re.compile(r"(?<=<!-- claims: make docs -->\n).*?(?=<!-- end of claims -->)", re.DOTALL)
 
 
-def block() -> str:
-    """The first measured claim of each section of the paper, and how all came out."""
-    table = read_table(ROOT / "figures/claims.csv")
-    sections = table["where"].str.extract(r"^Sections? .*?([\d.]+)(?:,|$)")[0]
-    tested = table.assign(section=sections).dropna(subset=["section", "ours"])
-    lines = [
-        "| section, claim | published | ours [95 % interval], n | verdict |",
-        "| --- " * 4 + "|",
-    ]
-    for row in tested.drop_duplicates("section").itertuples():
-        number = with_interval(row.ours, row.ci_low, row.ci_high, ".2g")
-        ours = f"{row.measure}: {number}, {row.n:.0f}"
-        cells = (f"{row.section}: {row.claim}", row.published_words, ours, f"**{row.verdict}**")
-        lines.append("| " + " | ".join(cells) + " |")
-    counts = ", ".join(f"{verdict} {n}" for verdict, n in table["verdict"].value_counts().items())
-    return "\n".join([*lines, "", f"All {len(table)} claims: {counts}.", ""])
+def block(table: pd.DataFrame) -> str:
+    """The primary endpoints on every model, and how all claims came out on the first."""
+    models = list(dict.fromkeys(table["model"]))
+    primary = table[table["primary"].astype(bool)]
+    main = table[table["model"] == models[0]]
+    lines = []
+    for name, some in (("primary endpoints", main[main["primary"].astype(bool)]), ("claims", main)):
+        words = ", ".join(f"{word} {n}" for word, n in counted(some).items() if n)
+        lines.append(f"Of {int(some['same_as'].isna().sum())} {name} on {models[0]}: {words}.")
+    return "\n".join([*matrix(primary, models), "", *lines, ""])
 
 
 if __name__ == "__main__":
     text = README.read_text(encoding="utf-8")
-    README.write_text(BLOCK.sub(lambda match: block(), text), encoding="utf-8")
+    made = block(read_table(ROOT / "figures/claims.csv"))
+    README.write_text(BLOCK.sub(lambda match: made, text), encoding="utf-8")

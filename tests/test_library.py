@@ -16,7 +16,7 @@ from chain_of_steps.models.ltx import LTXModel
 from chain_of_steps.models.ltx2 import LTX2Model
 from chain_of_steps.models.wan import WanGivenFrameModel, WanModel
 from chain_of_steps.tasks import stream
-from chain_of_steps.tasks.reader import Reader
+from chain_of_steps.tasks.observe import Observer
 
 LOADING, *ON_ANY_FAMILY = [b.text for b in blocks(ROOT / "docs/library.md") if b.language]
 FAMILIES = {
@@ -179,8 +179,8 @@ def test_the_block_of_the_readme_shows_how_the_maze_is_solved(monkeypatch):
     given: dict = {}
     exec(compile(text, "README.md", "exec"), given)
     puzzle = next(stream("maze", "in-domain", "evaluation", 0))
-    reader = Reader(puzzle)
-    reading = reader.read(given["estimates"][:, list(reader.key_frames)].numpy())
+    reader = Observer(puzzle)
+    reading = reader.read(given["estimates"][:, list(reader.frames)].numpy())
     assert puzzle.prompt == given["prompt"]
     assert reading.correct.tolist()[-1]
     assert reading.evidence.max(1)[-1] > reading.evidence.max(1)[0]

@@ -29,6 +29,8 @@ def readouts_of(case, answers, *, seed=0, task="maze", split="in-domain", score=
             "sigma": np.linspace(1, 0, len(answers)),
             "answer": answers,
             "correct": right,
+            "leads": answers,
+            "leads_right": right,
             "score": right.astype(float) if score is None else score,
             "n_candidates": np.where(answers == -1, 2.0, 1.0),
             "solution": right.astype(float),

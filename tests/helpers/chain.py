@@ -55,6 +55,7 @@ def run_chain(out: Path) -> None:
     tables = [out / f"{shard}.parquet" for shard in SHARDS]
     assert cos("join", "--out", out / "readouts.parquet", *tables) == 0
     given = ("--cases", out / "cases", "--readouts", out / "readouts.parquet")
-    assert cos("timeline", *given, "--out", out / "timeline.parquet") == 0
+    made = ("--out", out / "timeline.parquet", "--outcomes", out / "decision_outcomes.parquet")
+    assert cos("timeline", *given, *made) == 0
     given = (*given, "--trajectories", out / "trajectories")
     assert cos("examples", *given, "--out", out / "examples") == 0

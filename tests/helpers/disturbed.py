@@ -68,6 +68,7 @@ def flows(peak_of, mode="replace"):
         for injected in STEPS:
             for step in range(injected, N_STEPS):
                 size = 1 / (1 + abs(injected - peak_of(number))) if step == N_STEPS - 1 else 0.9
+                size *= 1 - number / 1000  # no two cases are alike
                 rows.append(
                     {
                         **{"model": "m", "case": case, "task": task, "split": "s", "seed": 0},

@@ -10,7 +10,7 @@ import torch
 from diffusers import FirstBlockCacheConfig
 
 from chain_of_steps.errors import UserError
-from chain_of_steps.models.loading import directory_digest
+from chain_of_steps.models.files import directory_digest
 from chain_of_steps.models.wan import WanGivenFrameModel, WanModel
 from chain_of_steps.sampling import flow_sigmas, sample
 

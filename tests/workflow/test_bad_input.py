@@ -32,8 +32,16 @@ READ = ("read", "--model", "pocket", "--cases", "cases", "--out", "new/0.parquet
 READ += ("--trajectory", "trajectories/0.safetensors")
 CASES = ("cases", "--out", "new")
 JOIN = ("join", "--out", "new.parquet", "0.parquet", "1.parquet")
-TIMELINE = ("timeline", "--cases", "cases", "--readouts", "readouts.parquet", "--out", "new.csv")
-EXAMPLES = ("examples", *TIMELINE[1:-1], "new", "--trajectories", "trajectories")
+READ = ("--cases", "cases", "--readouts", "readouts.parquet")
+TIMELINE = (
+    "timeline",
+    *READ,
+    "--out",
+    "new.csv",
+    "--outcomes",
+    "o.csv",
+)
+EXAMPLES = ("examples", *READ, "--out", "new", "--trajectories", "trajectories")
 MAZE_STRIP = (*STRIP, "--out", "new", "--case", "in-domain/maze/00000")
 PAGE = ("explore-page", "--out", "page/index.html")
 FIRST = "cases/in-domain/maze/00000"
@@ -158,7 +166,7 @@ def both(*acts: Callable[[], None]) -> Callable[[], None]:
 
 
 # fmt: off
-AGAIN = "delete it and run the command or rule that makes it again."
+AGAIN = "move it away and run the command or rule that makes it again."
 NOT_WHOLE = "The pipeline at ...model is not whole (...): fetch or train it again."
 NO_CASES = "cases/cases.csv does not exist: run the command or rule that makes it first."
 TABLE = [

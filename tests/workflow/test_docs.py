@@ -6,6 +6,9 @@ import runpy
 import shutil
 from pathlib import Path
 
+import judged
+import numpy as np
+import pandas as pd
 import pytest
 from pages import (
     Block,
@@ -24,7 +27,10 @@ from chain_of_steps.artifacts import read_table
 from chain_of_steps.cases.folders import write_case
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.models.velocity import VideoVelocity
+from chain_of_steps.study.claims import load_claims
 from chain_of_steps.study.config import load_config
+from chain_of_steps.study.evidence import Group
+from chain_of_steps.study.verdicts import judge_claims
 from chain_of_steps.tasks import stream
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -40,49 +46,43 @@ def test_the_configuration_reference_is_that_of_the_schema():
     )
 
 
-# a row of README's table of claims, and of its last column but one
-_CLAIM = re.compile(r"^\| ([\d.]+): (.+?) \| (.+?) \| (.+?) \| \*\*(.+?)\*\* \|$", re.MULTILINE)
+def check_claims(text: str, table: pd.DataFrame) -> None:
+    """Whether the block of a page says what a table of claims has, to the digits that it shows."""
+    found = re.search(r"<!-- claims: make docs -->\n(.*?)<!-- end of claims -->", text, re.DOTALL)
+    rows = [line.split(" | ") for line in found[1].splitlines() if line.startswith("| ")]
+    head, _, *rows = rows
+    models = [name.rstrip(" |") for name in head[4:]]
+    assert models == list(dict.fromkeys(table["model"]))
+    primary = table[table["primary"].astype(bool)]
+    assert len(rows) == primary["id"].nunique() > 0
+    for cells, (_, mine) in zip(rows, primary.groupby("id", sort=False), strict=True):
+        first = mine.iloc[0]
+        assert cells[0].startswith(f"| {first['claim']} ({first['where']})")
+        for shown, (_, row) in zip(cells[4:], mine.iterrows(), strict=True):
+            number = rf"{_NUMBER} \[(?:{_NUMBER} to {_NUMBER}|no \w+)\]"
+            said = re.fullmatch(rf"\*\*(.+?)\*\*(?: ({number}))?(?: \|)?", shown)
+            assert said, shown
+            assert said[1] == row["verdict"], first["id"]
+            if math.isnan(row["ours"]):
+                assert said[2] is None
+                continue
+            numbers = re.findall(_NUMBER, said[2])
+            columns = ("ours", "ci_low", "ci_high")[: len(numbers)]
+            for number, column in zip(numbers, columns, strict=True):
+                assert is_rounded(number, row[column]), f"{first['id']}: {column}"
+    main = table[table["model"] == models[0]]
+    for name, some in (("primary endpoints", main[main["primary"].astype(bool)]), ("claims", main)):
+        once = some[some["same_as"].isna()]
+        total, words = re.search(
+            rf"^Of (\d+) {name} on \S+: (.*)\.$", found[1], re.MULTILINE
+        ).groups()
+        assert int(total) == len(once)
+        assert dict(part.rsplit(" ", 1) for part in words.split(", ")) == {
+            verdict: str(n) for verdict, n in once["verdict"].value_counts().items()
+        }
+
+
 _NUMBER = r"-?\d[\d.]*(?:e[+-]?\d+)?"
-_OURS = re.compile(
-    rf"(?P<measure>.+): (?P<value>{_NUMBER}) "
-    rf"\[(?:(?P<low>{_NUMBER}) to (?P<high>{_NUMBER})|(?P<words>no \w+))\], (?P<n>\d+)"
-)
-
-
-def check_claims(text: str) -> None:
-    """Whether README's block says what figures/claims.csv has, to the digits that it shows."""
-    table = read_table(ROOT / "figures/claims.csv").set_index("claim", drop=False)
-    found = re.search(r"<!-- claims: make docs -->\n(.*?)<!-- end of claims -->", text, re.DOTALL)[
-        1
-    ]
-    rows = _CLAIM.findall(found)
-    assert len(rows) == found.count("**") // 2 > 5
-    for section, claim, published, ours, verdict in rows:
-        row = table.loc[claim]
-        assert re.search(rf"^Sections? .*\b{re.escape(section)}(,|$)", row["where"]), claim
-        assert (published, verdict) == (row["published_words"], row["verdict"]), claim
-        shown = _OURS.fullmatch(ours)
-        assert shown, ours
-        assert (shown["measure"], int(shown["n"])) == (row["measure"], row["n"]), claim
-        names = {"value": "ours"}
-        if shown["words"] is None:
-            names |= {"low": "ci_low", "high": "ci_high"}
-            assert float(shown["low"]) <= float(shown["value"]) <= float(shown["high"]), claim
-        else:
-            same = row["ci_low"] == row["ci_high"]
-            assert shown["words"] == ("no spread" if same else "no interval"), claim
-            assert same or math.isnan(row["ci_low"]), claim
-        for name, column in names.items():
-            assert is_rounded(shown[name], row[column]), f"{claim} {column} is {row[column]}"
-    total, counts = re.search(r"^All (\d+) claims: (.*)\.$", found, re.MULTILINE).groups()
-    assert int(total) == len(table)
-    assert dict(part.rsplit(" ", 1) for part in counts.split(", ")) == {
-        verdict: str(n) for verdict, n in table["verdict"].value_counts().items()
-    }
-    measured = table.dropna(subset=["ours"])["where"].str.extract(r"^Sections? .*?([\d.]+)(?:,|$)")[
-        0
-    ]
-    assert [row[0] for row in rows] == measured.dropna().drop_duplicates().tolist()
 
 
 def is_rounded(shown: str, value: float) -> bool:
@@ -93,28 +93,48 @@ def is_rounded(shown: str, value: float) -> bool:
 
 
 def test_the_claims_in_the_readme_are_those_of_the_figures():
-    check_claims(_read(ROOT / "README.md"))
+    check_claims(_read(ROOT / "README.md"), read_table(ROOT / "figures/claims.csv"))
+
+
+@pytest.fixture(scope="module")
+def judged_claims() -> pd.DataFrame:
+    """The claims of the file on two made-up models, one of which works in series."""
+    index = judged.cases()
+
+    def answers(case, model, seed):
+        steps = np.arange(judged.N_STEPS + 1)
+        return np.where((model == "deep") | (steps >= case.need - 5), 0, 1)
+
+    looks = judged.readouts(index, answers, ("ours", "ours-again", "deep"))
+    groups = [Group("ours", ("ours", "ours-again"), chosen=True), Group("deep", ("deep",))]
+    claims = load_claims(ROOT / "workflow/paper/expected.yaml")
+    some = [claim for claim in claims if claim.table != "behaviour_outcomes.parquet"]
+    tables = judged.outcomes_of(looks, index)
+    return judge_claims(some, tables, groups, judged.N_STEPS, resampling=judged.FEW)
 
 
 @pytest.mark.parametrize(
     ("shown", "wrong"),
     [
-        (rf"{_NUMBER}(?= \[)", "9.9"),  # a number outside its interval
-        (rf"\[{_NUMBER}(?= to )", "[-7.7"),
+        (r"", ""),
+        (rf"{_NUMBER}(?= \[)", "9.9"),
         (rf"(?<= to ){_NUMBER}(?=\])", "77"),
-        (r"\[no spread\]", "[no interval]"),
-        (r"(?<=\], )\d+", "7"),
         (r"\*\*holds\*\*", "**does not hold**"),
-        (r"^All \d+", "All 7"),
-        (r"(?<=, holds )\d+", "7"),
-        (r"^\| 3\.1: .*\n", ""),
+        (r"^Of \d+", "Of 7"),
+        (r"(?<=holds )\d+", "77"),
+        (r"^\| The answer forms.*\n", ""),
     ],
 )
-def test_a_wrong_number_or_word_among_the_claims_is_found(shown, wrong):
-    text, changes = re.subn(shown, wrong, _read(ROOT / "README.md"), count=1, flags=re.MULTILINE)
+def test_a_wrong_number_or_word_among_the_claims_is_found(judged_claims, shown, wrong):
+    block = runpy.run_path(str(ROOT / "docs/readme_claims.py"))["block"](judged_claims)
+    text = f"<!-- claims: make docs -->\n{block}<!-- end of claims -->"
+    if not shown:
+        check_claims(text, judged_claims)
+        return
+    text, changes = re.subn(shown, wrong, text, count=1, flags=re.MULTILINE)
     assert changes
-    with pytest.raises(AssertionError):
-        check_claims(text)
+    with pytest.raises((AssertionError, ValueError)):
+        check_claims(text, judged_claims)
 
 
 @every_page

@@ -10,6 +10,7 @@ frames that a model is asked for.
 from __future__ import annotations
 
 import itertools
+import string
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,7 +22,7 @@ from PIL import Image
 
 from chain_of_steps.artifacts import read_table, write_table
 from chain_of_steps.errors import UserError
-from chain_of_steps.files import inside, read_json, write_json
+from chain_of_steps.files import inside, read_json, read_text, write_json
 from chain_of_steps.tasks import stream, task_names, task_of
 from chain_of_steps.tasks.board import DEFAULT_BOARD, Board
 from chain_of_steps.tasks.puzzle import SPLITS, Puzzle
@@ -30,6 +31,7 @@ from chain_of_steps.video import read_image, write_mp4, write_png
 
 INDEX = "cases.csv"
 FACTS = "case.json"
+_BLANK = string.whitespace + "\ufeff"  # the mark that some editors put before a text
 
 
 @dataclass(frozen=True)
@@ -124,11 +126,12 @@ def prompt_text(path: Path | str) -> str:
     Raises UserError when there is none, or it is empty or no text.
     """
     if isinstance(path, str):
-        if not path.strip():
+        text = path.strip(_BLANK)
+        if not text:
             raise UserError("the prompt is empty: write what shall happen.")
-        return path.strip()
+        return text
     try:
-        text = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+        text = read_text(path).strip(_BLANK) if path.is_file() else ""
     except (UnicodeDecodeError, OSError):
         raise UserError(f"{path} is not a readable text: write it as UTF-8.") from None
     if not text:

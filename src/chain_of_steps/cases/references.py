@@ -15,8 +15,8 @@ import pandas as pd
 
 from chain_of_steps.cases.folders import Case
 from chain_of_steps.tasks import task_of
+from chain_of_steps.tasks.observe import Observer
 from chain_of_steps.tasks.puzzle import Puzzle
-from chain_of_steps.tasks.reader import Reader
 from chain_of_steps.tasks.scene import render_movie
 
 REFERENCES = ("truth", "jump", "other", "static")
@@ -40,7 +40,7 @@ def read_references(cases: Sequence[Case]) -> pd.DataFrame:
         alike = [c for c in following if c.puzzle.task == case.puzzle.task]
         other = next(iter([*alike, *following]), case)
         videos = reference_videos(case.puzzle, other.puzzle)
-        reading = Reader(case.puzzle).read_video(np.stack([videos[name] for name in REFERENCES]))
+        reading = Observer(case.puzzle).read_video(np.stack([videos[name] for name in REFERENCES]))
         for name, score, correct in zip(REFERENCES, reading.score, reading.correct, strict=True):
             labels = {"case": case.name, "task": case.puzzle.task, "split": case.puzzle.split}
             rows.append({**labels, "kind": name, "score": score, "correct": correct})

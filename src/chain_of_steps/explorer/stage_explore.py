@@ -73,7 +73,7 @@ def run(
     forks = settings.sampler.solver == "euler"
     names = interventions(fields, runs.n_steps, runs.x.shape[3]) if forks else []
     adapter = load_model(settings, model)
-    with atomic_path(out) as folder:
+    with atomic_path(out, STAGE.name) as folder:
         nfe = explore_shard(
             folder,
             adapter,

@@ -42,6 +42,7 @@ STAGE = Stage(
         ),
     ),
     loads_model=True,
+    writes=lambda out: [out.with_name(out.name + end) for end in (".png", ".pdf", ".gif", ".mp4")],
 )
 
 

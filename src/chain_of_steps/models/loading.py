@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import importlib.util
 import json
 import math
-import re
 import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
 
 PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"}
-DIGESTED = re.compile(r".*\.(safetensors|json)|(tokenizer|spiece|vocab|merges).*\.(model|txt)")
 
 GB = 1e9
 
@@ -149,6 +146,19 @@ def stored_shapes(directory: Path) -> dict[str, dict[str, list[int]]]:
     return found
 
 
+def count_parameters(directory: Path) -> int | None:
+    """Parameters of the transformers of a local pipeline; None where it holds no weights."""
+    if not directory.is_dir():
+        return None
+    parts = stored_shapes(directory)
+    counts = [
+        sum(math.prod(shape) for shape in shapes.values())
+        for part, shapes in parts.items()
+        if part.startswith("transformer")
+    ]
+    return sum(counts) or None
+
+
 def refuse_pickles(directory: Path) -> None:
     """Raises UserError if a component has weights only as a pickle, which can run code."""
     for path in sorted(directory.glob("*/*")):
@@ -195,16 +205,3 @@ def check_text_encoder(pipe: DiffusionPipeline) -> None:
             "The text encoder was loaded without its word embeddings, so prompts would mean "
             "nothing: install the transformers version of requirements.txt."
         )
-
-
-def directory_digest(directory: Path) -> str:
-    """sha256 hex over relative name and sha256 of each weight, config and tokenizer file."""
-    total = hashlib.sha256()
-    files = {path.relative_to(directory).as_posix(): path for path in directory.rglob("*")}
-    for name, path in sorted(files.items()):
-        hidden = any(folder.startswith(".") for folder in name.split("/"))
-        if path.is_file() and not hidden and DIGESTED.fullmatch(path.name):
-            with path.open("rb") as file:
-                content = hashlib.file_digest(file, "sha256").hexdigest()
-            total.update(f"{name}\0{content}\n".encode())
-    return total.hexdigest()

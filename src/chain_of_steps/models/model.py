@@ -23,7 +23,8 @@ from torch import Tensor, nn
 
 from chain_of_steps.errors import UserError
 from chain_of_steps.models.condition import Condition, Encoded
-from chain_of_steps.models.loading import directory_digest, fetch, load_pipeline
+from chain_of_steps.models.files import directory_digest
+from chain_of_steps.models.loading import fetch, load_pipeline
 from chain_of_steps.models.lora import Lora, merge_loras
 from chain_of_steps.models.pictures import for_codec, from_codec
 from chain_of_steps.models.placement import Placement

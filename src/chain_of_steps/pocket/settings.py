@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from chain_of_steps.settings.base import NAME, Distinct, Section, View
+from chain_of_steps.settings.base import NAME, Distinct, Section, Seed, View
 from chain_of_steps.settings.cases import BoardSize
 
 
@@ -46,7 +46,7 @@ class Training(Section):
         36, ge=1, description="Channels of a latent: components that the codec keeps of a tile."
     )
     threads: int = Field(2, ge=1, description="CPU threads.")
-    seed: int = Field(0, ge=0, description="Seed of weights, puzzles and noise.")
+    seed: Seed = Field(0, description="Seed of weights, puzzles and noise.")
     checkpoints: Distinct[Annotated[int, Field(ge=1)]] = Field(
         [], description="Steps of the first phase at which it is saved as a model of its own, too."
     )

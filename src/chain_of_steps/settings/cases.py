@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from chain_of_steps.settings.base import Distinct, Section, View, refusal
+from chain_of_steps.settings.base import Distinct, Section, Seed, View, refusal
 
 
 class BoardSize(Section):
@@ -49,7 +49,7 @@ class Cases(Section):
         ge=0,
         description="Cases of each out-of-domain task, the first ones.",
     )
-    seed: int = Field(0, ge=0, description="Seed of the drawing.")
+    seed: Seed = Field(0, description="Seed of the drawing.")
     board: BoardSize = Field(
         default_factory=BoardSize,
         description="The board of the puzzles; bounce and occlude have none but the default.",

@@ -7,7 +7,7 @@ from typing import Annotated, Protocol
 from pydantic import Field
 
 from chain_of_steps.errors import UserError
-from chain_of_steps.settings.base import NAME, Index, Section, View
+from chain_of_steps.settings.base import NAME, Section, Seed, View
 
 
 class Lora(Section):
@@ -62,10 +62,21 @@ class Model(Section):
     lora: Loras = Field(default_factory=Loras)
     negative_prompt: str = Field("", description="Text of the unconditional branch.")
     max_sequence_length: int = Field(512, ge=1, description="Text tokens a prompt is padded to.")
-    seeds: list[Index] | None = Field(
+    seeds: list[Seed] | None = Field(
         None,
         min_length=1,
         description="Seeds of this model's runs; null takes those of the study.",
+    )
+    repeats: str | None = Field(
+        None,
+        description=(
+            "Name of the model that this one repeats with another training seed; claims take them "
+            "as one."
+        ),
+    )
+    control: bool = Field(
+        False,
+        description="Whether it is the control without room, shown beside the main model.",
     )
     seconds_per_nfe: float | None = Field(
         None,
@@ -123,6 +134,28 @@ def named_model(settings: HasModels, name: str | None) -> str:
 def seeds_of(settings: HasSeeds, model: str) -> list[int]:
     """The seeds of a model's runs: its own, else those of the study."""
     return settings.models[model].seeds or settings.seeds
+
+
+def repeats_of(settings: HasModels) -> dict[str, list[str]]:
+    """Models that repeat no other -> their training seeds, themselves first, in their order.
+
+    Raises UserError where the repeated one is not there, or repeats another itself.
+    """
+    found = {name: [name] for name, model in settings.models.items() if model.repeats is None}
+    for name, model in settings.models.items():
+        if model.repeats is None:
+            continue
+        if model.repeats not in found:
+            raise UserError(
+                f"models.{name}.repeats is {model.repeats!r}: write one of {', '.join(found)}."
+            )
+        found[model.repeats].append(name)
+    return found
+
+
+def control_of(settings: HasModels) -> str | None:
+    """The control without room: the first model that is called so."""
+    return next((name for name, model in settings.models.items() if model.control), None)
 
 
 def passes_of(model: Model) -> int:

@@ -20,12 +20,12 @@ from pydantic_core import PydanticCustomError
 from chain_of_steps.cases.vbvr import SUFFIX, vbvr_size, vbvr_tasks
 from chain_of_steps.errors import UserError, suggestion
 from chain_of_steps.explorer.settings import WithExplorer
-from chain_of_steps.files import read_yaml
+from chain_of_steps.files import meant, read_yaml, shown
 from chain_of_steps.pocket.settings import WithCard, WithTrain
 from chain_of_steps.settings.base import RESOLVED, Distinct, refusal
 from chain_of_steps.settings.cases import Cases, WithCases
 from chain_of_steps.settings.execution import WithExecution
-from chain_of_steps.settings.models import WithModels, main_model, seeds_of
+from chain_of_steps.settings.models import WithModels, main_model, repeats_of, seeds_of
 from chain_of_steps.settings.sampler import WithSampler, solver_refusal
 from chain_of_steps.settings.seeds import WithSeeds
 from chain_of_steps.settings.sentences import explain, schema_of
@@ -113,6 +113,10 @@ class Study(*_HOLDERS):
         self._check_forks()
         self._check_ensemble()
         self._check_trainings()
+        try:
+            repeats_of(self)
+        except UserError as error:
+            raise refusal(str(error)) from None
         return self
 
     def _check_source(self) -> None:
@@ -194,17 +198,52 @@ class Study(*_HOLDERS):
                 )
 
 
-def load_config(paths: Sequence[Path]) -> Study:
-    """Merges YAML files, later over earlier, checks the result and fills in defaults."""
+def load_config(paths: Sequence[Path], over: Mapping[str, Any] | None = None) -> Study:
+    """Merges YAML files, later over earlier, checks the result and fills in defaults.
+
+    over: values of a command line, laid over all of them. Raises UserError.
+    """
     merged: dict[str, Any] = {}
-    for path in paths:
-        content = read_yaml(path, "a config file")
-        if not isinstance(content, dict):
-            raise UserError(f"{path} holds no fields: write `field: value` lines.")
-        if Path(path).suffix == ".json":
-            content.pop(RESOLVED, None)
+    for content in map(_content, paths):
         merged = merge(merged, content)
-    return check_config(merged)
+    return check_config(merge(merged, meant(over or {})))
+
+
+def _content(path: Path) -> dict[str, Any]:
+    content = read_yaml(path, "a config file")
+    if not isinstance(content, dict):
+        raise UserError(f"{path} holds no fields: write `field: value` lines.")
+    if Path(path).suffix == ".json":
+        content.pop(RESOLVED, None)
+    return content
+
+
+def load_study(base: Path, overlays: Sequence[Path], over: Mapping[str, Any]) -> Study:
+    """The study of a run of the workflow: `base`, with overlays and values of a command line.
+
+    Raises UserError, also where they change the study of `base` without a name of their own, as
+    they would write over its results.
+    """
+    study = load_config([base, *overlays], over)
+    named = "study" in over or any("study" in _content(path) for path in overlays)
+    if named or not (overlays or over):
+        return study
+    plain = load_config([base], {"experiments": study.experiments})
+    if study.study == plain.study and study != plain:
+        source = shown(overlays[-1]) if overlays else "--config"
+        raise UserError(
+            f"{source} changes the study {study.study} and would write over its results: write "
+            "`study:` with a name of its own."
+        )
+    return study
+
+
+def truth(value: Any, field: str) -> bool:
+    """A truth value of a command line. Raises UserError for anything else."""
+    value = meant(value)
+    if value not in (True, False):
+        raise UserError(f"{field} is {value!r}: write true, or leave it out.")
+    return bool(value)
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,8 +17,7 @@ from chain_of_steps.cases import sources
 from chain_of_steps.cases.sources import Shape
 from chain_of_steps.cases.vbvr import vbvr_tasks
 from chain_of_steps.costs import Group, Line, Makeup
-from chain_of_steps.files import read_json
-from chain_of_steps.manifests import MANIFEST_SUFFIX
+from chain_of_steps.files import MANIFEST_SUFFIX, read_json
 from chain_of_steps.settings.models import main_model, seeds_of
 from chain_of_steps.study.config import Study
 from chain_of_steps.study.experiments import EXPERIMENTS, Experiment

@@ -6,13 +6,14 @@ import os
 import textwrap
 from pathlib import Path
 
-from chain_of_steps.settings.models import WithModels, main_model
+from chain_of_steps.settings.models import WithModels, main_model, repeats_of
 from chain_of_steps.settings.sampler import WithSampler
+from chain_of_steps.settings.statistics import WithStatistics
 from chain_of_steps.settings.study import WithExperiments
 from chain_of_steps.stage import Option, Stage
 
 
-class Settings(WithModels, WithExperiments, WithSampler):
+class Settings(WithModels, WithExperiments, WithSampler, WithStatistics):
     pass
 
 
@@ -25,26 +26,45 @@ STAGE = Stage(
         Option("--expected", {"type": Path, "required": True, "help": "file of claims"}),
         Option("--tables", {"type": Path, "required": True, "help": "folder of tables"}),
     ),
+    writes=lambda out: [out, out.with_suffix(".md"), out.with_suffix(".json")],
 )
 
 
 def run(settings: Settings, *, out: Path, expected: Path, tables: Path) -> None:
     from chain_of_steps.artifacts import read_table, write_table
     from chain_of_steps.files import atomic_path, write_json
-    from chain_of_steps.study import claims
+    from chain_of_steps.models.loading import count_parameters
+    from chain_of_steps.statistics.resampling import Resampling
+    from chain_of_steps.study.claims import load_claims, tables_of
+    from chain_of_steps.study.evidence import Group
+    from chain_of_steps.study.verdicts import judge_claims, page, summary
 
-    everything = claims.load_claims(expected)
-    chosen = settings.experiments
-    ours = [claim for claim in everything if claim.untestable or claim.experiment in chosen]
+    everything, chosen = load_claims(expected), settings.experiments
+    # primary endpoints stay, also where the study leaves their experiment out
+    ours = [
+        claim
+        for claim in everything
+        if claim.untestable or claim.primary or claim.experiment in chosen
+    ]
     left_out = [claim.id for claim in everything if claim not in ours]
-    paths = [tables / name for name in claims.tables_of(ours, chosen)]
+    paths = [tables / name for name in tables_of(ours, chosen)]
     found = {path.name: read_table(path) for path in paths}
-    table = claims.judge_claims(ours, found, main_model(settings), settings.sampler.steps)
-    text = claims.summary(table, left_out)
+    groups = [
+        Group(
+            name,
+            tuple(models),
+            count_parameters(Path(settings.models[name].path)),
+            chosen=name == main_model(settings),
+        )
+        for name, models in repeats_of(settings).items()
+    ]
+    resampling = Resampling.of(settings.statistics)
+    table = judge_claims(ours, found, groups, settings.sampler.steps, resampling=resampling)
+    text = summary(table, left_out)
     write_table(out, table)
     with atomic_path(out.with_suffix(".md")) as path:
         path.write_text(
-            claims.page(table, textwrap.fill(text, 100, break_on_hyphens=False)), encoding="utf-8"
+            page(table, textwrap.fill(text, 100, break_on_hyphens=False)), encoding="utf-8"
         )
     inputs = [Path(os.path.relpath(path, out.parent)).as_posix() for path in paths]
     facts = {"expected": expected, "not part of this study": left_out}

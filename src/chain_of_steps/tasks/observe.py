@@ -1,13 +1,24 @@
-"""Readings that do not follow brightness: of candidates, and of every decisive tile by itself.
+"""Reads an answer, and the evidence for every candidate answer, from the frames of a video.
 
-`Reader` takes pixels as they are. Here each look is first brought to the colours of the puzzle: a
+One reader serves every puzzle: it knows how each candidate would look. On every tile where the
+candidates (or the empty and the still picture) differ, it explains the tile as a mixture of the
+possible appearances. Then
+
+    evidence of a candidate = its weakest weight over the tiles where it draws something, and those
+                              that it leaves bare while one that draws all the same draws more,
+    accepted                = the candidate whose weight exceeds ACCEPT on every decisive tile, or
+                              none; a tile that no mixture explains counts as unreadable,
+    leads                   = the candidate of the largest evidence.
+
+Two answers drawn half each get evidence 1/2 each, and neither is accepted nor leads.
+
+Readings do not follow brightness: each look is first brought to the colours of the puzzle, by a
 gain and an offset for each channel, fitted where all that can be shown looks alike; where that is
 bare floor alone the first frame, which is given, tells the two apart. What tiles on which nothing
 may change still seem to show of a change is the null of the look; evidence counts from there.
 
-A candidate leads where its evidence is largest, and is accepted where its weight exceeds ACCEPT on
-every decisive tile. A look in which no candidate is visible shows nothing that can be read: that is
-a state of its own, and it has no number of candidates.
+A look in which no candidate is visible shows nothing that can be read: that is a state of its own,
+and it has no number of candidates.
 """
 
 from __future__ import annotations
@@ -46,14 +57,30 @@ class Observation:
     """What S looks at a video show of a puzzle's candidates.
 
     evidence: float (S, candidates) in [0, 1], above the null. leads: int (S,), the candidate of the
-    largest evidence, or -1 where nothing is readable or two lead alike. accepted: int (S,), the
-    candidate that is accepted, or -1. null: float (S,).
+    largest evidence, or -1 where nothing is readable or two lead alike. best: int (S,), the
+    candidate whose weakest tile weighs most; weight: float (S,) in [0, 1], what that tile weighs.
+    null: float (S,). score: float (S,) in [0, 1], the tiles that change as in a right answer among
+    those that change in it or in the look (Jaccard index), of the right answer that fits best.
+    solutions: the right answers.
     """
 
     evidence: np.ndarray
     leads: np.ndarray
-    accepted: np.ndarray
+    best: np.ndarray
+    weight: np.ndarray
     null: np.ndarray
+    score: np.ndarray
+    solutions: tuple[int, ...]
+
+    @property
+    def accepted(self) -> np.ndarray:
+        """int (S,): the candidate that is accepted, or -1."""
+        return accepted(self.best, self.weight)
+
+    @property
+    def correct(self) -> np.ndarray:
+        """bool (S,): whether a right answer is accepted."""
+        return np.isin(self.accepted, self.solutions)
 
     @property
     def readable(self) -> np.ndarray:
@@ -63,7 +90,7 @@ class Observation:
     @property
     def n_candidates(self) -> np.ndarray:
         """Effective number of candidates (S,), not less than 1; nan where nothing is readable."""
-        return np.where(self.readable, effective_number(self.evidence), np.nan)
+        return effective_number(self.evidence)
 
 
 @dataclass(frozen=True)
@@ -87,6 +114,11 @@ class TileObservation:
     @property
     def accepted(self) -> np.ndarray:
         return self.weight > ACCEPT
+
+
+def accepted(best: np.ndarray, weight: np.ndarray, threshold: float = ACCEPT) -> np.ndarray:
+    """The best candidate (S,) where its weight (S,) exceeds the threshold, else -1."""
+    return np.where(np.asarray(weight) > threshold, best, NO_ANSWER)
 
 
 def kept_from(flags: np.ndarray) -> np.ndarray:
@@ -150,14 +182,16 @@ class Observer:
     def __init__(self, puzzle: Puzzle) -> None:
         task, board = task_of(puzzle.task), puzzle.board
         self.puzzle = puzzle
-        key_frames = tuple(map(board.frame, task.KEY_FRAMES))
-        self.frames = (0, *key_frames)
+        self.key_frames: tuple[int, ...] = tuple(map(board.frame, task.KEY_FRAMES))
+        self.frames = (0, *self.key_frames)
         self._movies = [task.movie(puzzle, n) for n in range(len(puzzle.candidates))]
         self._still: Scene = self._movies[puzzle.shown][0]
         self._first = [self._place((0,), cell, (0,), None) for cell in board.cells]
         self._key_places = [
             self._place((k,), cell, (frame,), blank)
-            for k, (frame, blank) in enumerate(zip(key_frames, task.empty(puzzle), strict=True), 1)
+            for k, (frame, blank) in enumerate(
+                zip(self.key_frames, task.empty(puzzle), strict=True), 1
+            )
             for cell in board.cells
         ]
 
@@ -184,10 +218,17 @@ class Observer:
         seen, spoilt = _in_true_colours(places, self._cut(frames), weights)
         places, seen = self._key_places, seen[len(self._first) :]
         decisive = [n for n, place in enumerate(places) if place.decisive]
-        shares = []
+        shares, shared, united = [], 0, 0
         for n in decisive:
-            weights = np.where(spoilt[:, None], 0.0, places[n].weights(seen[n]))
-            shares.append(weights[:, places[n].of_candidate])
+            place = places[n]
+            weights = np.where(spoilt[:, None], 0.0, place.weights(seen[n]))
+            shares.append(weights[:, place.of_candidate])
+            changed, moved = (
+                place.of_candidate != place.of_still,
+                weights[:, [place.of_still]] <= ACCEPT,
+            )
+            shared = shared + (changed & (shares[-1] > ACCEPT))
+            united = united + (changed | moved)
         mine = np.stack(shares, axis=1)  # (S, tiles, candidates)
         looks = np.stack([places[n].of_candidate for n in decisive])
         telling = tells(looks, np.array([places[n].of_empty for n in decisive]))
@@ -196,8 +237,17 @@ class Observer:
         null = _null(places, seen)
         evidence = np.clip((lowest - null[:, None]) / (1 - null[:, None]), 0, 1)
         weakest = mine.min(1)
-        accepted = np.where(weakest.max(1) > ACCEPT, weakest.argmax(1), NO_ANSWER)
-        return Observation(evidence, _leaders(evidence, mine.mean(1)), accepted, null)
+        solutions = self.puzzle.solutions
+        overlap = np.divide(shared, united, out=np.zeros(mine[:, 0].shape), where=united > 0)
+        return Observation(
+            evidence,
+            _leaders(evidence, mine.mean(1)),
+            weakest.argmax(1),
+            weakest.max(1),
+            null,
+            overlap[:, list(solutions)].max(1),
+            solutions,
+        )
 
     def read_video(self, video: np.ndarray) -> Observation:
         """Reads the candidates in whole videos (S, T, H, W, 3)."""

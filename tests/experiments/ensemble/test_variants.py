@@ -5,7 +5,12 @@ import tiny
 import torch
 
 from chain_of_steps.errors import UserError
-from chain_of_steps.experiments.ensemble.variants import Variant, band_layers, run_variant
+from chain_of_steps.experiments.ensemble.variants import (
+    Variant,
+    band_layers,
+    dose_of,
+    run_variant,
+)
 from chain_of_steps.models.wan import WanModel
 from chain_of_steps.probes import group_mean
 from chain_of_steps.sampling import flow_sigmas, sample
@@ -103,3 +108,20 @@ def test_a_wrong_band_or_continuation_is_refused(setting):
         band_layers(8, (0.7, 0.2))
     with pytest.raises(UserError, match="goes_on"):
         run(setting, Variant("x", (0.0, 1.0), goes_on="last"))
+
+
+def test_the_dose_is_what_averaging_changes_in_the_first_run(setting):
+    model, condition, noise = setting
+    sampler = {"steps": STEPS, "shift": SHIFT}
+    variant = Variant("e", (0.0, 1.0), goes_on="all")
+    assert (dose_of(model, condition, noise, variant, k=1, **sampler) == 0).all()
+    found = dose_of(model, condition, noise, variant, k=K, **sampler)
+    assert found.shape == (CASES,)
+    # by hand, with all steps averaged: the ends of the runs are those after the averaged steps
+    whole = Variant("e", (0.0, 1.0), steps=STEPS, goes_on="all")
+    ends, clean = run(setting, whole)[0][::K], plain(setting)[::K]
+    expected = (ends - clean).flatten(1).norm(dim=1) / clean.flatten(1).norm(dim=1)
+    assert dose_of(model, condition, noise, whole, k=K, **sampler) == pytest.approx(
+        expected.numpy(), rel=1e-4
+    )
+    assert (found > 0).all() and (found < expected.numpy()).all()

@@ -37,7 +37,7 @@ from chain_of_steps.pocket.pipeline import build_pipeline, build_tokenizer
 from chain_of_steps.runs import Runs, batches, edits_of, noise_seeds, run_shard
 from chain_of_steps.sampling import StepState, flow_sigmas, sample
 from chain_of_steps.study.config import check_config
-from chain_of_steps.tasks.reader import Reader
+from chain_of_steps.tasks.observe import Observer
 from chain_of_steps.trajectory import Recorder, Trajectory
 
 N_STEPS, GRID = 6, (5, 5, 5)
@@ -174,7 +174,7 @@ def test_a_sweep_of_every_step_costs_at_most_052_of_running_again(n_steps):
 
 def test_frames_are_known_to_be_read_or_not(model, trajectory, cases):
     """The readers of these puzzles look at the last pixel frame, which is in latent frame 4."""
-    assert all(Reader(case.puzzle).key_frames == (16,) for case in cases)
+    assert all(Observer(case.puzzle).key_frames == (16,) for case in cases)
     table, _, _ = perturb_shard(model, trajectory, cases, [], planned(), seeds=[3])
     read = table[table["frame_is_read"]]
     assert set(read["kind"]) == {"frame"}

@@ -41,7 +41,7 @@ def test_the_sensitivity_sentence_follows_the_table():
     rows = run_rows(drops(0.5, 0.2))
     middle, early, late = (said(rows, peak)["sensitivity"] for peak in (4, 0, 8))
     assert "peaks at step 4 of 10" in middle
-    assert "inside the published band (40% to 60% of the run)" in middle
+    assert "interval of the peak: 3 to 5), not clearly inside the published band" in middle
     assert "peaks at step 0 of 10" in early
     assert "outside the published band" in early
     assert "peaks at step 8 of 10, the last one disturbed" in late

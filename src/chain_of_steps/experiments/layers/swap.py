@@ -28,7 +28,7 @@ from chain_of_steps.runs import Drawn, Runs, read_looks
 from chain_of_steps.statistics.rates import mean_or_rate_ci
 from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.tasks.identify import twin
-from chain_of_steps.tasks.reader import Reader
+from chain_of_steps.tasks.observe import Observer
 
 TWIN, UNRELATED = "twin", "unrelated"
 OUTCOMES = ("kept", "flipped", "follows", "moved")
@@ -42,7 +42,7 @@ class Pairs:
     """
 
     table: pd.DataFrame
-    readers: list[Reader]
+    readers: list[Observer]
     patcher: Patcher
     seeds: int
 

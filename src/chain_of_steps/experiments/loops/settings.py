@@ -23,7 +23,7 @@ class Loops(Section):
         ),
     )
     few_steps: Distinct[Steps] = Field(
-        [1, 2, 4, 8, 16],
+        [1, 2, 4, 8, 16, 24],
         min_length=1,
         description="Numbers of steps of whole runs, of every seed.",
     )

@@ -16,8 +16,10 @@ def main_sentences(noise: pd.DataFrame, verdicts: pd.DataFrame, model: str) -> l
     at = {(row.kind, row.quantity): row for row in pooled.itertuples()}
     clean, step, frame = at["clean", "score"], at["step", "drop"], at["frame", "drop"]
     found = _claim(verdicts, model, "step_worse_than_frame", AS_IN_PAPER)
+    read = _claim(verdicts, model, "step_worse_than_frame", READ)
+    alike = "as in the paper" if read is None or read.verdict == HOLDS else "all frames together"
     order = {
-        HOLDS: "Noise at a step does more harm than noise at a frame, as in the paper",
+        HOLDS: f"Noise at a step does more harm than noise at a frame, {alike}",
         REVERSED: "Noise at a frame does more harm than noise at a step, unlike in the paper",
         UNDECIDED: "Which of the two does more harm is undecided",
     }[found.verdict]
@@ -27,7 +29,6 @@ def main_sentences(noise: pd.DataFrame, verdicts: pd.DataFrame, model: str) -> l
         f" {_shown(frame, 2)} over the frames.",
         f"{order} (difference {_shown(found, 2)}, {p_text(found.p)}, n = {found.n}).",
     ]
-    read = _claim(verdicts, model, "step_worse_than_frame", READ)
     if read is not None:
         order = {
             HOLDS: "noise at a step does more harm",

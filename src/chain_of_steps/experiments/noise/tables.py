@@ -102,8 +102,9 @@ def peaks(found: pd.DataFrame, resampling: Resampling) -> pd.DataFrame:
     """The injection step of greatest mean effect, and the interval of that step over resamples.
 
     Columns: model, mode, quantity, n (runs), step, low, high, sigma. Cases are resampled as for
-    every interval; low and high are steps, the 2.5 and 97.5 % quantiles of the resamples' peaks. Of
-    equal means the earliest step counts; without any effect there is no row.
+    every interval; low and high are the 2.5 and 97.5 % quantiles of the resamples' peaks, and half
+    way on to the next disturbed step, as the peak may lie between them. Of equal means the earliest
+    step counts; without any effect there is no row.
     """
     sigmas = found.groupby("step")["sigma"].first()
     tables = []
@@ -124,13 +125,18 @@ def peaks(found: pd.DataFrame, resampling: Resampling) -> pd.DataFrame:
     return pd.DataFrame(tables)
 
 
-def _peak_interval(values: pd.DataFrame, resampling: Resampling) -> tuple[int, int]:
+def _peak_interval(values: pd.DataFrame, resampling: Resampling) -> tuple[float, float]:
     """values: a row a case, a column a step."""
     strata = codes(strata_of(values.index.to_frame(index=False), []), len(values))
     (total,) = resampling.sums(strata, values.to_numpy())
     steps = values.columns.to_numpy()[total.argmax(axis=1)]
     low, high = percentile_interval(steps, observed=True)
-    return int(low), int(high)
+    known = values.columns.to_numpy(float)
+    before, after = known[known < low], known[known > high]
+    return (
+        float((before.max() + low) / 2) if len(before) else low,
+        float((after.min() + high) / 2) if len(after) else high,
+    )
 
 
 def steps_stood_for(disturbed: Sequence[int], n_steps: int) -> np.ndarray:

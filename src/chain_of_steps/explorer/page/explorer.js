@@ -492,7 +492,9 @@
   function readingOf(run, step, solutions) {
     if (run.answer === null) return "";
     const answer = answerName(run.answer[step], solutions);
-    return `: ${answer}, score ${run.score[step]}, ${run.candidates[step].toFixed(1)} candidates`;
+    const held = run.candidates[step];
+    const candidates = held === null ? "nothing readable" : `${held.toFixed(1)} candidates`;
+    return `: ${answer}, score ${run.score[step]}, ${candidates}`;
   }
   var answerName = (answer, solutions) => answer < 0 ? "no answer" : `answer ${answer + 1}, ${solutions.includes(answer) ? "right" : "wrong"}`;
   function caseName(entry) {
