@@ -60,6 +60,15 @@ def test_a_later_file_is_laid_over_map_by_map():
     assert (base, over) == before
 
 
+def test_a_star_drops_what_a_map_held():
+    base = {"models": {"a": {"path": "x"}, "b": {"path": "y"}}, "seeds": [0]}
+    over = {"models": {"*": None, "c": {"path": "z", "lora": {"*": None}}}}
+    assert merge(base, over) == {"models": {"c": {"path": "z", "lora": {}}}, "seeds": [0]}
+    assert merge(merge({}, base), {"models": {"*": None}}) == {"models": {}, "seeds": [0]}
+    # any other value is a name like others, which the schema then refuses
+    assert merge(base, {"models": {"*": 1}})["models"]["*"] == 1
+
+
 def test_files_are_merged_in_order(tmp_path):
     one, two, three = (tmp_path / f"{n}.yaml" for n in "123")
     one.write_text(yaml.safe_dump(changed(sampler__steps=20, seeds=[0, 1, 2, 3])))

@@ -38,6 +38,7 @@ from chain_of_steps.tasks.board import DEFAULT_BOARD, Board
 
 FORKING = tuple(row.name for row in EXPERIMENTS if row.forks)
 NEED_PUZZLES = tuple(row.name for row in EXPERIMENTS if row.needs_puzzles)
+ALL = "*"  # in an overlay, `"*": null` drops all that a map holds so far
 OLD_WORDS = {"bench": "vbvr"}  # sections and experiments that were renamed
 
 _WORDS = [row.name for row in EXPERIMENTS]
@@ -247,12 +248,17 @@ def truth(value: Any, field: str) -> bool:
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`over` laid over `base`, map by map; lists and values are replaced."""
+    """`over` laid over `base`, map by map; lists and values are replaced.
+
+    A map with `"*": null` takes the place of the one below it: nothing of that is left.
+    """
     merged = dict(base)
     for key, value in over.items():
-        old = merged.get(key)
-        both = isinstance(old, Mapping) and isinstance(value, Mapping)
-        merged[key] = merge(old, value) if both else value
+        if isinstance(value, Mapping):
+            old = merged.get(key)
+            old = old if isinstance(old, Mapping) and ALL not in value else {}
+            value = merge(old, {k: v for k, v in value.items() if (k, v) != (ALL, None)})
+        merged[key] = value
     return merged
 
 

@@ -24,7 +24,7 @@ def loops_outcomes(runs: pd.DataFrame, cases: pd.DataFrame) -> pd.DataFrame:
 
     right           0 or 1: the accepted answer is right; condition: the method, in WORDS
     right, leading  the same of the answer that leads
-    reach           share of the way that is right from its start on
+    share           share of the way that is right from its start on
     nfe             forward passes of the run
     """
     return joined(_tables(runs), cases)
@@ -36,5 +36,5 @@ def _tables(runs: pd.DataFrame) -> Iterator[pd.DataFrame]:
         accepted = rows["right_accepted"].astype(float)
         yield outcome(rows, "right", accepted, condition=words, threshold=ACCEPT)
         yield outcome(rows, "right, leading", rows["right"].astype(float), condition=words)
-        yield outcome(rows, "reach", np.asarray(rows["reach"], float), condition=words)
+        yield outcome(rows, "share", np.asarray(rows["share"], float), condition=words)
         yield outcome(rows, "nfe", rows["nfe"], condition=words)
