@@ -20,6 +20,13 @@ __all__ = ["FAMILY", "KEY_FRAMES", "PROMPT", "depths"]
 NAME = "chain_lit"
 TITLE = "arrow chain, way shown"
 ORDER = 17
+STORY = (
+    "The picture shows a board of tiles with arrows from straight above, a green dot on one "
+    "tile, red frames on a few, and a way that is coloured yellow. {prompt} Each arrow points "
+    "to the tile that comes next; one tile after another of the yellow way gets an orange "
+    "frame, until it ends in a red frame. The arrows stay as they are, and the camera does "
+    "not move."
+)
 LIGHT = "square:yellow:l"
 
 

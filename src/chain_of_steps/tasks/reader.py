@@ -29,7 +29,7 @@ def effective_number(weights: np.ndarray, visible: float = VISIBLE) -> np.ndarra
     return np.where(total[..., 0] > 0, np.exp(-(p * logs).sum(-1)), np.nan)
 
 
-def _onto_simplex(w: np.ndarray) -> np.ndarray:
+def onto_simplex(w: np.ndarray) -> np.ndarray:
     """Euclidean projection of rows (S, m) onto {w >= 0, sum w = 1} (Held et al. 1974)."""
     ordered = -np.sort(-w, axis=1)
     excess = (np.cumsum(ordered, axis=1) - 1) / np.arange(1, w.shape[1] + 1)
@@ -50,7 +50,7 @@ def mixture_weights(observed: np.ndarray, appearances: np.ndarray) -> np.ndarray
     w = np.full((len(observed), len(appearances)), 1 / len(appearances))
     ahead, t = w, 1.0
     for _ in range(2 if len(appearances) == 2 else 60):
-        new = _onto_simplex(ahead - (ahead @ gram - target) / largest)
+        new = onto_simplex(ahead - (ahead @ gram - target) / largest)
         t_new = (1 + np.sqrt(1 + 4 * t * t)) / 2
         ahead, w, t = new + (t - 1) / t_new * (new - w), new, t_new
     return w
