@@ -60,7 +60,9 @@ def reduced(picture: np.ndarray, side: int) -> np.ndarray:
 
 def _through(rows: np.ndarray, picture: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """(h, w, 3) from (H, W, 3), linear along both axes."""
-    return np.einsum("ij,jlc,kl->ikc", rows, picture, columns, optimize=True)
+    height, width, channels = picture.shape
+    tall = (rows @ picture.reshape(height, -1)).reshape(-1, width, channels)
+    return columns @ tall
 
 
 @lru_cache(maxsize=256)
