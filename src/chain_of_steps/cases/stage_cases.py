@@ -34,6 +34,7 @@ STAGE = Stage(
 
 
 def run(settings: Settings, *, out: Path) -> None:
+    from chain_of_steps.cases.drawings import drawing_of
     from chain_of_steps.cases.folders import make_cases
     from chain_of_steps.cases.sources import take_cases, told_passed_over
     from chain_of_steps.files import atomic_path
@@ -48,4 +49,5 @@ def run(settings: Settings, *, out: Path) -> None:
             return
         per_split = {"in-domain": cases.in_domain, "out-of-domain": cases.out_of_domain}
         board = Board(**cases.board.model_dump())
-        make_cases(folder, cases.tasks, per_split, cases.seed, board)
+        drawing = drawing_of(cases, settings.video)
+        make_cases(folder, cases.tasks, per_split, cases.seed, board, drawing)

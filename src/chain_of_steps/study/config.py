@@ -34,7 +34,6 @@ from chain_of_steps.settings.study import WithExperiments, WithStudy
 from chain_of_steps.settings.video import WithVideo
 from chain_of_steps.study.experiments import EXPERIMENTS
 from chain_of_steps.tasks import task_names
-from chain_of_steps.tasks.board import DEFAULT_BOARD, Board
 
 FORKING = tuple(row.name for row in EXPERIMENTS if row.forks)
 NEED_PUZZLES = tuple(row.name for row in EXPERIMENTS if row.needs_puzzles)
@@ -135,12 +134,13 @@ class Study(*_HOLDERS):
             "folder": ((*NEED_PUZZLES, "vbvr"), "[videos]"),
             "vbvr-bench": (NEED_PUZZLES, "[vbvr]"),
         }[source]
-        board, frames = Board(**self.cases.board.model_dump()), self.video.frames
-        if source == "puzzles" and board != DEFAULT_BOARD and board.frames != frames:
-            raise refusal(
-                f"video.frames is {frames}, but a movie on cases.board has {board.frames}: write "
-                "that."
-            )
+        if source == "puzzles":
+            from chain_of_steps.cases.drawings import check_drawing  # brings NumPy
+
+            try:
+                check_drawing(self.cases, self.video, self.models)
+            except UserError as error:
+                raise refusal(str(error)) from None
         for name in self.experiments:
             if name in without:
                 raise refusal(

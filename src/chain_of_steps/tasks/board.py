@@ -9,6 +9,7 @@ from chain_of_steps.errors import UserError
 
 Cell = tuple[int, int]
 
+TILE = 16  # pixels a side of one tile as the pocket models have it
 BEAT = 4  # frames that one later latent frame stands for
 
 

@@ -5,6 +5,8 @@ No part of the puzzle, whose digest stays: a case says it beside its puzzle. The
 
 Where a frame is larger than the board, bare ground is around it. The board stands in the middle,
 moved up and left by less than 32 pixels so that its tiles begin where tokens do.
+
+Cheap to import: what a drawing is needs no NumPy, what it draws does.
 """
 
 from __future__ import annotations
@@ -12,17 +14,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from math import gcd
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from chain_of_steps.errors import UserError
 from chain_of_steps.tasks import task_of
-from chain_of_steps.tasks.board import Board
-from chain_of_steps.tasks.puzzle import Puzzle
-from chain_of_steps.tasks.scene import FLOOR, TILE, Scene, render
+from chain_of_steps.tasks.board import TILE, Board
 
-GROUNDS = {"plain": FLOOR, "white": (255, 255, 255)}
+if TYPE_CHECKING:
+    import numpy as np
+
+    from chain_of_steps.tasks.puzzle import Puzzle
+    from chain_of_steps.tasks.scene import Colour, Scene
+
+STYLES = ("plain", "white")
+WHITE = (255, 255, 255)
 PROMPTS = ("short", "paragraph")
 TOKEN = 32  # pixels a side of the largest token of the known models
 
@@ -46,7 +51,7 @@ class Drawing:
     def __post_init__(self) -> None:
         if self.side < TILE:
             raise UserError(f"a tile is drawn with {self.side} pixels: write {TILE} or more.")
-        for name, known in (("style", GROUNDS), ("prompt", PROMPTS)):
+        for name, known in (("style", STYLES), ("prompt", PROMPTS)):
             if getattr(self, name) not in known:
                 raise UserError(
                     f"{name} of a drawing is {getattr(self, name)!r}: write {' or '.join(known)}."
@@ -71,9 +76,11 @@ class Drawing:
         return {} if self == DEFAULT_DRAWING else {"drawing": asdict(self)}
 
     @property
-    def ground(self) -> tuple[int, int, int]:
+    def ground(self) -> Colour:
         """The colour of the ground, 0..255."""
-        return GROUNDS[self.style]
+        from chain_of_steps.tasks.scene import FLOOR
+
+        return WHITE if self.style == "white" else FLOOR
 
     def check(self, board: Board) -> None:
         """Raises UserError where the board has no room in the frame, or its movie in the video."""
@@ -121,14 +128,14 @@ class Drawing:
         """The last frame of a video that shows a frame of the movie."""
         return frame * (self.frames_on(board) - 1) // (board.frames - 1)
 
-    def shown(self, board: Board) -> np.ndarray:
-        """int (T,): the frame of the movie that each frame of a video shows.
+    def shown(self, board: Board) -> list[int]:
+        """The frame of the movie that each frame of a video shows.
 
         The first is shown once, the others are held as long as each other, or by turns a frame
         longer where the lengths do not divide.
         """
-        longer = np.arange(self.frames_on(board)) * (board.frames - 1)
-        return -(-longer // (self.frames_on(board) - 1))
+        last = self.frames_on(board) - 1
+        return [-(-frame * (board.frames - 1) // last) for frame in range(last + 1)]
 
     # Pictures and words
 
@@ -143,6 +150,10 @@ class Drawing:
 
     def picture(self, scene: Scene, board: Board) -> np.ndarray:
         """A scene as float32 (height, width, 3) in [0, 1]."""
+        import numpy as np
+
+        from chain_of_steps.tasks.scene import render
+
         tiles = render(scene, board, self.side, self.ground)
         size = (self.height_on(board), self.width_on(board), 3)
         if tiles.shape == size:
@@ -160,9 +171,10 @@ class Drawing:
 
     def held(self, movie: Sequence[Scene], board: Board) -> np.ndarray:
         """A movie as a video; repeated scenes are drawn once."""
-        pictures = {
-            id(scene): self.picture(scene, board) for scene in {id(s): s for s in movie}.values()
-        }
+        import numpy as np
+
+        distinct = {id(scene): scene for scene in movie}
+        pictures = {key: self.picture(scene, board) for key, scene in distinct.items()}
         return np.stack([pictures[id(movie[frame])] for frame in self.shown(board)])
 
     def still(self, puzzle: Puzzle) -> np.ndarray:

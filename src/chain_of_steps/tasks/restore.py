@@ -280,16 +280,46 @@ class Restorer:
         for _ in range(ROUNDS):
             place = view.fine(expected, known, found, start.place)
             seen, inside = view.at(place)
-            colours = self._colours(kinds, expected, seen, inside, first)
-            true = colours.undone(seen, self.ground)
-            blur, weights = self._sharpness(kinds, true, inside, found)
-            found = Found(place, colours, blur, weights)
-            expected = kinds.drawn(weights, blur)
+            found = self._sharpness(kinds, seen, inside, replace(found, place=place), first)
+            expected = kinds.drawn(found.weights, found.blur)
             known = np.ones_like(kinds.alike)
-        left = (true - expected) * inside[..., None]
+        left = (found.colours.undone(seen, self.ground) - expected) * inside[..., None]
         restored = kinds.drawn(found.weights, 0.0) + left
         where = kinds.alike & inside
         return found, restored, (expected[where], seen[where])
+
+    def _sharpness(
+        self,
+        kinds: Kinds,
+        seen: np.ndarray,
+        inside: np.ndarray,
+        found: Found,
+        first: tuple[np.ndarray, np.ndarray] | None,
+    ) -> Found:
+        """The blur that explains a frame best, with its colours and its mixture.
+
+        From the last blur downhill: each is tried with its own colours, as one that is too weak
+        looks like a loss of contrast.
+        """
+
+        def tried(number: int) -> tuple[float, Found]:
+            blur = BLURS[number]
+            expected = kinds.drawn(found.weights, blur)
+            colours = self._colours(kinds, expected, seen, inside, first)
+            true = colours.undone(seen, self.ground)
+            weights = kinds.mixture(true, inside, blur, found.weights)
+            left = (true - kinds.drawn(weights, blur))[inside]
+            return float((left**2).mean()), Found(found.place, colours, blur, weights)
+
+        number = BLURS.index(found.blur)
+        best = {number: tried(number)}
+        for step in (1, -1):
+            while 0 <= number + step < len(BLURS):
+                best[number + step] = tried(number + step)
+                if best[number + step][0] >= best[number][0]:
+                    break
+                number += step
+        return best[number][1]
 
     def _colours(self, kinds, expected, seen, inside, first) -> Colours:
         where = kinds.alike & inside
@@ -299,30 +329,6 @@ class Restorer:
             true, have = np.concatenate([true, first[0]]), np.concatenate([have, first[1]])
             weight = np.concatenate([weight, np.full(len(first[0]), FIRST)])
         return Colours.fitted(true, have, weight / max(weight.sum(), 1e-9))
-
-    def _sharpness(
-        self, kinds: Kinds, true: np.ndarray, inside: np.ndarray, found: Found
-    ) -> tuple[float, np.ndarray]:
-        """The blur and the mixture that explain a frame best; from the last blur downhill."""
-
-        def tried(number: int) -> tuple[float, np.ndarray]:
-            weights = kinds.mixture(true, inside, BLURS[number], found.weights)
-            left = (true - kinds.drawn(weights, BLURS[number]))[inside]
-            return float((left**2).mean()), weights
-
-        number = BLURS.index(found.blur)
-        best = {number: tried(number)}
-        for step in (1, -1):
-            at = number
-            while 0 <= at + step < len(BLURS):
-                best.setdefault(at + step, tried(at + step))
-                if best[at + step][0] >= best[at][0]:
-                    break
-                at += step
-            if at != number:
-                number = at
-                break
-        return BLURS[number], best[number][1]
 
 
 class View:

@@ -20,9 +20,9 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageDraw
 
-from chain_of_steps.tasks.board import BEAT, DEFAULT_BOARD, Board, Cell
+from chain_of_steps.tasks.board import BEAT, DEFAULT_BOARD, TILE, Board, Cell
 
-TILE = 16  # pixels a side of one tile, in the units of all measures below
+# TILE, 16 a side of a tile, are the units of all measures below
 FRAMES = DEFAULT_BOARD.frames  # frames of a movie on the default board
 
 Colour = tuple[int, int, int]
