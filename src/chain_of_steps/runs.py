@@ -25,9 +25,9 @@ from chain_of_steps.models.condition import Condition
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.progress import progress
 from chain_of_steps.sampling import Edit, Watch, cuts, sample, sample_by
+from chain_of_steps.tasks.drawing import DEFAULT_DRAWING, Drawing
 from chain_of_steps.tasks.observe import Observation, Observer, kept_from
 from chain_of_steps.tasks.puzzle import Puzzle
-from chain_of_steps.tasks.reader import first_frame
 from chain_of_steps.trajectory import Recorder, Trajectory
 from chain_of_steps.video import to_uint8
 
@@ -38,18 +38,29 @@ from chain_of_steps.video import to_uint8
 class Drawn:
     """What a run is given that is no case of the study: any first frame and prompt.
 
-    puzzle: what its videos are read as.
+    puzzle: what its videos are read as; drawing: how it is drawn.
     """
 
     image: Image.Image
     prompt: str
     puzzle: Puzzle
+    drawing: Drawing = DEFAULT_DRAWING
 
     @classmethod
-    def of(cls, puzzle: Puzzle, picture: np.ndarray | None = None) -> Drawn:
+    def of(
+        cls,
+        puzzle: Puzzle,
+        picture: np.ndarray | None = None,
+        drawing: Drawing = DEFAULT_DRAWING,
+    ) -> Drawn:
         """The puzzle, or its prompt under another picture (H, W, 3) in [0, 1]."""
-        picture = first_frame(puzzle) if picture is None else picture
-        return cls(Image.fromarray(to_uint8(picture)), puzzle.prompt, puzzle)
+        picture = drawing.still(puzzle) if picture is None else picture
+        return cls(Image.fromarray(to_uint8(picture)), drawing.words(puzzle), puzzle, drawing)
+
+    @property
+    def observer(self) -> Observer:
+        """The reader of its videos."""
+        return Observer(self.puzzle, self.drawing)
 
 
 @dataclass(frozen=True)
@@ -106,7 +117,7 @@ class Runs:
     def readers(self) -> list[Observer]:
         """The reader of each run; runs of one case share theirs."""
         distinct, at = self._distinct()
-        found = [Observer(one.puzzle) for one in distinct]
+        found = [one.observer for one in distinct]
         return [found[number] for number in at]
 
     def noise(self) -> Tensor:
@@ -305,7 +316,7 @@ def read_trajectory(
     by_name, tables = {case.name: case for case in cases}, []
     groups = trajectory.runs.groupby("case", sort=False).indices
     for name, rows in progress(groups.items(), desc="read", unit="cases"):
-        reader, runs = Observer(by_name[name].puzzle), trajectory.select(rows)
+        reader, runs = by_name[name].observer, trajectory.select(rows)
         reading = read_latents(model, reader, looks_of(runs).flatten(0, 1))
         table = by_step(runs, range(runs.n_steps + 1))
         table["answer"] = reading.accepted
@@ -342,7 +353,7 @@ def read_tiles(
     by_name, tables = {case.name: case for case in cases}, []
     groups = trajectory.runs.groupby("case", sort=False).indices
     for name, rows in progress(groups.items(), desc="read tiles", unit="cases"):
-        observer = Observer(by_name[name].puzzle)
+        observer = by_name[name].observer
         for row in rows:
             video = model.decode(looks_of(trajectory, int(row))[looks]).numpy()
             found = observer.read_tiles(video)

@@ -144,7 +144,7 @@ DEGRADATIONS = {
 GHOSTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 MILD_GHOSTS = 3  # of them; from .4 on no answer has more than the weight that is accepted
 GHOST, NOTHING = "ghost", ("noise", "blank", "other")
-COLUMNS = ("degradation", "strength", "mild", "task", "split", "case", "answer", "right")
+READ, WRONG = 0.9, 0.005  # shares that a task must have at least and may have at most
 
 
 def calibrate(
@@ -277,5 +277,18 @@ def summary(readings: pd.DataFrame, by: Sequence[str] = ("task",)) -> pd.DataFra
         evidence=("evidence", "mean"),
         ghost_evidence=("ghost_evidence", "mean"),
     ).reset_index()
-    ends = [wilson(round(w * n), n) for w, n in zip(rows["wrong"], rows["n"], strict=True)]
-    return rows.assign(wrong_low=[a for a, _ in ends], wrong_high=[b for _, b in ends])
+    counts = zip(rows["wrong"], rows["n"], strict=True)
+    ends = [wilson(round(share * n), n) for share, n in counts]
+    return rows.assign(wrong_low=[end.low for end in ends], wrong_high=[end.high for end in ends])
+
+
+def unreadable(readings: pd.DataFrame) -> list[str]:
+    """The tasks that cannot be read: in the mild halves less than READ is right, or more than WRONG
+    of all looks is read as a wrong answer."""
+    found = []
+    for task, rows in readings.groupby("task", sort=True):
+        mild = rows[rows["mild"]]
+        wrong = (rows["answer"] >= 0) & ~rows["right"].astype(bool)
+        if mild["right"].mean() < READ or wrong.mean() > WRONG:
+            found.append(task)
+    return found

@@ -353,15 +353,14 @@ class Observer:
             return self._restorer([self._first, *keys])
         frames = range(self.puzzle.board.frames)
         passing = [self._passing(cell, frames) for cell in self.puzzle.board.cells]
-        return self._restorer([self._first, *[passing] * len(self.key_frames)])
+        return self._restorer([self._first, *[passing] * len(self.key_frames)], close=True)
 
     @cache  # noqa: B019
     def _every_frame(self) -> Restorer:
         """Of every frame of the movie."""
         board = self.puzzle.board
-        return self._restorer(
-            [[self._passing(cell, [f]) for cell in board.cells] for f in range(board.frames)]
-        )
+        places = [[self._passing(cell, [f]) for cell in board.cells] for f in range(board.frames)]
+        return self._restorer(places, close=True)
 
     def _passing(self, cell: Cell, frames: Iterable[int]) -> _Place:
         """All that a cell may show in any of some frames."""
@@ -370,7 +369,7 @@ class Observer:
         keys = [(tile,) for tile in tiles]
         return _Place.of((0,), cell, [*keys, keys[0], keys[0]], self.drawing)
 
-    def _restorer(self, frames: list[list[_Place]]) -> Restorer:
+    def _restorer(self, frames: list[list[_Place]], *, close: bool = False) -> Restorer:
         board, drawing = self.puzzle.board, self.drawing
         known: dict[int, Kinds] = {}  # frames may share theirs
         found = []
@@ -379,7 +378,7 @@ class Observer:
                 pictures = [place.pictures.reshape(-1, TILE, TILE, 3) for place in places]
                 known[id(places)] = Kinds(board, pictures, drawing)
             found.append(known[id(places)])
-        return Restorer(board, drawing, found)
+        return Restorer(board, drawing, found, close=close)
 
 
 def _keys(

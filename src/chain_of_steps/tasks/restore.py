@@ -237,10 +237,17 @@ class Found:
 
 
 class Restorer:
-    """Restores the frames of one puzzle's videos: what each of them may show is given."""
+    """Restores the frames of one puzzle's videos: what each of them may show is given.
 
-    def __init__(self, board: Board, drawing: Drawing, frames: Sequence[Kinds]) -> None:
+    close: whether each frame is seen about where the one before it is, as neighbours in a video
+    are; otherwise each may have drifted from where the first one is.
+    """
+
+    def __init__(
+        self, board: Board, drawing: Drawing, frames: Sequence[Kinds], *, close: bool = False
+    ) -> None:
         self.board, self.drawing, self.frames = board, drawing, list(frames)
+        self.close = close
         self.ground = np.array(drawing.ground) / 255
 
     def restored(self, frames: np.ndarray) -> np.ndarray:
@@ -261,8 +268,9 @@ class Restorer:
         for kinds, picture in zip(self.frames, look, strict=True):
             view = View(picture, self.board, self.drawing)
             found, restored, alike = self._explained(kinds, view, start, first)
-            if first is None:
-                first, start = alike, found
+            first = first or alike
+            if self.close or not all_found:
+                start = found
             all_found.append((found, restored))
         return all_found
 
@@ -275,10 +283,11 @@ class Restorer:
     ) -> tuple[Found, np.ndarray, tuple[np.ndarray, np.ndarray]]:
         """A frame explained; it restored; and what is known of it beside what is seen."""
         even = kinds.even()
-        found = replace(start, place=view.coarse(kinds, start.place), weights=even)
+        near = start.place if self.close and first else view.coarse(kinds, start.place)
+        found = replace(start, place=near, weights=even)
         expected, known = kinds.drawn(even, found.blur), kinds.alike
         for _ in range(ROUNDS):
-            place = view.fine(expected, known, found, start.place)
+            place = view.fine(kinds, expected, known, found, start.place)
             seen, inside = view.at(place)
             found = self._sharpness(kinds, seen, inside, replace(found, place=place), first)
             expected = kinds.drawn(found.weights, found.blur)
@@ -406,7 +415,9 @@ class View:
                 least, best = left[at], Place(shifts[at[0]], shifts[at[1]], zoom)
         return best
 
-    def fine(self, expected: np.ndarray, known: np.ndarray, found: Found, near: Place) -> Place:
+    def fine(
+        self, kinds: Kinds, expected: np.ndarray, known: np.ndarray, found: Found, near: Place
+    ) -> Place:
         """Gauss-Newton from the place that was found last, to what is expected (H, W, 3)."""
         place, best, least = found.place, found.place, np.inf
         across = [np.arange(n) + 0.5 - n / 2 for n in self.size]
@@ -417,8 +428,8 @@ class View:
                 return near
             weight = np.full(where.sum(), 1 / where.sum())
             colours = Colours.fitted(expected[where], seen[where], weight)
-            true = (seen - colours.offset) / colours.gain
-            left = np.where(seen < FULL, true - expected, 0)[where]
+            true = colours.undone(seen, kinds.ground)
+            left = (true - expected)[where]
             pull = place.values - near.values
             error = (left**2).mean() + PULL * (pull**2).sum()
             if error < least:
@@ -429,7 +440,6 @@ class View:
             slopes = np.stack(
                 [down[where] / scale * REACH, right[where] / scale * REACH, zoom[where] * ZOOM]
             )  # (3, N, 3)
-            slopes = slopes * (seen[where] < FULL)
             n = left.size
             curve = np.einsum("inc,jnc->ij", slopes, slopes) / n + PULL * np.eye(3)
             slope = np.einsum("inc,nc->i", slopes, left) / n + PULL * pull
