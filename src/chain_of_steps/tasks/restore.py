@@ -248,7 +248,6 @@ class Restorer:
     ) -> None:
         self.board, self.drawing, self.frames = board, drawing, list(frames)
         self.close = close
-        self.ground = np.array(drawing.ground) / 255
 
     def restored(self, frames: np.ndarray) -> np.ndarray:
         """Frames (S, K, H, W, 3) as tiles (S, K, rows, columns, 16, 16, 3)."""
@@ -292,7 +291,7 @@ class Restorer:
             found = self._sharpness(kinds, seen, inside, replace(found, place=place), first)
             expected = kinds.drawn(found.weights, found.blur)
             known = np.ones_like(kinds.alike)
-        left = (found.colours.undone(seen, self.ground) - expected) * inside[..., None]
+        left = (found.colours.undone(seen, kinds.ground) - expected) * inside[..., None]
         restored = kinds.drawn(found.weights, 0.0) + left
         where = kinds.alike & inside
         return found, restored, (expected[where], seen[where])
@@ -315,7 +314,7 @@ class Restorer:
             blur = BLURS[number]
             expected = kinds.drawn(found.weights, blur)
             colours = self._colours(kinds, expected, seen, inside, first)
-            true = colours.undone(seen, self.ground)
+            true = colours.undone(seen, kinds.ground)
             weights = kinds.mixture(true, inside, blur, found.weights)
             left = (true - kinds.drawn(weights, blur))[inside]
             return float((left**2).mean()), Found(found.place, colours, blur, weights)
