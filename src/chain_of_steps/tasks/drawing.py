@@ -12,7 +12,7 @@ Cheap to import: what a drawing is needs no NumPy, what it draws does.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import gcd
 from typing import TYPE_CHECKING, Any
 
@@ -63,12 +63,15 @@ class Drawing:
 
         So that of the board's own size and length is the default one.
         """
-        own = {"width": "width", "height": "height", "frames": "frames"}
         drawing = cls(**fields)
         drawing.check(board)
-        plain = cls(side=drawing.side)
-        same = [name for name in own if fields.get(name) == getattr(plain, f"{name}_on")(board)]
-        return cls(**{**fields, **dict.fromkeys(same)})
+        own = cls(side=drawing.side)
+        size = {
+            "width": own.width_on(board),
+            "height": own.height_on(board),
+            "frames": own.frames_on(board),
+        }
+        return replace(drawing, **{n: None for n, v in size.items() if fields.get(n) == v})
 
     @property
     def entry(self) -> dict[str, Any]:
