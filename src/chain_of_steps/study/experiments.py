@@ -115,7 +115,10 @@ EXPERIMENTS = (
         "front",
         "when each tile is decided",
         needs_puzzles=True,
-        keeps=("front.csv", "front_slopes.csv", "front_order.csv", "needs.csv"),
+        keeps=(
+            *("front.csv", "front_slopes.csv", "front_order.csv", "needs.csv"),
+            "tiles_runs.parquet",
+        ),
         after=("decision",),
         settings=WithFront,
     ),
