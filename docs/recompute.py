@@ -41,7 +41,7 @@ import math
 import re
 import sys
 from collections import Counter
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
@@ -123,6 +123,7 @@ class Cases:
                 total += mine.shape[1] * mine.var(1, ddof=1)
         return np.sqrt(total) / self.n if known else np.full(len(x), math.nan)
 
+    @cache  # noqa: B019
     def resampled(self, draws: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Means and standard errors of resamples, drawn within strata."""
         rng, x = np.random.default_rng(seed), np.empty((draws, self.n))
@@ -260,29 +261,45 @@ class Seeds:
 
 
 class Number:
-    """value, low, high, detectable, p(bound), and how many runs and cases it is of."""
+    """value, low, high, detectable, p(bound), and of how many runs and cases it is."""
 
     def __init__(self, runs: pd.DataFrame, trend: bool, limits, seeds: Seeds) -> None:
         table = runs.groupby(["task", "case", "need"], dropna=False, as_index=False)["value"].mean()
-        self.runs, self.cases = len(runs), len(table)
+        self.runs, self.cases, self.seeds = len(runs), len(table), seeds
         each = runs.groupby(["model", "case"])["value"].mean().groupby("model").mean()
         self.by_model = ", ".join(f"{name} {value:.3g}" for name, value in each.items())
         self.n_models = len(each)
-        if trend:
-            cases = Cases(table, (-math.inf, math.inf))
-            found = slope(cases, table["need"].to_numpy(float), seeds)
-            self.value, self.low, self.high, none = found
-            error = (self.high - self.low) / 2 / norm.ppf(0.975)
-            self.detectable = (norm.ppf(0.975) + norm.ppf(0.8)) * error
-            self.p = lambda bound: (
-                none if bound == 0 else 2 * norm.sf(abs(self.value - bound) / error)
-            )
-            return
-        cases = Cases(table, limits)
-        self.value = cases.mean
-        self.low, self.high = interval(cases, seeds)
-        self.detectable = detectable(cases, self.low, self.high, seeds)
-        self.p = lambda bound: p_value(cases, bound, seeds)
+        self.sample = Cases(table, (-math.inf, math.inf) if trend else limits)
+        self.slope = slope(self.sample, table["need"].to_numpy(float), seeds) if trend else None
+        self.value = self.slope[0] if self.slope else self.sample.mean
+
+    @cached_property
+    def ends(self) -> tuple[float, float]:
+        return self.slope[1:3] if self.slope else interval(self.sample, self.seeds)
+
+    @property
+    def low(self) -> float:
+        return self.ends[0]
+
+    @property
+    def high(self) -> float:
+        return self.ends[1]
+
+    @property
+    def error(self) -> float:
+        """Standard error of a slope, as its interval has it."""
+        return (self.high - self.low) / 2 / norm.ppf(0.975)
+
+    @property
+    def detectable(self) -> float:
+        if self.slope:
+            return (norm.ppf(0.975) + norm.ppf(0.8)) * self.error
+        return detectable(self.sample, self.low, self.high, self.seeds)
+
+    def p(self, bound: float) -> float:
+        if self.slope is None:
+            return p_value(self.sample, bound, self.seeds)
+        return self.slope[3] if bound == 0 else 2 * norm.sf(abs(self.value - bound) / self.error)
 
 
 # What follows from it
@@ -349,9 +366,14 @@ class Study:
             rows = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
             text = rows.select_dtypes(exclude="number").columns
             rows[text] = rows[text].astype(object).fillna("")
-            # rows by outcome, as every claim names one
-            self.tables[path.name] = dict(iter(rows.groupby("outcome")))
+            # rows by outcome and model, as every claim names one and is judged on each
+            self.tables[path.name] = dict(iter(rows.groupby(["outcome", "model"])))
         self.decision = self.tables.get("decision_outcomes.parquet")
+        self.last = max((rows["step"].max() for rows in (self.decision or {}).values()), default=0)
+
+    def rows_of(self, table: str, outcome: str, models: list[str]) -> list[pd.DataFrame]:
+        parts = self.tables[table]
+        return [parts[outcome, model] for model in models if (outcome, model) in parts]
 
     def number(self, claim, models, *, rows=None, against=None, trend=None, limits=None):
         """None where there are no such runs. Equal questions are answered once."""
@@ -365,12 +387,11 @@ class Study:
         return self.numbers[key]
 
     def _number(self, table, models, rows, against, trend, limits):
-        outcomes = {rows["outcome"], against.get("outcome", rows["outcome"])}
-        here = [self.tables[table][name] for name in outcomes if name in self.tables[table]]
+        outcomes = sorted({rows["outcome"], against.get("outcome", rows["outcome"])})
+        here = [part for name in outcomes for part in self.rows_of(table, name, models)]
         if not here:
             return None
-        here = pd.concat(here)
-        runs = runs_of(here[here["model"].isin(models)], rows, against)
+        runs = runs_of(pd.concat(here), rows, against)
         return Number(runs, trend, limits, self.seeds) if len(runs) else None
 
     def unit(self, claim: dict) -> int:
@@ -386,19 +407,17 @@ class Study:
         """(room, runs not right at step 0, runs), or None."""
         if self.decision is None:
             return None
-        right = self.decision["right"]
-        right = right[(right["condition"] == "accepted") & (right["threshold"] == 0.6)]
-        last = max(rows["step"].max() for rows in self.decision.values())
         rows = {name: value for name, value in claim["rows"].items() if name in OF_CASES}
         rows = {"outcome": "right", "condition": "accepted", "threshold": 0.6, **rows}
         asked = {**claim, "table": "decision_outcomes.parquet"}
         found = self.number(
-            asked, models, rows={**rows, "step": last}, against={"step": 0.0}, trend=False,
+            asked, models, rows={**rows, "step": self.last}, against={"step": 0.0}, trend=False,
             limits=(-1, 1),
         )  # fmt: skip
         if found is None:
             return None
-        first = pick(right[right["model"].isin(models)], {**rows, "step": 0.0})
+        right = pd.concat(self.rows_of("decision_outcomes.parquet", "right", models))
+        first = pick(right, {**rows, "step": 0.0})
         return found, int((first["value"] == 0).sum()), len(first)
 
     def judged(self, claim: dict, names: list[str], main: bool) -> dict:
@@ -415,8 +434,7 @@ class Study:
         models = names[1:] if claim.get("held_out") and main else names
         if not models or claim["table"] not in self.tables:
             return row | {"verdict": UNMEASURED}
-        there = pd.concat([rows["model"] for rows in self.tables[claim["table"]].values()])
-        if not main and not there.isin(names).any():
+        if not main and not any(model in names for _, model in self.tables[claim["table"]]):
             return row | {"verdict": UNMEASURED}
         rows, over = dict(claim["rows"]), claim.get("threshold")
         if over:
@@ -687,11 +705,12 @@ def compare_order(study: Study, figures: Path) -> tuple[list[str], int]:
             step = np.minimum(mine[f"{rule}_drawn"], mine["steps"]).to_numpy(float)
             found = np.linalg.solve(design.T @ design, design.T @ step)
             for name, slope_of in zip(("hops", "frames"), found, strict=False):
-                rows = pick(parts[name], {"model": model, "case": puzzle, "condition": rule})
+                rows = pick(parts[name, model], {"case": puzzle, "condition": rule})
                 count += 1
                 if len(rows) != 1 or not abs(rows["value"].iloc[0] - slope_of) <= 1e-6:
                     wrong.append(f"front_outcomes.parquet: {name} of {model} on {puzzle[:8]}")
-    if count != sum(len(parts[name]) for name in ("hops", "frames") if name in parts):
+    told = [rows for (name, _), rows in parts.items() if name in ("hops", "frames")]
+    if count != sum(map(len, told)):
         wrong.append("front_outcomes.parquet: puzzles that tiles_runs.parquet lacks")
     return wrong, count
 

@@ -54,6 +54,7 @@ def test_it_takes_nothing_from_the_package():
     assert "chain_of_steps" not in re.sub('""".*?"""', "", PROGRAM.read_text("utf-8"), flags=re.S)
 
 
+@pytest.mark.slow
 def test_it_makes_every_number_of_a_study_again(figures):
     status, said = recompute(figures)
     assert status == 0, said
@@ -67,6 +68,7 @@ def test_it_makes_every_number_of_a_study_again(figures):
     assert int(re.match(r"\d+", said)[0]) > cells.notna().sum().sum()
 
 
+@pytest.mark.slow
 def test_other_random_numbers_move_intervals_and_few_verdicts(figures):
     status, said = recompute(figures, "--seed", "11")
     assert status == 0, said
@@ -141,6 +143,7 @@ ALTERED = (
 )
 
 
+@pytest.mark.slow
 def test_what_was_altered_is_named(copy):
     for alter, _ in ALTERED:
         alter(copy)
@@ -151,6 +154,7 @@ def test_what_was_altered_is_named(copy):
         assert any(said in line for line in lines), (said, output)
 
 
+@pytest.mark.slow
 def test_one_run_less_is_enough(copy):
     _change("layer_outcomes.parquet", _one_run)(copy)
     status, output = recompute(copy)
@@ -168,6 +172,7 @@ def test_it_makes_every_number_of_the_smoke_study_again(smoke):
 # The exported verdicts
 
 
+@pytest.mark.slow
 def test_the_exported_verdicts_are_those_of_the_table(figures):
     said, schema = read_json(figures / "verdicts.json"), read_json(SCHEMA)
     jsonschema.validate(said, schema, cls=jsonschema.Draft202012Validator)
@@ -182,6 +187,7 @@ def test_the_exported_verdicts_are_those_of_the_table(figures):
         assert digest_file(figures / "tables" / name) == digest
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("place", "value"),
     [
@@ -203,6 +209,7 @@ def test_what_the_form_does_not_allow_is_refused(figures, place, value):
         jsonschema.validate(said, read_json(SCHEMA), cls=jsonschema.Draft202012Validator)
 
 
+@pytest.mark.slow
 def test_a_verdict_that_is_one_has_a_number(figures):
     said = json.loads((figures / "verdicts.json").read_text("utf-8"))
     one = next(one for one in said["verdicts"] if one["outcome"] == "holds")
