@@ -36,10 +36,16 @@ verdicts = read_table(tables / "behaviour_verdicts.csv")
 posterior = posterior[(posterior["split"] == "all") & (posterior["model"] == model)]
 steps = posterior.dropna(subset="step")
 sigmas = [*steps.drop_duplicates("step").sort_values("step")["sigma"], 0.0]
-ORDER = [("grid", "several"), ("tictactoe", "several"), ("tictactoe", "one"), ("maze", "one")]
+ORDER = [
+    *(("grid", "several"), ("fork", "several"), ("tictactoe", "several")),
+    *(("tictactoe", "one"), ("maze", "one"), ("chain", "one")),
+]
 KINDS = {"one": "one right answer", "several": "several right answers"}
-there = set(map(tuple, steps[["task", "solutions"]].drop_duplicates().to_numpy()))
-panels = [key for key in ORDER if key in there]
+KEY = ["task", "solutions"]
+read = posterior[posterior["step"].isna() & posterior["quantity"].isin(["candidates_read", "own"])]
+counts = read.groupby(KEY)["quantity"].nunique()
+# where nothing can be read at any step there is nothing to compare
+panels = [key for key in ORDER if counts.get(key, 0) == 2]
 
 # %%
 CURVES = (
@@ -53,7 +59,7 @@ DISTANCES = (
     ("kl", "wide", "grey", "--", "all candidates to model"),
 )
 figure, axes = plt.subplots(
-    2, len(panels), figsize=(plots.PAGE * len(panels) / 4 + 0.4, 3.8), squeeze=False
+    2, len(panels), figsize=(plots.PAGE * min(1, len(panels) / 4 + 0.05), 3.8), squeeze=False
 )
 for (top, bottom), (task, kind) in zip(axes.T, panels, strict=True):
     here = steps[(steps["task"] == task) & (steps["solutions"] == kind)]
