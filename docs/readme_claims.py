@@ -48,6 +48,12 @@ CLAUSES = (
         "whether later denoising steps put right what the first one cannot answer",
     ),
     Clause(
+        "steps-change-what-leads",
+        "steps change what leads, and do not merely sharpen it ({0} of runs)",
+        "what steps change is hardly what leads ({0} of runs, where {1} was asked for)",
+        "whether steps change what leads, or merely sharpen it",
+    ),
+    Clause(
         "order-by-hops",
         "along the steps the answer grows inference by inference ({0} steps each)",
         "along the steps the answer does not grow inference by inference ({0} steps each, where "

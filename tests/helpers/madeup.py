@@ -21,8 +21,8 @@ EXPERIMENTS = [
 ]
 MODELS = {"small": ["small", "small-again"], "deep": ["deep"], "other": ["other"]}
 TASKS = {
-    **dict.fromkeys(("chain", "chain_back", "chain_once", "chain_lit"), 8),
-    **dict.fromkeys(("maze", "grid", "tictactoe", "polyomino", "reappear", "occlude"), 5),
+    **dict.fromkeys(("chain", "chain_back", "chain_once", "chain_lit", "flood"), 10),
+    **dict.fromkeys(("maze", "grid", "latin", "tictactoe", "polyomino", "reappear", "occlude"), 5),
     **dict.fromkeys(("shelf", "odd", "size", "rotation", "bounce"), 3),
 }
 SEVERAL = ("grid",)  # tasks with several right answers; and every other tictactoe
@@ -70,7 +70,8 @@ def _answers(case, model, seed):
     drawn = zlib.crc32(f"{case.case} {model} {seed}".encode())
     if model == "other":
         return np.where(steps < drawn % 19, 1, drawn % 4)
-    late = case.need - 5 if case.task.startswith("chain") else drawn % 3 - 1
+    serial = case.task.startswith(("chain", "flood"))
+    late = case.need - 5 if serial else drawn % 3 - 1
     return np.where(steps >= late, 0 if drawn % 7 else 2, -1 if drawn % 2 else 1)
 
 
