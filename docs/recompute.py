@@ -585,7 +585,9 @@ def compare_texts(study: Study, figures: Path) -> tuple[list[str], int]:
     lines, main = page.splitlines(), table["model"].iloc[0]
 
     def ends(low: float, high: float, form: str) -> str:
-        return "no interval" if math.isnan(low) else f"{low:{form}} to {high:{form}}"
+        if math.isnan(low):
+            return "no interval"
+        return "no spread" if low == high else f"{low:{form}} to {high:{form}}"
 
     matrix = [line for line in lines if line.startswith("| ") and "**" in line]
     for line, (name, mine) in zip(matrix, _in_order(table), strict=False):

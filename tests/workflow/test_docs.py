@@ -222,10 +222,9 @@ def test_nothing_at_the_top_of_the_readme_is_typed():
     named = "![Figure 1](figures/figure1.png) [What Figure 1 shows](figures/figure1.md)"
     assert re.findall(r"\d+", typed) == re.findall(r"\d+", named)
     broken = text.replace("<!-- claims", "<!-- clams")
+    rows = judged_as([(HOLDS, TELLS)] * len(README_CLAIMS["CLAUSES"]))
     with pytest.raises(AssertionError, match="marks of claims"):
-        README_CLAIMS["with_blocks"](
-            broken, judged_as([(HOLDS, TELLS)] * len(README_CLAIMS["CLAUSES"]))
-        )
+        README_CLAIMS["with_blocks"](broken, rows)
 
 
 @every_page
