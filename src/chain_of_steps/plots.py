@@ -198,7 +198,7 @@ def beside(axis: Axes, texts: Sequence[str]) -> None:
     """Texts to the right of the rows of a film, one a row."""
     height, width = axis.get_images()[0].get_array().shape[:2]
     for row, text in enumerate(texts):
-        axis.text(width + 4, (row + 0.5) * height / len(texts), text, fontsize=5.5, va="center")
+        axis.text(width + 4, (row + 0.5) * height / len(texts), text, fontsize=6, va="center")
 
 
 def _with_gaps(sheet: np.ndarray, rows: int, columns: int, gap: int) -> np.ndarray:

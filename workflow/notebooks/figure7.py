@@ -111,7 +111,7 @@ middle.axvline(1, color="0.7", lw=0.7, ls=":")
 middle.axhline(0, color="0.7", lw=0.7)
 middle.set_xlabel("need / reach")
 middle.set_ylabel("(c) gain from step 0 to the end")
-middle.legend(fontsize=5.5, loc="upper right", handletextpad=0.1)
+middle.legend(fontsize=6, loc="upper right", handletextpad=0.1)
 
 # %%
 asked = order[order["model"] == model]

@@ -33,7 +33,7 @@ plots.style()
 tables, stem = Path(tables), Path(stem)
 posterior = read_table(tables / "posterior.parquet")
 verdicts = read_table(tables / "behaviour_verdicts.csv")
-posterior = posterior[(posterior["split"] == "all") & (posterior["model"] == model)]
+posterior = posterior[(posterior["split"] == "in-domain") & (posterior["model"] == model)]
 steps = posterior.dropna(subset="step")
 sigmas = [*steps.drop_duplicates("step").sort_values("step")["sigma"], 0.0]
 ORDER = [
@@ -75,7 +75,7 @@ for (top, bottom), (task, kind) in zip(axes.T, panels, strict=True):
 axes[0, 0].set_ylabel("effective candidates")
 axes[1, 0].set_ylabel("KL divergence (nats)")
 for axis in axes[:, -1]:
-    axis.legend(fontsize=5.5, loc="upper right")
+    axis.legend(fontsize=6, loc="upper right")
 figure.tight_layout(w_pad=1.0)
 
 
@@ -117,7 +117,7 @@ for task, kind in panels:
     own = verdicts[
         (verdicts["model"] == model)
         & (verdicts["claim"] == "holds_more_than_posterior")
-        & (verdicts["control"] == f"{task}, {KINDS[kind]}, all cases")
+        & (verdicts["control"] == f"{task}, {KINDS[kind]}, in-domain")
     ]["verdict"]
     judged = FOUND[own.iloc[0]] if len(own) else FOUND[UNDECIDED]
     more, less = (found[f"candidates_{who}"]["mean"] - 1 for who in ("model", "read"))
@@ -136,7 +136,7 @@ for task, kind in panels:
 caption = f"""Supplement S4 ({model} model, its own results). What a clean estimate holds open,
 beside the exact posterior mean given the model's own latent of that step. Top: effective number
 of candidates, exp(entropy) of the evidence, read by the same reader from the model's clean
-estimate and from the ideal denoiser's. Bottom: KL divergence from the exact posterior to the
+estimate and from the ideal denoiser's; puzzles in domain. Bottom: KL divergence from the exact posterior to the
 model's evidence, and what reading a picture costs by itself. Right answers only: the training
 distribution given first frame and prompt, so with one right answer this ideal has decided from
 the start, and what the model still holds open is its own. All candidates: what the latent tells
