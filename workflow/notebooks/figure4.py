@@ -116,7 +116,8 @@ rules = "; ".join(f"({e['panel']}) {RULES[e['rule']]}" for e in examples)
 caption = f"""Figure 4 ({model} model, its own results). Clean estimates along the denoising steps
 (rows, with sigma), five of {length} frames (columns); beside each row how the answer reads. Shown
 by rule: {rules}. Right: all runs on puzzles in domain. (a), (b): working memory, errors of
-position, colour and identity of what was out of sight, read from the last frame (0: remembered exactly; 1: nothing there);
+position, colour and identity of what was out of sight, read from the last frame (0: remembered
+exactly; 1: nothing there);
 dashed: the same first latents with the object taken out of the first frame, the forgetting
 control. (c), (d): share of runs whose clean estimate reads as a right answer, a wrong one, or none
 (open). Bands: 95 % bootstrap intervals by case. Runs (n): {count(counts, counts.index)}; without

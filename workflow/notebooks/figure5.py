@@ -109,13 +109,16 @@ finding = {
 }[later]
 left_out = value("excluded", "clean")
 shown = "; it is the same in all runs" if constant else " (bottom right)"
-caption = f"""Figure 5 ({model} model, its own results). Find, then move, in domain. Films: clean estimates
+caption = f"""Figure 5 ({model} model, its own results). Find, then move, in domain. Films: clean
+estimates
 (rows: steps with sigma; columns: frames) of the run at the median and at the 95th percentile of
-the lag. {"Right" if constant else "Top right"}: evidence that the target is localised (its own tile clears in the later frames,
+the lag. {"Right" if constant else "Top right"}: evidence that the target is localised (its own
+tile clears in the later frames,
 more than that of any other object) and that it moves (it stands on the right tile at the right
 time), as a share of the run's final value; bands: 95 % bootstrap intervals by case. The lag is that
 between the steps at which motion and localisation first reach 0.9 of their final values{shown}.
-Dashed{"" if constant else " and grey"}: the null, the same cases with the target alone in the picture. Median lag
+Dashed{"" if constant else " and grey"}: the null, the same cases with the target alone in the
+picture. Median lag
 {spoken(value("lag_median", "clean"))}; mean lag {spoken(value("lag_mean", "clean"))}; mean lag
 beyond the null, run by run, {spoken(beyond)}. {finding} Left out: runs that end without
 localisation or motion, a share of {spoken(left_out)}."""

@@ -168,7 +168,8 @@ where the object is taken out of the first frame that the model is given from so
 (n = {n_held} runs each; squares: never); {finding}. (b), (c) Share of the runs right without noise
 that stay right with one step or one latent frame replaced by noise;
 n = {int(n_noise.get("memory", 0))}
-and {int(n_noise.get("others", 0))}; open circles: the reader looks at that frame. (d) Puzzles with one
+and {int(n_noise.get("others", 0))}; open circles: the reader looks at that frame. (d) Puzzles with
+one
 right answer: chance that a run ends right, given how its clean estimate reads at a step. (e) Runs
 that are not right at step 0 and right at the end (gained), and the reverse (lost); dark: those
 that read as a wrong answer, not as none, at the other end; these are counts, the claims judge them

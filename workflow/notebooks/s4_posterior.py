@@ -136,7 +136,8 @@ for task, kind in panels:
 caption = f"""Supplement S4 ({model} model, its own results). What a clean estimate holds open,
 beside the exact posterior mean given the model's own latent of that step. Top: effective number
 of candidates, exp(entropy) of the evidence, read by the same reader from the model's clean
-estimate and from the ideal denoiser's; puzzles in domain. Bottom: KL divergence from the exact posterior to the
+estimate and from the ideal denoiser's; puzzles in domain. Bottom: KL divergence from the exact
+posterior to the
 model's evidence, and what reading a picture costs by itself. Right answers only: the training
 distribution given first frame and prompt, so with one right answer this ideal has decided from
 the start, and what the model still holds open is its own. All candidates: what the latent tells
