@@ -357,6 +357,7 @@ class Study:
 
     def __init__(self, figures: Path, expected: Path, seed: int | None) -> None:
         self.said = json.loads((figures / "verdicts.json").read_text("utf-8"))
+        self.chosen = {one for model in self.said["models"] for one in model["chosen_by"]}
         resampling = self.said["resampling"]
         self.seeds = Seeds(resampling["resamples"], resampling["seed"], seed)
         self.steps = self.said["steps"]
@@ -430,8 +431,8 @@ class Study:
         unit = self.unit(claim)
         wanted, effect = region(claim, unit), claim["sesoi"] * unit
         row["sesoi"] = effect
-        # what the main model was chosen by counts on its other training seeds
-        models = names[1:] if claim.get("held_out") and main else names
+        # what a model was chosen by counts on its other training seeds
+        models = [name for name in names if not (claim.get("held_out") and name in self.chosen)]
         if not models or claim["table"] not in self.tables:
             return row | {"verdict": UNMEASURED}
         if not main and not any(model in names for _, model in self.tables[claim["table"]]):

@@ -115,7 +115,10 @@ def judged_claims() -> pd.DataFrame:
         return np.where((model == "deep") | (steps >= case.need - 5), 0, 1)
 
     looks = judged.readouts(index, answers, ("ours", "ours-again", "deep"))
-    groups = [Group("ours", ("ours", "ours-again"), chosen=True), Group("deep", ("deep",))]
+    groups = [
+        Group("ours", ("ours", "ours-again"), chosen=frozenset({"ours"})),
+        Group("deep", ("deep",)),
+    ]
     claims = load_claims(ROOT / "workflow/paper/expected.yaml")
     some = [claim for claim in claims if claim.table != "behaviour_outcomes.parquet"]
     tables = judged.outcomes_of(looks, index)

@@ -152,8 +152,8 @@ class Claim(Section):
     held_out: bool = Field(
         False,
         description=(
-            "Whether the model that was chosen is left out and its other training seeds alone "
-            "count, for a quantity that it may have been chosen by."
+            "Whether training seeds that a model was chosen by (models.<name>.chosen) are left out "
+            "and the others alone count, for a quantity that it may have been chosen by."
         ),
     )
     same_as: str | None = Field(

@@ -52,6 +52,7 @@ def verdicts_file(
             {
                 "name": group.name,
                 "training_seeds": list(group.models),
+                "chosen_by": sorted(group.chosen),
                 "parameters": group.parameters,
             }
             for group in groups

@@ -6,7 +6,7 @@ import os
 import textwrap
 from pathlib import Path
 
-from chain_of_steps.settings.models import WithModels, main_model, repeats_of
+from chain_of_steps.settings.models import WithModels, repeats_of
 from chain_of_steps.settings.sampler import WithSampler
 from chain_of_steps.settings.statistics import WithStatistics
 from chain_of_steps.settings.study import WithExperiments, WithStudy
@@ -60,7 +60,7 @@ def run(settings: Settings, *, out: Path, expected: Path, tables: Path) -> None:
             name,
             tuple(models),
             count_parameters(Path(settings.models[name].path)),
-            chosen=name == main_model(settings),
+            frozenset(model for model in models if settings.models[model].chosen),
         )
         for name, models in repeats_of(settings).items()
     ]
