@@ -143,7 +143,10 @@ EXPERIMENTS = (
         needs_puzzles=True,
         forks=True,
         figures={
-            "figure7": ("front.csv", "needs.csv", "front_order.csv", "few_steps.csv"),
+            "figure7": (
+                *("front.csv", "needs.csv", "front_order.csv", "few_steps.csv"),
+                "models.csv",
+            ),
             "figure9": ("loops.csv",),
         },
         keeps=("loop_runs.parquet", "loop_contrasts.csv"),
