@@ -164,7 +164,7 @@ BENCH = {
     "cases": {"source": "vbvr-bench", "path": "no-data", "tasks": None}
     | {"in-domain": 1, "out-of-domain": 1},
     "video": {"frames": 81, "area": 147456},
-    "ensemble": {"k": 1, "every": 1, "many_steps": 1},
+    "ensemble": {"k": 1, "averaged": []},
 }
 
 
