@@ -132,9 +132,7 @@ def control_of(rows: pd.DataFrame, method: str) -> str | None:
     return max(below, key=lambda one: nfe[one], default=None)
 
 
-def compare(
-    rows: pd.DataFrame, *, resampling: Resampling, by: Sequence[str] = ()
-) -> pd.DataFrame:
+def compare(rows: pd.DataFrame, *, resampling: Resampling, by: Sequence[str] = ()) -> pd.DataFrame:
     """Share of right answers of each method, and its difference from a single run.
 
     rows: as `methods` gives them. Columns: `by`, kind, method, nfe, n (cases), mean, low, high;

@@ -32,7 +32,7 @@ def run_plain(
     """
     nfe, waiting = 0, []
     runs = Runs.planned(model, cases, seeds, n_frames)
-    for picked in batches(runs.table, batch):
+    for picked in batches(runs.table, batch) if cases else ():  # a shard may have none
         some = runs.select(picked)
         job = Passes(some, fields, shift)
         made = [(SINGLE, f"{SINGLE}, {run[2]} steps", run) for run in job.few()]
@@ -44,6 +44,8 @@ def run_plain(
                 known = some.table.iloc[n].to_dict() | {"kind": kind, "method": method}
                 waiting.append((known | {"nfe": cost * job.passes}, case, ends[n]))
         nfe += job.nfe
-    table = pd.DataFrame(read_ends(model, waiting), columns=[*COLUMNS, "accepted", "right_accepted"])
-    table = table.assign(answer=table.pop("accepted"), correct=table.pop("right_accepted"))
-    return table.astype({"correct": float, "dose": float}), nfe
+    rows = [
+        run | {"answer": run["accepted"], "correct": float(run["right_accepted"])}
+        for run in read_ends(model, waiting)
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"dose": float}), nfe

@@ -30,7 +30,6 @@ from chain_of_steps.sampling import Velocity, cuts, sample
 from chain_of_steps.tasks.observe import Observer
 from chain_of_steps.trajectory import Trajectory
 
-
 COLUMNS = (
     *("model", "case", "task", "split", "seed", "kind", "method"),
     *("answer", "correct", "score", "nfe", "dose"),

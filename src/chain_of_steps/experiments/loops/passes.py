@@ -151,9 +151,7 @@ class Passes:
                 ends = sample(self.velocity, x, sigmas, start=at)
                 yield method, level, passes, fields.above + passes + fields.below, ends.cpu()
 
-    def _erased(
-        self, loop: Loop, sigmas: Tensor, x: Tensor, stills: Sequence[Tensor]
-    ) -> Tensor:
+    def _erased(self, loop: Loop, sigmas: Tensor, x: Tensor, stills: Sequence[Tensor]) -> Tensor:
         """What the last pass of the control starts from: nothing of the passes before is in it."""
         seeds, last = noise_seeds(self.runs.table), loop.steps(sigmas)[-1]
         edits = [

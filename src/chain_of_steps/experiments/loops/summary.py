@@ -50,9 +50,7 @@ def loop_table(runs: pd.DataFrame, *, resampling: Resampling) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def loop_contrasts(
-    runs: pd.DataFrame, chosen: Chosen, *, resampling: Resampling
-) -> pd.DataFrame:
+def loop_contrasts(runs: pd.DataFrame, chosen: Chosen, *, resampling: Resampling) -> pd.DataFrame:
     """One row for each model, test, and task or split (and all); n: cases. Columns: CONTRASTS."""
     rows = []
     for (model, blocks), mine in runs.groupby(["model", "blocks"], sort=False):
