@@ -121,7 +121,7 @@ for (blocks, name), colour in zip(sorted(first.items()), colours, strict=False):
     rows = ladder[ladder["model"] == name]
     rows = rows.assign(price=rows["nfe"] * blocks)
     plain = rows[rows["method"].isin(WHOLE)]
-    label = f"{blocks} block{'s' * (blocks > 1)}"
+    label = "1 block" if blocks == 1 else f"{blocks} blocks"
     plots.band(axis, plain, colour, label, x="price", marker="o", ms=2)
     looped = rows.set_index(["sigma", "count"])
     looped = looped[looped["method"].eq("loop") & looped.index.isin(chosen)]

@@ -51,6 +51,10 @@ def rate(rows: pd.DataFrame, method: str) -> str:
     return "" if found.empty else with_interval(*found[["mean", "low", "high"]].iloc[0])
 
 
+def name(method: str) -> str:
+    return f"{SINGLE}, all steps" if method == SINGLE else method
+
+
 def gain(row: pd.Series) -> str:
     if pd.isna(row["difference"]):
         return ""
@@ -64,15 +68,18 @@ splits = {
     for split in ("in-domain", "out-of-domain")
 }
 shown = overall[overall["kind"].isin(KINDS)]
+# what is no choice at all stands for the study's runs alone; with fewer steps it is in compare.csv
+fewer = shown.index.str.endswith((" step", " steps")) & shown["kind"].isin([CHANCE, CEILING])
+shown = shown[~fewer]
 shown = shown.assign(order=shown["kind"].map(KINDS.index)).sort_values(["order", "nfe"])
 table = pd.DataFrame(
     {
-        "method": method,
+        "method": name(method),
         "NFE": f"{row['nfe']:.0f}",
         "right, in domain": rate(splits["in-domain"], method),
         "right, out of domain": rate(splits["out-of-domain"], method),
         "difference": gain(row),
-        "from": row["against"] if gain(row) else "",
+        "from": name(row["against"]).removeprefix(f"{SINGLE}, ") if gain(row) else "",
         "dose": "" if pd.isna(row["dose"]) else f"{row['dose']:.2g}",
         "n": str(int(row["n"])),
     }

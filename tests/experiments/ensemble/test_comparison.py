@@ -51,7 +51,7 @@ def readouts() -> pd.DataFrame:
 def runs() -> pd.DataFrame:
     """Of one step by every seed, of which the first two end right; a loop; an ensemble."""
     kinds = [
-        *((SINGLE, f"{SINGLE}, 1 steps", seed, seed == 2, 1) for seed in range(3)),
+        *((SINGLE, f"{SINGLE}, 1 step", seed, seed == 2, 1) for seed in range(3)),
         (LOOP, "2 passes at sigma 0.7", 0, 0, 4),
         (ENSEMBLE, "ensemble", 0, 1, 4),
     ]
@@ -71,20 +71,20 @@ def test_methods_choose_among_runs_of_the_same_cases():
     assert right["best of 3 by chance"] == pytest.approx(2 / 3)
     assert np.isnan(table["answer"]["best of 3 by chance"])
     assert right["majority of 3"] == right["oracle of 3"] == 1
-    assert right[f"{SINGLE}, 1 steps"] == 1
-    assert right["majority of 3, 1 steps"] == 1
-    assert right["best of 3 by chance, 1 steps"] == pytest.approx(2 / 3)
+    assert right[f"{SINGLE}, 1 step"] == 1
+    assert right["majority of 3, 1 step"] == 1
+    assert right["best of 3 by chance, 1 step"] == pytest.approx(2 / 3)
     # after one step 0, 0 beats 1; after two steps 1, 1 beats 0 and the first of them goes on
     assert right["vote after step 1"] == 1
     assert right["vote after step 2"] == 0
     assert table["nfe"].to_dict() == {
         SINGLE: 2,
-        f"{SINGLE}, 1 steps": 1,
+        f"{SINGLE}, 1 step": 1,
         "2 passes at sigma 0.7": 4,
         "ensemble": 4,
         **dict.fromkeys(["best of 3 by chance", "majority of 3", "oracle of 3"], 6),
-        **{f"{name} of 3, 1 steps": 3 for name in ("majority", "oracle")},
-        "best of 3 by chance, 1 steps": 3,
+        **{f"{name} of 3, 1 step": 3 for name in ("majority", "oracle")},
+        "best of 3 by chance, 1 step": 3,
         **{"vote after step 1": 4, "most agreed after step 1": 4},
         **{"vote after step 2": 6, "most agreed after step 2": 6},
     }
@@ -108,7 +108,7 @@ def test_one_seed_leaves_nothing_to_choose_among():
     found = methods(readouts(), runs().query("seed == 0"), [0], [0.5])
     assert set(found["method"]) == {
         SINGLE,
-        f"{SINGLE}, 1 steps",
+        f"{SINGLE}, 1 step",
         "2 passes at sigma 0.7",
         "ensemble",
     }

@@ -5,7 +5,7 @@ import tiny
 
 from chain_of_steps.cases.folders import load_cases, make_cases
 from chain_of_steps.edits import Loop
-from chain_of_steps.experiments.ensemble.comparison import LOOP, SINGLE
+from chain_of_steps.experiments.ensemble.comparison import LOOP, SINGLE, single_run
 from chain_of_steps.experiments.ensemble.plain import run_plain
 from chain_of_steps.experiments.ensemble.variants import COLUMNS
 from chain_of_steps.experiments.loops.schedules import through
@@ -43,7 +43,7 @@ def made(model, cases):
 
 @pytest.mark.parametrize("steps", FIELDS.few_steps)
 def test_few_steps_are_whole_runs_of_every_seed(model, cases, made, steps):
-    table = made[0].query(f"method == '{SINGLE}, {steps} steps'").set_index(["case", "seed"])
+    table = made[0].query(f"method == '{single_run(steps)}'").set_index(["case", "seed"])
     options = {"steps": steps, "shift": SHIFT, "n_frames": FRAMES, "batch": 2}
     whole = run_shard(model, cases, SEEDS, **options)
     readers = Runs.stored(model, whole, cases).readers()

@@ -32,6 +32,11 @@ CASE = ["model", "case", "task", "split"]
 CHOSEN = [*CASE, "kind", "method", "answer", "correct", "score", "nfe"]
 
 
+def single_run(steps: int) -> str:
+    """The method that takes one run of so many steps; `SINGLE` alone is that of the study."""
+    return f"{SINGLE}, {steps} step{'s' if steps > 1 else ''}"
+
+
 def methods(
     readouts: pd.DataFrame,
     runs: pd.DataFrame,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from chain_of_steps.cases.folders import Case
-from chain_of_steps.experiments.ensemble.comparison import LOOP, SINGLE
+from chain_of_steps.experiments.ensemble.comparison import LOOP, SINGLE, single_run
 from chain_of_steps.experiments.ensemble.variants import COLUMNS
 from chain_of_steps.experiments.loops.outcomes import words_of
 from chain_of_steps.experiments.loops.passes import Passes, read_ends
@@ -35,7 +35,7 @@ def run_plain(
     for picked in batches(runs.table, batch) if cases else ():  # a shard may have none
         some = runs.select(picked)
         job = Passes(some, fields, shift)
-        made = [(SINGLE, f"{SINGLE}, {run[2]} steps", run) for run in job.few()]
+        made = [(SINGLE, single_run(run[2]), run) for run in job.few()]
         if some.table["seed"].iloc[0] == seeds[0]:
             grid = fields.grid(main=False)
             made += [(LOOP, words_of(*run[:3]), run) for run in job.loops(grid)]
