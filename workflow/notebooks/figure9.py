@@ -41,7 +41,7 @@ colours = list(plots.COLOURS.values())
 
 def finish(axis: Axes, title: str) -> None:
     axis.set_xscale("log")
-    marks = [1, 2, 4, 8, 16, 32, 64, 128, 256, 400]
+    marks = [1, 2, 4, 8, 16, 32, 64, 128, 256]
     low, high = axis.get_xlim()
     marks = [mark for mark in marks if low <= mark <= high]
     axis.set_xticks(marks, marks)
@@ -143,11 +143,10 @@ def best(part: str) -> str:
     )
 
 
-cases = {name: int(rows["n"].max()) if len(rows) else 0 for name, rows in (("main", mine),)}
 caption = f"""Figure 9 ({model} model, its own results). Share of accepted right answers. (a) In
 domain, puzzles whose inferences are counted: runs of few steps that make more passes at one noise
 level, where the clean estimate is noised again to the same level, against plain runs of as many
-forward passes; crosses: the control, from whose passes nothing is taken on; n = {cases["main"]}
+forward passes; crosses: the control, from whose passes nothing is taken on; n = {mine["n"].max()}
 cases, one run each. (b, b') The methods of Table 1, both splits, all on the same cases; the line
 joins what no cheaper method beats, the oracle left aside. Chains beyond the reach are longer than
 what half of the runs of one step answer. The best of each kind, chosen on these cases and so too

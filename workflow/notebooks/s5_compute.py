@@ -68,7 +68,7 @@ right.set_xlabel("gain")
 for axis in (left, right):
     axis.axvline(0, color="0.7", lw=0.7, zorder=0)
     axis.invert_yaxis()
-    axis.legend(fontsize=6)
+    axis.legend(fontsize=6, ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1))
 figure.tight_layout()
 
 # %%
