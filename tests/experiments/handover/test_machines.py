@@ -20,10 +20,9 @@ from chain_of_steps.experiments.handover.ends import COLUMNS, ends_of
 from chain_of_steps.experiments.handover.jacobian import derivative, jacobian_of
 from chain_of_steps.experiments.handover.outcomes import handover_outcomes
 from chain_of_steps.experiments.handover.settings import Handover
-from chain_of_steps.experiments.handover.subjects import Subject
 from chain_of_steps.experiments.handover.tiles import tiles_of
 from chain_of_steps.experiments.loops.outcomes import loops_outcomes
-from chain_of_steps.experiments.loops.passes import passes_of
+from chain_of_steps.experiments.loops.passes import passes_of, read_ends
 from chain_of_steps.experiments.loops.schedules import through
 from chain_of_steps.experiments.loops.settings import Loops
 from chain_of_steps.experiments.loops.summary import loop_contrasts
@@ -43,6 +42,7 @@ LOOPS = Loops(
     matched_steps=[1, 16],
     matched_levels=[0.5],
     rest=4,
+    chosen={"sigma": 0.6, "passes": 12},
     levels=[0.6, 0.4],
     passes=[0, 12],
     above=4,
@@ -89,7 +89,7 @@ def found(measure, name) -> dict[str, pd.Series]:
     *_, (ends, tiles, jacobian, looped), _ = measure(name)
     tables = [
         contrasts(ends, tiles, jacobian, STEPS, resampling=FEW),
-        loop_contrasts(looped, resampling=FEW).query("task == 'all'"),
+        loop_contrasts(looped, LOOPS.chosen, resampling=FEW).query("task == split == 'all'"),
     ]
     return {row["test"]: row for table in tables for _, row in table.iterrows()}
 
@@ -164,6 +164,20 @@ def test_tables_have_a_row_for_each_thing_and_count_what_ran(measure, name):
     assert not looped.loc[looped["method"] == "full", "leads"].isna().any()
 
 
+def test_a_further_model_makes_the_chosen_loop_and_few_steps_alone(measure):
+    model, runs, cases, tables, _ = measure("serial")
+    made, nfe = passes_of(model, runs, cases, LOOPS, SHIFT, BATCH, main=False)
+    whole = tables[3]
+    same = whole["method"].isin(["full", "few"])
+    same |= whole["method"].eq("loop") & whole["sigma"].eq(0.6) & whole["count"].eq(12)
+    assert len(made) == same.sum()
+    keys = ["case", "method", "count"]
+    columns = ["leads", "accepted", "score", "nfe"]
+    sides = [table.set_index(keys)[columns].sort_index() for table in (made, whole[same])]
+    pd.testing.assert_frame_equal(*sides)
+    assert nfe == len(cases) * (4 + 4 + 12 + 1 + 4)
+
+
 def test_a_loop_that_shares_its_beginning_is_the_loop_by_itself(measure):
     """passes_of leaves the longest loop where each shorter one ends."""
     model, runs, cases, tables, _ = measure("serial")
@@ -172,7 +186,8 @@ def test_a_loop_that_shares_its_beginning_is_the_loop_by_itself(measure):
     edit = by_row(loops_of(loop, runs.runs, sigmas, given.latent_shape()))
     velocity = model.velocity(given.condition())
     ends = sample(velocity, given.noise(), loop.schedule(sigmas), edit=edit)
-    leads = [Subject(model, c).read(e[None])[0][0] for c, e in zip(cases, ends, strict=True)]
+    known = [({}, case, end) for case, end in zip(cases, ends, strict=True)]
+    leads = [row["leads"] for row in read_ends(model, known)]
     looped = tables[3].query("method == 'loop' and count == 12").query("0.59 < sigma < 0.61")
     assert looped["leads"].tolist() == leads
 
