@@ -53,7 +53,12 @@ def test_sizes_of_known_families_are_taken(path, drawing, video):
 @pytest.mark.parametrize(
     ("path", "drawing", "video", "sentence"),
     [
-        (A14B, {}, {"frames": 81, "area": 399360}, "write cases.drawing.side: 96, or video.area: 6400"),
+        (
+            A14B,
+            {},
+            {"frames": 81, "area": 399360},
+            "write cases.drawing.side: 96, or video.area: 6400",
+        ),
         (A14B, {"side": 96}, {"area": 200000}, "480 x 480 pixels: write 230400 or more"),
         (A14B, {"side": 100}, {}, "a token of m has 16 x 16 pixels: write 96 or 112"),
         (TI2V, {"side": 112}, {}, "cases.drawing.side is 112, but a token of m has 32 x 32"),

@@ -35,6 +35,8 @@ GAIN, OFFSET = (0.6, 1.3), 0.25  # what is put right; more is no matter of brigh
 COLOUR_PULL = 1e-5
 FIRST = 0.05  # weight of a pixel of the first frame beside one of a key frame, for colours
 FULL = 1 - 1e-6  # of a channel
+EXPLAINED = 0.5  # share of the variance of what nothing may change, under which a frame is not read
+FLAT = 1e-5  # variance that is none
 ROUNDS = 3
 FINE = 2  # a frame is kept at so many times 16 pixels a tile while its place is looked for
 
@@ -291,9 +293,12 @@ class Restorer:
             found = self._sharpness(kinds, seen, inside, replace(found, place=place), first)
             expected = kinds.drawn(found.weights, found.blur)
             known = np.ones_like(kinds.alike)
-        left = (found.colours.undone(seen, kinds.ground) - expected) * inside[..., None]
-        restored = kinds.drawn(found.weights, 0.0) + left
+        true = found.colours.undone(seen, kinds.ground)
         where = kinds.alike & inside
+        # frames that show nothing are explained by a strong blur and little gain: they stay as seen
+        if _explained(expected[where], true[where]) < EXPLAINED:
+            return found, seen, (expected[where], seen[where])
+        restored = kinds.drawn(found.weights, 0.0) + (true - expected) * inside[..., None]
         return found, restored, (expected[where], seen[where])
 
     def _sharpness(
@@ -337,6 +342,13 @@ class Restorer:
             true, have = np.concatenate([true, first[0]]), np.concatenate([have, first[1]])
             weight = np.concatenate([weight, np.full(len(first[0]), FIRST)])
         return Colours.fitted(true, have, weight / max(weight.sum(), 1e-9))
+
+
+def _explained(expected: np.ndarray, true: np.ndarray) -> float:
+    """The share of the variance of pixels (N, 3) that is expected; 1 where there is none."""
+    if expected.var(0).sum() < FLAT:
+        return 1.0
+    return 1 - float(((true - expected) ** 2).sum() / max(((true - true.mean(0)) ** 2).sum(), 1e-9))
 
 
 class View:
