@@ -94,4 +94,5 @@ def _token_of_files(folder: Path) -> tuple[int, int] | None:
 
 
 def _first(config: dict[str, Any], *names: str) -> int:
-    return next(config[name] for name in names if config.get(name))
+    """The first of these that a configuration has. Raises LookupError for none."""
+    return [config[name] for name in names if config.get(name)][0]
