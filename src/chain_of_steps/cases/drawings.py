@@ -94,5 +94,8 @@ def _token_of_files(folder: Path) -> tuple[int, int] | None:
 
 
 def _first(config: dict[str, Any], *names: str) -> int:
-    """The first of these that a configuration has. Raises LookupError for none."""
-    return [config[name] for name in names if config.get(name)][0]
+    """The first of these that a configuration has. Raises KeyError for none."""
+    for name in names:
+        if config.get(name):
+            return config[name]
+    raise KeyError(names[0])
