@@ -117,7 +117,7 @@ def check(given: dict) -> None:
     assert torch.allclose(model.decode(last.x - last.sigma * last.v), given["estimates"][-1:])
     assert (given["perturbed"] - end).abs().max() > 1e-3
 
-    branches = {"cond"} if velocity.condition.negative_embeds is None else {"cond", "uncond"}
+    branches = {"cond"} if velocity.condition.negative is None else {"cond", "uncond"}
     layers = len(model.blocks[0])
     assert len(given["energy"]) == 10 * layers * len(branches)
     block, outputs = model.blocks[0][1], []

@@ -4,15 +4,21 @@ from types import SimpleNamespace
 
 import torch
 from diffusers import (
+    AutoencoderKLCogVideoX,
     AutoencoderKLLTX2Audio,
     AutoencoderKLLTX2Video,
     AutoencoderKLLTXVideo,
     AutoencoderKLWan,
+    CogVideoXDDIMScheduler,
+    CogVideoXImageToVideoPipeline,
+    CogVideoXTransformer3DModel,
     FlowMatchEulerDiscreteScheduler,
     LTX2ImageToVideoPipeline,
     LTX2VideoTransformer3DModel,
     LTXImageToVideoPipeline,
     LTXVideoTransformer3DModel,
+    SkyReelsV2ImageToVideoPipeline,
+    SkyReelsV2Transformer3DModel,
     WanImageToVideoPipeline,
     WanTransformer3DModel,
 )
@@ -30,11 +36,12 @@ def transformer(
     z_dim: int = 16,
     image_dim: int | None = None,
     layers: int = 3,
+    kind: type = WanTransformer3DModel,
     **config,
 ) -> WanTransformer3DModel:
     """A Wan transformer whose every part matters: random gates, output not near zero.
 
-    `config` replaces fields of its configuration.
+    `config` replaces fields of its configuration; kind: its class.
     """
     torch.manual_seed(seed)
     fields = {
@@ -49,7 +56,7 @@ def transformer(
         "image_dim": image_dim,
         "added_kv_proj_dim": None if image_dim is None else 48,
     }
-    net = WanTransformer3DModel(**(fields | config))
+    net = kind(**(fields | config))
     for block in net.blocks:
         block.scale_shift_table.data[:, [2, 5]] += 1.0
     return net.eval()
@@ -137,8 +144,11 @@ def text_parts() -> dict:
     return {"tokenizer": tokenizer, "text_encoder": UMT5EncoderModel(config).eval()}
 
 
-def clip_parts() -> dict:
-    """A random CLIP image encoder, as the keyword parts of a Wan 2.1 `pipeline`."""
+def clip_parts(last: bool = False) -> dict:
+    """A random CLIP image encoder, as the keyword parts of a Wan 2.1 `pipeline`.
+
+    last: of a model that goes from a first to a last frame.
+    """
     from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModel
 
     torch.manual_seed(4)
@@ -155,8 +165,82 @@ def clip_parts() -> dict:
         "image_processor": CLIPImageProcessor(
             size={"shortest_edge": 16}, crop_size={"height": 16, "width": 16}
         ),
-        "transformer": transformer(1, image_dim=12),
+        "transformer": first_to_last() if last else transformer(1, image_dim=12),
     }
+
+
+def first_to_last() -> WanTransformer3DModel:
+    """As of Wan 2.1 FLF2V: it reads the CLIP tokens of two pictures, 5 each, at their places."""
+    net = transformer(1, image_dim=12, pos_embed_seq_len=10)
+    net.condition_embedder.image_embedder.pos_embed.data.normal_()
+    return net
+
+
+def skyreels_pipeline() -> SkyReelsV2ImageToVideoPipeline:
+    """In the manner of SkyReels-V2 I2V, with Euler instead of UniPC."""
+    from transformers import CLIPVisionModelWithProjection
+
+    parts = clip_parts()
+    parts["image_encoder"] = CLIPVisionModelWithProjection(parts["image_encoder"].config).eval()
+    parts["transformer"] = transformer(1, image_dim=12, kind=SkyReelsV2Transformer3DModel)
+    scheduler = FlowMatchEulerDiscreteScheduler(shift=3.0)
+    pipe = SkyReelsV2ImageToVideoPipeline(vae=vae(), scheduler=scheduler, **text_parts(), **parts)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def cogvideox_pipeline(later: bool = False) -> CogVideoXImageToVideoPipeline:
+    """A CogVideoXImageToVideoPipeline whose every part matters; of 1.0, or of 1.5 (`later`)."""
+    from transformers import T5Config, T5EncoderModel
+
+    torch.manual_seed(8)
+    codec = AutoencoderKLCogVideoX(
+        down_block_types=("CogVideoXDownBlock3D",) * 4,
+        up_block_types=("CogVideoXUpBlock3D",) * 4,
+        block_out_channels=(8, 8, 8, 8),
+        layers_per_block=1,
+        latent_channels=4,
+        norm_num_groups=2,
+        sample_height=32,
+        sample_width=32,
+        scaling_factor=0.7,
+        invert_scale_latents=later,
+    )
+    net = CogVideoXTransformer3DModel(
+        num_attention_heads=2,
+        attention_head_dim=24,
+        in_channels=8,
+        out_channels=4,
+        time_embed_dim=8,
+        ofs_embed_dim=8 if later else None,
+        text_embed_dim=TEXT_DIM,
+        num_layers=3,
+        sample_width=4,
+        sample_height=4,
+        sample_frames=9,
+        patch_size=2,
+        patch_size_t=2 if later else None,
+        max_text_seq_length=PROMPT_LENGTH,
+        use_rotary_positional_embeddings=True,
+        use_learned_positional_embeddings=not later,
+        patch_bias=not later,
+    )
+    text = T5Config(vocab_size=16, d_model=TEXT_DIM, d_kv=8, d_ff=32, num_layers=1, num_heads=2)
+    pipe = CogVideoXImageToVideoPipeline(
+        tokenizer=text_parts()["tokenizer"],
+        text_encoder=T5EncoderModel(text).eval(),
+        vae=codec.eval(),
+        transformer=net.eval(),
+        scheduler=CogVideoXDDIMScheduler(  # the settings of the published models
+            prediction_type="v_prediction",
+            timestep_spacing="trailing",
+            rescale_betas_zero_snr=True,
+            clip_sample=False,
+            snr_shift_scale=1.0,
+        ),
+    )
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
 
 
 def given_frame_pipeline(**parts) -> WanImageToVideoPipeline:

@@ -321,6 +321,21 @@ def test_offload_follows_from_free_memory(free, mode):
     assert choose_offload([int(28.6 * GB)] * 2, int(0.5 * GB), int(free * GB)) == mode
 
 
+@pytest.mark.parametrize(
+    ("free", "encoder", "mode"),
+    [
+        (25.7, 11.4, "none"),  # TI2V-5B on an empty card of 24 GiB, with UMT5-XXL
+        (25.0, 11.4, "model"),  # on one with a desktop there is no room for both
+        (25.0, 24.0, "none"),  # Gemma-12B never fits, and encodes on the CPU
+        (12.0, 11.4, "group"),
+    ],
+)
+def test_offload_counts_the_encoder_while_it_visits(free, encoder, mode):
+    """The experts of TI2V-5B in bfloat16 take 10 GB, its codec in float32 2.8."""
+    sizes = [int(10.0 * GB)], int(2.8 * GB), int(free * GB), int(encoder * GB)
+    assert choose_offload(*sizes) == mode
+
+
 def test_an_offload_that_cannot_fit_is_refused():
     sizes = [int(28.6 * GB)] * 2
     check_offload("none", sizes, int(GB), int(80 * GB))
@@ -346,16 +361,30 @@ class Moves(torch.nn.Module):
 def test_only_the_expert_in_use_is_on_the_device():
     log = []
     high, low, codec, text = (Moves(name, log) for name in ("high", "low", "codec", "text"))
-    placement = Placement("model", torch.device("cuda"))
+    free = 1.0
+    placement = Placement("model", torch.device("cuda"), lambda: free)
     placement.install([high, low], codec)
     assert log == []
     assert placement.expert([high, low], 0) is high
     assert placement.expert([high, low], 1) is low
-    assert log == [("low", "cpu"), ("high", "cuda"), ("high", "cpu"), ("low", "cuda")]
+    assert placement.expert([high, low], 1) is low
+    assert log == [("high", "cuda"), ("high", "cpu"), ("low", "cuda")]
     log.clear()
-    with placement.visiting(text), placement.codec(codec):
-        assert log == [("text", "cuda"), ("codec", "cuda")]
-    assert log[2:] == [("codec", "cpu"), ("text", "cpu")]
+    with placement.visiting(text) as device:
+        assert (device.type, log) == ("cuda", [("text", "cuda")])
+    with placement.codec(codec):
+        assert log[2:] == [("low", "cpu"), ("codec", "cuda")]
+    assert log[4:] == [("codec", "cpu")]
+    log.clear()
+    # an encoder that finds no room has the expert leave, and stays away if that does not help
+    placement.expert([high, low], 0)
+    text.weight = torch.nn.Parameter(torch.zeros(10))
+    free = 38.0
+    with placement.visiting(text) as device:
+        assert (device.type, log) == ("cpu", [("high", "cuda"), ("high", "cpu"), ("text", "cpu")])
+    free = 43.0
+    with placement.visiting(text) as device:
+        assert device.type == "cuda"
     log.clear()
     placement = Placement("none", torch.device("cuda"))
     placement.install([high, low], codec)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -23,11 +23,12 @@ from torch import Tensor, nn
 
 from chain_of_steps.errors import UserError
 from chain_of_steps.models.condition import Condition, Encoded
-from chain_of_steps.models.files import directory_digest
-from chain_of_steps.models.loading import fetch, load_pipeline
-from chain_of_steps.models.lora import Lora, merge_loras
+from chain_of_steps.models.files import Digests, directory_digest
+from chain_of_steps.models.loading import fetch, load_pipeline, stored_transformer_config
+from chain_of_steps.models.lora import Lora, find_loras, merge_loras
 from chain_of_steps.models.pictures import for_codec, from_codec
-from chain_of_steps.models.placement import Placement
+from chain_of_steps.models.placement import Placement, experts_of
+from chain_of_steps.models.precision import set_precision
 from chain_of_steps.models.velocity import VideoVelocity
 from chain_of_steps.sampling import flow_sigmas
 
@@ -49,7 +50,8 @@ class VideoModel(ABC):
     Raises UserError for a boundary where there is one expert.
     """
 
-    PIPELINE: ClassVar[str]  # the diffusers class that loads the family
+    PIPELINE: ClassVar[str]  # the class that loads the family: of diffusers, or module:class
+    TEXT_STREAM: ClassVar[bool] = False  # do blocks pass on states of the text beside the video's
 
     def __init__(
         self,
@@ -65,7 +67,6 @@ class VideoModel(ABC):
         loras: Sequence[Lora] = (),
         placement: Placement | None = None,
     ) -> None:
-        experts = (pipe.transformer, getattr(pipe, "transformer_2", None))
         self.pipe = pipe
         self.name = name
         self.directory = directory
@@ -73,13 +74,13 @@ class VideoModel(ABC):
         self.guidances = (guidance, guidance if guidance_2 is None else guidance_2)
         self.negative_prompt = negative_prompt
         self.max_sequence_length = max_sequence_length
-        self.experts = tuple(expert for expert in experts if expert is not None)
+        self.experts = experts_of(pipe)
         self.boundary = pipe.config.get("boundary_ratio") if boundary is None else boundary
         self.placement = placement or Placement("none", pipe.device)
         # Every run of a case is given the same text and picture: each is encoded once.
         self._texts: dict[str, Encoded] = {}
-        self._pictures: dict[tuple[bytes, int], Encoded] = {}
-        if boundary is not None and len(self.experts) < 2:
+        self._pictures: dict[tuple[bytes, bytes, int], Encoded] = {}
+        if boundary is not None and len(self.experts) == 1:
             raise UserError(
                 f"boundary is {boundary}, but model {name or 'given'} has one expert: write null."
             )
@@ -96,6 +97,9 @@ class VideoModel(ABC):
         lora: Mapping[str, Mapping[str, Any] | None] | None = None,
         offload: str = "none",
         vae_tiling: bool = False,
+        codec_alone: bool = False,
+        attention: str | None = None,
+        storage: str | None = None,
         **options: Any,
     ) -> Self:
         """Load a pipeline directory, or a Hub repository at a revision.
@@ -103,12 +107,22 @@ class VideoModel(ABC):
         `options` are those of the constructor: guidance, guidance_2, boundary, negative_prompt,
         max_sequence_length. lora: see `lora.merge_loras`. offload: see `placement`. The codec stays
         in float32 whatever `dtype` the rest has, since half precision changes pictures; vae_tiling
-        saves memory, and changes them too.
+        saves memory, and changes them too. codec_alone: leave experts and encoders out, for a model
+        that only encodes and decodes videos. attention, storage: see `precision`.
         Raises UserError if no whole pipeline is there, it is too large, or a LoRA fits nothing.
         """
-        directory = fetch(path_or_id, revision)
-        pipe = load_pipeline(directory, cls.PIPELINE, dtype)
-        loras = merge_loras(pipe, lora or {})
+        directory, place = fetch(path_or_id, revision), torch.device(device)
+        pipe = load_pipeline(
+            directory,
+            cls.PIPELINE,
+            dtype,
+            codec_alone=codec_alone,
+            aligned=place.type == "cpu",
+            trusted=cls.__module__.split(".")[0],
+        )
+        loras = (find_loras if codec_alone else partial(merge_loras, pipe))(lora or {})
+        if not codec_alone:
+            set_precision(experts_of(pipe), dtype, attention, storage)
         if vae_tiling:
             if not hasattr(pipe.vae, "enable_tiling"):
                 raise UserError("vae_tiling is true, but this codec has no tiles: write false.")
@@ -118,7 +132,7 @@ class VideoModel(ABC):
             name=Path(path_or_id).name if name is None else name,
             directory=directory,
             loras=loras,
-            placement=Placement.of(pipe, offload, torch.device(device)),
+            placement=Placement.of(pipe, offload, place),
             **options,
         )
 
@@ -130,7 +144,7 @@ class VideoModel(ABC):
         """
         if self.directory is None:
             return ""
-        own = directory_digest(self.directory)
+        own = directory_digest(self.directory, Digests.of_results().of)
         if not self.loras:
             return own
         digests = [own, *(lora.digest for lora in self.loras)]
@@ -139,6 +153,17 @@ class VideoModel(ABC):
     @property
     def device(self) -> torch.device:
         return self.placement.device
+
+    @property
+    def transformer_config(self) -> Mapping[str, Any]:
+        """The configuration of the experts, also where only the codec is loaded."""
+        if self.experts:
+            return self.experts[0].config
+        return self._stored_config
+
+    @cached_property
+    def _stored_config(self) -> Mapping[str, Any]:
+        return stored_transformer_config(self.directory) if self.directory else {}
 
     # What a family fills in
 
@@ -167,12 +192,17 @@ class VideoModel(ABC):
         """The velocity of a batch of runs under `condition`."""
 
     @abstractmethod
-    def _encode_text(self, prompt: str) -> Encoded:
-        """Text states (1, L, D) and, where the family reads one, their mask (1, L)."""
+    def _encode_text(self, prompt: str, device: torch.device) -> Encoded:
+        """What `_predict` reads of the text: its states (1, L, D) as "embeds", and more.
+
+        device: where the text encoder is.
+        """
 
     @abstractmethod
-    def _encode_picture(self, image: Image.Image, n_frames: int) -> Encoded:
-        """image_latents (1, ...) and image_embeds of a `Condition`."""
+    def _encode_picture(
+        self, image: Image.Image, n_frames: int, last: Image.Image | None
+    ) -> Encoded:
+        """What `_predict` reads of the first frame, and of the last one where it is given."""
 
     @abstractmethod
     def _normalised(self, z: Tensor) -> Tensor:
@@ -195,9 +225,15 @@ class VideoModel(ABC):
         Raises UserError if n_frames is not t k + 1, or a side does not fill whole tokens.
         """
         frames, *space = self.compression
-        if n_frames < 1 or (n_frames - 1) % frames:
-            good = max(0, round((n_frames - 1) / frames)) * frames + 1
-            raise UserError(f"n_frames is {n_frames}: write {frames} k + 1, such as {good}.")
+        together = self.patch[0]  # latent frames that share their tokens
+        latent_frames = max(1, round((n_frames - 1) / frames + 1))
+        latent_frames = max(1, round(latent_frames / together)) * together
+        good = (latent_frames - 1) * frames + 1
+        if n_frames != good:
+            unit = frames * together
+            raise UserError(
+                f"n_frames is {n_frames}: write {unit} k + {unit - frames + 1}, such as {good}."
+            )
         sides = zip(("height", "width"), (height, width), space, self.patch[1:], strict=True)
         for side, length, compression, patch in sides:
             unit = compression * patch
@@ -242,16 +278,16 @@ class VideoModel(ABC):
 
     def encode_prompts(self, prompts: Sequence[str]) -> Tensor:
         """Text states (B, L, D), L = max_sequence_length."""
-        return self._texts_of(prompts)[0]
+        return self._texts_of(prompts)["embeds"]
 
     @torch.no_grad()
     def _texts_of(self, prompts: Sequence[str] | Tensor) -> Encoded:
-        """States (B, L, D) and mask of prompts, or of states made earlier, on the device.
+        """What `_encode_text` gives of prompts, or states made earlier, on the device.
 
         Each prompt is encoded by itself, so that its bits do not depend on the others.
         """
         if isinstance(prompts, Tensor):
-            return prompts.to(self.device), None
+            return {"embeds": prompts.to(self.device)}
         new = [prompt for prompt in dict.fromkeys(prompts) if prompt not in self._texts]
         if new and self.pipe.text_encoder is None:
             raise UserError("This model has no text encoder: give prompt embeddings, not strings.")
@@ -264,8 +300,8 @@ class VideoModel(ABC):
                     " max_sequence_length."
                 )
         if new:
-            with self.placement.visiting(self.pipe.text_encoder):
-                self._texts |= {prompt: self._encode_text(prompt) for prompt in new}
+            with self.placement.visiting(self.pipe.text_encoder) as device:
+                self._texts |= {prompt: self._encode_text(prompt, device) for prompt in new}
         return self._stacked([self._texts[prompt] for prompt in prompts])
 
     @torch.no_grad()
@@ -275,53 +311,73 @@ class VideoModel(ABC):
         prompts: Sequence[str] | Tensor,
         n_frames: int,
         *,
+        last_images: Sequence[Image.Image] | None = None,
         negative_embeds: Tensor | None = None,
     ) -> Condition:
         """Condition of B runs from B first frames (all of one size) and B prompts.
 
         `prompts` may be embeddings (B, L, D) made earlier by encode_prompts. With guidance on,
-        negative_embeds (1 or B, L, D) defaults to those of negative_prompt.
-        Raises UserError if the counts or the sizes of the images do not fit.
+        negative_embeds (1 or B, L, D) defaults to those of negative_prompt. last_images: B last
+        frames, for a model that takes them.
+        Raises UserError if the counts or the sizes of the images do not fit, or the model takes no
+        last frame, or needs one that is not given.
         """
-        n, sizes = len(images), {image.size for image in images}
+        lasts = [None] * len(images) if last_images is None else list(last_images)
+        shown = [image for image in (*images, *lasts) if image is not None]
+        n, sizes = len(images), {image.size for image in shown}
         if n == 0 or len(prompts) != n:
             raise UserError(f"{n} images and {len(prompts)} prompts: give one prompt per image.")
+        if len(lasts) != n:
+            raise UserError(f"{n} images and {len(lasts)} last frames: give one per image.")
+        self._check_last(last_images is not None)
         if len(sizes) > 1:
             raise UserError(f"images have sizes {sorted(sizes)}: bring them to one size first.")
         width, height = sizes.pop()
         self.latent_shape(n_frames, height, width)
-        embeds, mask = self._texts_of(prompts)
-        negative, negative_mask = None, None
+        text, negative = self._texts_of(prompts), None
         if self.guidances[0] > 1:
             given = [self.negative_prompt] if negative_embeds is None else negative_embeds
-            negative, negative_mask = self._texts_of(given)
-            negative = negative.expand(n, -1, -1)
-            negative_mask = None if negative_mask is None else negative_mask.expand(n, -1)
-        pictures = [self._picture(image.convert("RGB"), n_frames) for image in images]
-        latents, clip = self._stacked(pictures)
-        return Condition(embeds, negative, latents, clip, mask, negative_mask)
+            negative = {
+                name: x.expand(n, *x.shape[1:]) for name, x in self._texts_of(given).items()
+            }
+        pictures = [
+            self._picture(image, n_frames, last) for image, last in zip(images, lasts, strict=True)
+        ]
+        return Condition(text, negative, self._stacked(pictures))
 
-    def _picture(self, image: Image.Image, n_frames: int) -> Encoded:
-        """The encoded first frame of one run, on the CPU."""
-        shown = hashlib.sha256(f"{image.size}".encode() + image.tobytes()).digest()
-        key = (shown, n_frames)
+    def _check_last(self, given: bool) -> None:
+        """Raises UserError where a last frame is given and not taken, or needed and not given."""
+        if given:
+            raise UserError(
+                f"Model {self.name or 'given'} takes no last frame: leave last_images out."
+            )
+
+    def _picture(
+        self, image: Image.Image, n_frames: int, last: Image.Image | None = None
+    ) -> Encoded:
+        """What one run is shown, encoded, on the CPU."""
+        first = image.convert("RGB")
+        last = None if last is None else last.convert("RGB")
+        key = (_shown(first), b"" if last is None else _shown(last), n_frames)
         if key not in self._pictures:
-            latents, clip = self._encode_picture(image, n_frames)
-            self._pictures[key] = latents.cpu(), None if clip is None else clip.cpu()
+            encoded = self._encode_picture(first, n_frames, last)
+            self._pictures[key] = {name: x.cpu() for name, x in encoded.items()}
         return self._pictures[key]
 
     def _stacked(self, rows: Sequence[Encoded]) -> Encoded:
-        """The rows as one batch on the device; all of them have a second item, or none."""
-        second = [more for _, more in rows if more is not None]
-        more = torch.cat(second).to(self.device) if second else None
-        return torch.cat([first for first, _ in rows]).to(self.device), more
+        """What was encoded for each run as one batch on the device."""
+        return {name: torch.cat([row[name] for row in rows]).to(self.device) for name in rows[0]}
 
     # To latents and back
 
     @torch.no_grad()
-    def encode(self, videos: Tensor) -> Tensor:
-        """videos (B, T, H, W, 3) in [0, 1] -> latents (B, C, F, h, w) float32."""
-        self.latent_shape(*videos.shape[1:4])
+    def encode(self, videos: Tensor, *, whole: bool = True) -> Tensor:
+        """videos (B, T, H, W, 3) in [0, 1] -> latents (B, C, F, h, w) float32.
+
+        whole: of a size that the transformer takes; a single frame may be too short for it.
+        """
+        if whole:
+            self.latent_shape(*videos.shape[1:4])
         video = for_codec(videos.to(self.device, self.pipe.vae.dtype))
         with self.placement.codec(self.pipe.vae):
             # The mode, not a draw: a condition is the same each time it is made.
@@ -346,3 +402,8 @@ class VideoModel(ABC):
     def _decode(self, z: Tensor) -> Tensor:
         """Latents of the codec (1, C, F, h, w) -> video (1, 3, T, H, W) in [-1, 1]."""
         return self.pipe.vae.decode(z.to(self.pipe.vae.dtype), return_dict=False)[0]
+
+
+def _shown(image: Image.Image) -> bytes:
+    """A digest of a picture."""
+    return hashlib.sha256(f"{image.size}".encode() + image.tobytes()).digest()
