@@ -207,8 +207,8 @@ def cogvideox_pipeline(later: bool = False) -> CogVideoXImageToVideoPipeline:
         invert_scale_latents=later,
     )
     net = CogVideoXTransformer3DModel(
-        num_attention_heads=2,
-        attention_head_dim=24,
+        num_attention_heads=3,
+        attention_head_dim=16,
         in_channels=8,
         out_channels=4,
         time_embed_dim=8,

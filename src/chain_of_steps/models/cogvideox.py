@@ -9,11 +9,12 @@ They are trained on another path, z = a x0 + b noise with a^2 + b^2 = 1, and say
 and a step of DDIM is an Euler step there, exactly. So latents are x here, not z; the model is
 given z and the time that it was trained to see at that sigma. In float32 our Euler loop gives the
 latents of diffusers' CogVideoXImageToVideoPipeline with DDIM to rounding, as that pipeline computes
-in z, and with guidance puts both branches into one batch. Three more differences: the pipeline
+in z, and with guidance puts both branches into one batch. Two more differences: the pipeline
 draws the latent of the picture from the codec's posterior, of which we take the mode; with a number
 of steps that does not divide 1000 its steps end up to one of its 1000 times beside the next one,
-ours meet; and CogVideoX 1.5 is run on whole pairs of latent frames, where the pipeline adds a frame
-and drops the first one of the video.
+ours meet. CogVideoX 1.5, whose tokens span two latent frames, has one latent frame ahead of the
+video, as in the pipeline; it carries the picture, and is not decoded. Such a video has 8 k + 1
+frames.
 """
 
 from __future__ import annotations
@@ -72,11 +73,17 @@ class CogVideoXModel(VideoModel):
         return config.get("patch_size_t") or 1, *[config["patch_size"]] * 2
 
     @property
+    def ahead(self) -> int:
+        return self.patch[0] - 1
+
+    @property
     def channels(self) -> int:
         return self.pipe.vae.config.latent_channels
 
     def _ddim(self, shift: float) -> CogVideoXDDIMScheduler:
-        """The pipeline's schedule. A shift of the flow is a scale of the SNR, its square."""
+        """The pipeline's schedule. A shift of the flow is a scale of the SNR, its square, before
+        the schedule is stretched to end in noise alone.
+        """
         from diffusers import CogVideoXDDIMScheduler
 
         config = self.pipe.scheduler.config
@@ -124,7 +131,7 @@ class CogVideoXModel(VideoModel):
         self, image: Image.Image, n_frames: int, last: Image.Image | None
     ) -> Encoded:
         config = self.pipe.vae.config
-        first = self.encode(pixels(image)[None, None], whole=False)
+        first = self.encode(pixels(image)[None, None])[:, :, :1]
         if config.invert_scale_latents:  # as the pipeline says: forgotten in training
             first = first / config.scaling_factor**2
         latents = first.new_zeros(1, *self.latent_shape(n_frames, image.height, image.width))

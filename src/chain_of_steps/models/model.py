@@ -183,6 +183,11 @@ class VideoModel(ABC):
         """Latent frames, rows and columns of a token."""
 
     @property
+    def ahead(self) -> int:
+        """Latent frames before the video, which fill its tokens up and show nothing of it."""
+        return 0
+
+    @property
     @abstractmethod
     def channels(self) -> int:
         """Channels of a latent."""
@@ -225,15 +230,13 @@ class VideoModel(ABC):
         Raises UserError if n_frames is not t k + 1, or a side does not fill whole tokens.
         """
         frames, *space = self.compression
-        together = self.patch[0]  # latent frames that share their tokens
-        latent_frames = max(1, round((n_frames - 1) / frames + 1))
+        before, together = self.ahead, self.patch[0]
+        latent_frames = (n_frames - 1) / frames + 1 + before
         latent_frames = max(1, round(latent_frames / together)) * together
-        good = (latent_frames - 1) * frames + 1
+        good = (latent_frames - 1 - before) * frames + 1
         if n_frames != good:
             unit = frames * together
-            raise UserError(
-                f"n_frames is {n_frames}: write {unit} k + {unit - frames + 1}, such as {good}."
-            )
+            raise UserError(f"n_frames is {n_frames}: write {unit} k + 1, such as {good}.")
         sides = zip(("height", "width"), (height, width), space, self.patch[1:], strict=True)
         for side, length, compression, patch in sides:
             unit = compression * patch
@@ -241,7 +244,7 @@ class VideoModel(ABC):
                 good = max(1, round(length / unit)) * unit
                 raise UserError(f"{side} is {length}: write a multiple of {unit}, such as {good}.")
         rows, columns = height // space[0], width // space[1]
-        return self.channels, (n_frames - 1) // frames + 1, rows, columns
+        return self.channels, latent_frames, rows, columns
 
     def noise(self, seed: int, n_frames: int, height: int, width: int) -> Tensor:
         """The first latent of a run: N(0, I), (1, C, F, h, w), drawn on the CPU in float32."""
@@ -371,18 +374,16 @@ class VideoModel(ABC):
     # To latents and back
 
     @torch.no_grad()
-    def encode(self, videos: Tensor, *, whole: bool = True) -> Tensor:
-        """videos (B, T, H, W, 3) in [0, 1] -> latents (B, C, F, h, w) float32.
-
-        whole: of a size that the transformer takes; a single frame may be too short for it.
-        """
-        if whole:
-            self.latent_shape(*videos.shape[1:4])
+    def encode(self, videos: Tensor) -> Tensor:
+        """videos (B, T, H, W, 3) in [0, 1] -> latents (B, C, F, h, w) float32."""
+        self.latent_shape(*videos.shape[1:4])
         video = for_codec(videos.to(self.device, self.pipe.vae.dtype))
         with self.placement.codec(self.pipe.vae):
             # The mode, not a draw: a condition is the same each time it is made.
             z = self.pipe.vae.encode(video).latent_dist.mode()
-        return self._normalised(z.to(self.device, torch.float32))
+        latents = self._normalised(z.to(self.device, torch.float32))
+        # as what is ahead of a video the models are shown its first frame once more
+        return torch.cat([*[latents[:, :, :1]] * self.ahead, latents], dim=2)
 
     @torch.no_grad()
     def decode(self, latents: Tensor, frames: Sequence[int] | None = None) -> Tensor:
@@ -396,7 +397,8 @@ class VideoModel(ABC):
                 return from_codec(self.pipe.vae.decode_frames(z, frames))
             wanted = slice(None) if frames is None else list(frames)
             # Row by row: a codec needs many times the memory of the video it makes.
-            rows = [self._decode(self._codec_latents(r.to(self.device))) for r in latents.split(1)]
+            shown = latents[:, :, self.ahead :].split(1)
+            rows = [self._decode(self._codec_latents(row.to(self.device))) for row in shown]
             return torch.cat([from_codec(row[:, :, wanted]) for row in rows])
 
     def _decode(self, z: Tensor) -> Tensor:
