@@ -5,14 +5,18 @@ from types import SimpleNamespace
 import torch
 from diffusers import (
     AutoencoderKLCogVideoX,
+    AutoencoderKLHunyuanVideo15,
     AutoencoderKLLTX2Audio,
     AutoencoderKLLTX2Video,
     AutoencoderKLLTXVideo,
     AutoencoderKLWan,
+    ClassifierFreeGuidance,
     CogVideoXDDIMScheduler,
     CogVideoXImageToVideoPipeline,
     CogVideoXTransformer3DModel,
     FlowMatchEulerDiscreteScheduler,
+    HunyuanVideo15ImageToVideoPipeline,
+    HunyuanVideo15Transformer3DModel,
     LTX2ImageToVideoPipeline,
     LTX2VideoTransformer3DModel,
     LTXImageToVideoPipeline,
@@ -410,6 +414,82 @@ def ltx2_pipeline(layers: int = 3, first: bool = False) -> LTX2ImageToVideoPipel
             resnet_dilations=[[1]],
         ),
     )
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def hunyuan_pipeline(guidance: float = 6.0) -> HunyuanVideo15ImageToVideoPipeline:
+    """A HunyuanVideo15ImageToVideoPipeline whose every part matters; 32 x 32 is a size of its own.
+
+    Its template is shorter than the published one.
+    """
+    from transformers import (
+        ByT5Tokenizer,
+        Qwen2_5_VLTextConfig,
+        Qwen2_5_VLTextModel,
+        SiglipImageProcessor,
+        SiglipVisionConfig,
+        SiglipVisionModel,
+        T5Config,
+        T5EncoderModel,
+    )
+
+    torch.manual_seed(9)
+    net = HunyuanVideo15Transformer3DModel(
+        in_channels=9,
+        out_channels=4,
+        num_attention_heads=2,
+        attention_head_dim=16,
+        num_layers=3,
+        num_refiner_layers=1,
+        mlp_ratio=2.0,
+        text_embed_dim=TEXT_DIM,
+        text_embed_2_dim=12,
+        image_embed_dim=8,
+        rope_axes_dim=(4, 6, 6),
+        target_size=32,
+    )
+    text = Qwen2_5_VLTextConfig(
+        vocab_size=16,
+        hidden_size=TEXT_DIM,
+        intermediate_size=16,
+        num_hidden_layers=3,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        rope_parameters={"rope_type": "default", "mrope_section": [1, 1, 2], "rope_theta": 1e4},
+    )
+    glyphs = T5Config(vocab_size=384, d_model=12, d_kv=8, d_ff=16, num_layers=1, num_heads=2)
+    sight = SiglipVisionConfig(
+        hidden_size=8,
+        intermediate_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        image_size=16,
+        patch_size=8,
+    )
+    tokenizer = text_parts()["tokenizer"]
+    tokenizer.chat_template = (
+        "{% for message in messages %}{{ message['role'] }} {{ message['content'] }} {% endfor %}"
+    )
+    pipe = HunyuanVideo15ImageToVideoPipeline(
+        text_encoder=Qwen2_5_VLTextModel(text).eval(),
+        tokenizer=tokenizer,
+        transformer=net.eval(),
+        vae=AutoencoderKLHunyuanVideo15(
+            latent_channels=4,
+            block_out_channels=(8, 8, 8, 8),
+            layers_per_block=1,
+            spatial_compression_ratio=8,
+        ).eval(),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=5.0),
+        text_encoder_2=T5EncoderModel(glyphs).eval(),
+        tokenizer_2=ByT5Tokenizer(),
+        guider=ClassifierFreeGuidance(guidance_scale=guidance),
+        image_encoder=SiglipVisionModel(sight).eval(),
+        feature_extractor=SiglipImageProcessor(size={"height": 16, "width": 16}),
+    )
+    pipe.system_message, pipe.prompt_template_encode_start_idx = "go", 3
+    pipe.tokenizer_max_length, pipe.tokenizer_2_max_length = PROMPT_LENGTH, 16
     pipe.set_progress_bar_config(disable=True)
     return pipe
 

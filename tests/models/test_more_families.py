@@ -7,6 +7,7 @@ from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 
 from chain_of_steps.errors import UserError
 from chain_of_steps.models.cogvideox import CogVideoXModel
+from chain_of_steps.models.hunyuan import HunyuanModel
 from chain_of_steps.models.wan import SkyReelsModel, WanGivenFrameModel, WanModel
 from chain_of_steps.patching import Patcher
 from chain_of_steps.sampling import FunctionVelocity, flow_sigmas, sample
@@ -203,6 +204,11 @@ def test_cogvideox_refuses_what_it_cannot_run(cogvideox):
         assert model.latent_shape(17, SIZE, SIZE) == (4, 6, 4, 4)
         with pytest.raises(UserError, match=r"n_frames is 13: write 8 k \+ 1, such as"):
             model.latent_shape(13, SIZE, SIZE)
+    else:
+        with pytest.raises(UserError, match="learned its positions: write 9 frames at most, of 32"):
+            model.latent_shape(13, SIZE, SIZE)
+        with pytest.raises(UserError, match="9 frames of 64 x 32, but"):
+            model.latent_shape(9, SIZE, 2 * SIZE)
     pipe = tiny.cogvideox_pipeline()
     pipe.scheduler.register_to_config(prediction_type="epsilon")
     with pytest.raises(UserError, match="predicts 'epsilon', but"):
@@ -230,3 +236,46 @@ def test_states_put_into_a_model_that_carries_text_along_keep_its_own_text(cogvi
     assert torch.equal(own, runs.x[:, 1])
     other, _ = runs.patched(states, torch.tensor([1, 0]), step=0, layer=1, part="video")
     assert (other - own).abs().amax((1, 2, 3, 4)).min() > 1e-5
+
+
+# HunyuanVideo-1.5
+
+
+@pytest.mark.parametrize("guidance", [1.0, 3.0])
+def test_hunyuan_loop_gives_the_bits_of_the_pipeline(guidance):
+    pipe = tiny.hunyuan_pipeline(guidance)
+    model = HunyuanModel(pipe, **HunyuanModel.options_of(pipe))
+    assert model.guidances[0] == guidance
+    prompt = 'go to the red "dot"'  # what stands in quotes is drawn
+    condition = model.condition([tiny.picture()], [prompt], N_FRAMES)
+    assert condition.text["glyph_mask"].sum() > 0
+    noise = model.noise(4, N_FRAMES, SIZE, SIZE)
+    given = {
+        "image": tiny.picture(),
+        "prompt": prompt,
+        "negative_prompt": "",
+        "num_frames": N_FRAMES,
+        "num_inference_steps": N_STEPS,
+        "latents": noise,
+    }
+    expected = pipe(**given, output_type="latent").frames
+    velocity = model.velocity(condition)
+    latents = sample(velocity, noise, model.sigmas(N_STEPS, 5.0))
+    assert torch.equal(latents, expected)
+    assert velocity.nfe == N_STEPS * (2 if guidance > 1 else 1)
+    video = torch.from_numpy(pipe(**given, output_type="np").frames)
+    assert torch.allclose(model.decode(latents), video, atol=1e-5)
+    others = [
+        model.condition([tiny.picture(1)], [prompt], N_FRAMES),
+        model.condition([tiny.picture()], ["go to the red dot"], N_FRAMES),
+    ]
+    for other in others:
+        end = sample(model.velocity(other), noise, model.sigmas(N_STEPS, 5.0))
+        assert (end - latents).abs().max() > 1e-4
+
+
+def test_a_model_that_is_told_the_end_of_a_step_is_refused():
+    pipe = tiny.hunyuan_pipeline()
+    pipe.transformer.register_to_config(use_meanflow=True)
+    with pytest.raises(UserError, match="is told where a step ends"):
+        HunyuanModel(pipe)

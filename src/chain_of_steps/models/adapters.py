@@ -11,6 +11,7 @@ import torch
 from chain_of_steps.errors import UserError
 from chain_of_steps.gpus import device_of
 from chain_of_steps.models.cogvideox import CogVideoXModel
+from chain_of_steps.models.hunyuan import HunyuanModel
 from chain_of_steps.models.loading import fetch, pipeline_index, stored_transformer_config
 from chain_of_steps.models.ltx import LTXModel
 from chain_of_steps.models.ltx2 import LTX2Model
@@ -39,6 +40,7 @@ BUILT_IN = {
     "LTX2ImageToVideoPipeline": LTX2Model,
     "LTX2Pipeline": LTX2Model,  # what the repositories name
     "CogVideoXImageToVideoPipeline": CogVideoXModel,
+    "HunyuanVideo15ImageToVideoPipeline": HunyuanModel,
 }
 """Class of a pipeline -> its adapter."""
 
@@ -69,8 +71,9 @@ def adapter_of_class(
         return BUILT_IN[name]
     raise UserError(
         f"{what} is a {name}, which makes no video from a picture here: write a Wan "
-        "image-to-video, Wan TI2V, SkyReels-V2 I2V, LTX-Video, LTX-2 or CogVideoX I2V model, or "
-        "install the package that has its adapter (docs/add-a-model.md)."
+        "image-to-video, Wan TI2V, SkyReels-V2 I2V, LTX-Video, LTX-2, CogVideoX I2V or "
+        "HunyuanVideo-1.5 I2V model, or install the package that has its adapter "
+        "(docs/add-a-model.md)."
     )
 
 

@@ -20,6 +20,7 @@ frames.
 from __future__ import annotations
 
 from functools import cache, cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -46,6 +47,7 @@ class CogVideoXModel(VideoModel):
     """
 
     PIPELINE = "CogVideoXImageToVideoPipeline"
+    PARTS = MappingProxyType({"attention": "attn1", "feed-forward": "ff"})  # of text and video
     TEXT_STREAM = True
 
     def __init__(self, pipe: DiffusionPipeline, **options: Any) -> None:
@@ -79,6 +81,24 @@ class CogVideoXModel(VideoModel):
     @property
     def channels(self) -> int:
         return self.pipe.vae.config.latent_channels
+
+    def latent_shape(self, n_frames: int, height: int, width: int) -> tuple[int, int, int, int]:
+        """As of every model; one of 1.0 has learned its positions, and takes its own size only."""
+        found = super().latent_shape(n_frames, height, width)
+        config, (each, high, wide) = self.transformer_config, self.compression
+        most = (config["sample_frames"] - 1) // each + 1
+        own = (config["sample_height"], config["sample_width"])
+        if config["use_learned_positional_embeddings"] and (found[2:] != own or found[1] > most):
+            raise UserError(
+                f"The video has {n_frames} frames of {width} x {height}, but this model has learned"
+                f" its positions: write {config['sample_frames']} frames at most, of "
+                f"{own[1] * wide} x {own[0] * high}."
+            )
+        return found
+
+    def _default_area(self) -> int:
+        config, (_, high, wide) = self.transformer_config, self.compression
+        return config["sample_height"] * high * config["sample_width"] * wide
 
     def _ddim(self, shift: float) -> CogVideoXDDIMScheduler:
         """The pipeline's schedule. A shift of the flow is a scale of the SNR, its square, before

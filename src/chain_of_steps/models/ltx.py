@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
@@ -30,6 +31,9 @@ class LTXModel(VideoModel):
     """Adapter over the components of an LTXImageToVideoPipeline."""
 
     PIPELINE = "LTXImageToVideoPipeline"
+    PARTS = MappingProxyType(
+        {"self-attention": "attn1", "cross-attention": "attn2", "feed-forward": "ff"}
+    )
     FRAME_RATE: ClassVar[int] = 25  # pictures per second that the model is told, the pipeline's own
 
     @property

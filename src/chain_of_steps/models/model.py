@@ -12,6 +12,7 @@ patching.
 from __future__ import annotations
 
 import hashlib
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
@@ -51,6 +52,7 @@ class VideoModel(ABC):
     """
 
     PIPELINE: ClassVar[str]  # the class that loads the family: of diffusers, or module:class
+    PARTS: ClassVar[Mapping[str, str]]  # what is inside a block -> the name of its submodule
     TEXT_STREAM: ClassVar[bool] = False  # do blocks pass on states of the text beside the video's
 
     def __init__(
@@ -136,6 +138,14 @@ class VideoModel(ABC):
             **options,
         )
 
+    @classmethod
+    def options_of(cls, pipe: DiffusionPipeline) -> dict[str, Any]:
+        """guidance and max_sequence_length as calling the pipeline takes them."""
+        length = default_of(pipe, "max_sequence_length")
+        if pipe.tokenizer is not None:
+            length = min(length, pipe.tokenizer.model_max_length)
+        return {"guidance": default_of(pipe, "guidance_scale"), "max_sequence_length": length}
+
     @cached_property
     def digest(self) -> str:
         """sha256 of names and contents of weights, configs and tokenizer; "" if built in memory.
@@ -217,6 +227,26 @@ class VideoModel(ABC):
     def _codec_latents(self, latents: Tensor) -> Tensor:
         """The inverse of `_normalised`."""
 
+    # What calling the pipeline takes where nothing is said
+
+    def default(self, name: str) -> Any:
+        """The default of an argument of the pipeline's call."""
+        return default_of(self.pipe, name)
+
+    def default_size(self, image: Image.Image) -> tuple[int, int, int]:
+        """(n_frames, height, width): the pipeline's own length, and the shape of the picture at the
+        pipeline's own area, in whole tokens. `condition` wants pictures of that size.
+        """
+        t, y, x = (c * p for c, p in zip(self.compression, self.patch, strict=True))
+        area = self._default_area()
+        height = max(1, round((area * image.height / image.width) ** 0.5 / y)) * y
+        width = max(1, round((area * image.width / image.height) ** 0.5 / x)) * x
+        return (self.default("num_frames") - 1) // t * t + 1, height, width
+
+    def _default_area(self) -> int:
+        """Pixels of a frame of the pipeline's own size."""
+        return self.default("height") * self.default("width")
+
     # Shapes and noise
 
     def token_grid(self, n_latent_frames: int, h: int, w: int) -> tuple[int, int, int]:
@@ -266,6 +296,15 @@ class VideoModel(ABC):
     def sigmas(self, n_steps: int, shift: float) -> Tensor:
         """Noise levels of a run: (n_steps + 1,) float32, those of the family's stock pipeline."""
         return flow_sigmas(n_steps, shift)
+
+    def schedule(
+        self, n_frames: int, height: int, width: int, n_steps: int | None = None
+    ) -> Tensor:
+        """`sigmas` of a video of this size as calling the pipeline takes them."""
+        shift = self.default_shift(n_frames, height, width)
+        return self.sigmas(
+            self.default("num_inference_steps") if n_steps is None else n_steps, shift
+        )
 
     def unipc(self, n_steps: int, shift: float) -> UniPCMultistepScheduler:
         """The multistep solver of Wan's own pipelines, for `sampling.sample_by`."""
@@ -404,6 +443,11 @@ class VideoModel(ABC):
     def _decode(self, z: Tensor) -> Tensor:
         """Latents of the codec (1, C, F, h, w) -> video (1, 3, T, H, W) in [-1, 1]."""
         return self.pipe.vae.decode(z.to(self.pipe.vae.dtype), return_dict=False)[0]
+
+
+def default_of(pipe: DiffusionPipeline, name: str) -> Any:
+    """The default of an argument of a pipeline's call."""
+    return inspect.signature(pipe.__call__).parameters[name].default
 
 
 def _shown(image: Image.Image) -> bytes:

@@ -9,6 +9,7 @@ SkyReelsV2ImageToVideoPipeline) bit for bit.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -36,6 +37,9 @@ class WanModel(VideoModel):
     """Adapter over the components of a WanImageToVideoPipeline; the picture comes in channels."""
 
     PIPELINE = "WanImageToVideoPipeline"
+    PARTS = MappingProxyType(
+        {"self-attention": "attn1", "cross-attention": "attn2", "feed-forward": "ffn"}
+    )
     EXPANDED = False  # does the pipeline give each token a time of its own
 
     def __init__(self, pipe: DiffusionPipeline, **options: Any) -> None:
