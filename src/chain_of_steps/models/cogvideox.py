@@ -96,6 +96,9 @@ class CogVideoXModel(VideoModel):
             )
         return found
 
+    def _default_frames(self) -> int:
+        return min(self.default("num_frames"), self.transformer_config["sample_frames"])
+
     def _default_area(self) -> int:
         config, (_, high, wide) = self.transformer_config, self.compression
         return config["sample_height"] * high * config["sample_width"] * wide

@@ -28,6 +28,10 @@ class LTX2Model(LTXModel):
 
     PIPELINE = "LTX2ImageToVideoPipeline"
     FRAME_RATE = 24
+    LENGTH = 121  # pixel frames where nothing else is said, the pipeline's own
+
+    def _default_frames(self) -> int:
+        return self.default("num_frames") or self.LENGTH  # a later pipeline may guess it
 
     def velocity(self, condition: Condition) -> LTX2Velocity:
         return LTX2Velocity(self, condition)

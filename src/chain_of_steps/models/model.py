@@ -241,7 +241,11 @@ class VideoModel(ABC):
         area = self._default_area()
         height = max(1, round((area * image.height / image.width) ** 0.5 / y)) * y
         width = max(1, round((area * image.width / image.height) ** 0.5 / x)) * x
-        return (self.default("num_frames") - 1) // t * t + 1, height, width
+        return (self._default_frames() - 1) // t * t + 1, height, width
+
+    def _default_frames(self) -> int:
+        """Pixel frames of the pipeline's own length."""
+        return self.default("num_frames")
 
     def _default_area(self) -> int:
         """Pixels of a frame of the pipeline's own size."""
