@@ -193,8 +193,11 @@ def skyreels_pipeline() -> SkyReelsV2ImageToVideoPipeline:
     return pipe
 
 
-def cogvideox_pipeline(later: bool = False) -> CogVideoXImageToVideoPipeline:
-    """A CogVideoXImageToVideoPipeline whose every part matters; of 1.0, or of 1.5 (`later`)."""
+def cogvideox_pipeline(later: bool = False, frames: int = 9) -> CogVideoXImageToVideoPipeline:
+    """A CogVideoXImageToVideoPipeline whose every part matters; of 1.0, or of 1.5 (`later`).
+
+    frames: of the only videos that 1.0 makes.
+    """
     from transformers import T5Config, T5EncoderModel
 
     torch.manual_seed(8)
@@ -221,7 +224,7 @@ def cogvideox_pipeline(later: bool = False) -> CogVideoXImageToVideoPipeline:
         num_layers=3,
         sample_width=4,
         sample_height=4,
-        sample_frames=9,
+        sample_frames=frames,
         patch_size=2,
         patch_size_t=2 if later else None,
         max_text_seq_length=PROMPT_LENGTH,

@@ -83,21 +83,30 @@ class CogVideoXModel(VideoModel):
         return self.pipe.vae.config.latent_channels
 
     def latent_shape(self, n_frames: int, height: int, width: int) -> tuple[int, int, int, int]:
-        """As of every model; one of 1.0 has learned its positions, and takes its own size only."""
+        """As of every model; one of 1.0 has learned its positions, and takes its own size only.
+
+        Of another length it would be given other positions than it has learned, without a word.
+        """
         found = super().latent_shape(n_frames, height, width)
-        config, (each, high, wide) = self.transformer_config, self.compression
-        most = (config["sample_frames"] - 1) // each + 1
-        own = (config["sample_height"], config["sample_width"])
-        if config["use_learned_positional_embeddings"] and (found[2:] != own or found[1] > most):
+        config, (_, high, wide) = self.transformer_config, self.compression
+        own = (
+            config["sample_frames"],
+            config["sample_height"] * high,
+            config["sample_width"] * wide,
+        )
+        learned = config["use_learned_positional_embeddings"]
+        # a single picture is encoded to be shown to the model, not to be run
+        if learned and (n_frames, height, width) not in (own, (1, *own[1:])):
             raise UserError(
                 f"The video has {n_frames} frames of {width} x {height}, but this model has learned"
-                f" its positions: write {config['sample_frames']} frames at most, of "
-                f"{own[1] * wide} x {own[0] * high}."
+                f" its positions: write {own[0]} frames of {own[2]} x {own[1]}."
             )
         return found
 
     def _default_frames(self) -> int:
-        return min(self.default("num_frames"), self.transformer_config["sample_frames"])
+        if self.transformer_config["use_learned_positional_embeddings"]:
+            return self.transformer_config["sample_frames"]
+        return self.default("num_frames")
 
     def _default_area(self) -> int:
         config, (_, high, wide) = self.transformer_config, self.compression
