@@ -220,11 +220,11 @@ seed = " Step 0 is left out: there noise is another seed." if first > 0 else ""
 caption = f"""Figure 3 ({model} model, its own results). (a) Noise at Step: before one step, all
 latent frames become N(0, I); Noise at Frame: one latent frame does, before every step (mode
 {mode}). (b) Score of the final video after noise at {len(at_steps)} steps (n =
-{int(at_steps["n"].max())} runs; in means each stands for the steps nearest to it) and at
-{n_frames} latent frames (n = {int(at_frames["n"].max())}); grey: the same runs undisturbed (n =
+{int(at_steps["n"].max())} runs; in means each stands for the steps nearest to it) and at {n_frames}
+latent frames (n = {int(at_frames["n"].max())}); grey: the same runs undisturbed (n =
 {int(clean["n"])}); dotted: the same reader on the ground truth, a cut to its final frame (jump),
-another case's video and a held first frame (static).{seed} At low σ the network is given noise at
-a level it was never trained on. (c) 1 − CKA between the clean estimates of the perturbed and the
+another case's video and a held first frame (static).{seed} At low σ the network is given noise at a
+level it was never trained on. (c) 1 − CKA between the clean estimates of the perturbed and the
 clean run, on the positions of the latent where the candidates of the puzzle differ, scaled so that
 0 is another seed of the case and 1 another case (n = {int(flow["n"].max())} runs of puzzles with
 enough such positions); right: the same at the end, with the share of changed answers (grey) and

@@ -29,8 +29,8 @@ from matplotlib.colors import LogNorm
 
 from chain_of_steps import plots
 from chain_of_steps.artifacts import read_table
-from chain_of_steps.experiments.layers.swap import FIRST, FORKED, ONE, first_middle_last
-from chain_of_steps.statistics.text import with_interval
+from chain_of_steps.experiments.layers.sentences import PARTS, flips_by_dose, swap_sentences
+from chain_of_steps.experiments.layers.swap import FORKED, first_middle_last
 
 plots.style()
 tables, stem = Path(tables), Path(stem)
@@ -99,19 +99,15 @@ upper.text(0.005, 0.97, "(a)", fontsize=9, weight="bold")
 # tokens. Right: the same flips by dose. If the layer did not matter, they would lie on one line.
 
 # %%
-flips = swap[(swap["quantity"] == "flipped") & (swap["span"] == FIRST)]
-doses = swap[(swap["quantity"] == "dose") & (swap["span"] == FIRST)]
-where = ["part", "swapped", "layer"]
-flips = flips.merge(doses.set_index(where)["mean"].rename("dose"), on=where)
-parts = {"picture": "tokens of the picture", "video": "tokens of the later frames"}
+flips = flips_by_dose(swap)
 layers = sorted(first_middle_last(all_layers))
 palette = [plots.COLOURS[name] for name in ("blue", "orange", "green")]
 colours = dict(zip(layers, palette, strict=False))
-counts = sorted(flips["swapped"].unique())
-shapes = {"picture": "o", "video": "s", "update": "^"}
+counts = sorted(flips["swapped"].unique()) or [0]
+shapes = {"picture": "o", "video": "s"}
 axes = lower.subplots(1, 3, sharey=True)
 control = flips[(flips["part"] == "all") & (flips["layer"] == 0)].sort_values("swapped")
-for axis, (part, title) in zip(axes, parts.items(), strict=False):
+for axis, (part, title) in zip(axes, PARTS.items(), strict=False):
     axis.plot(range(len(counts)), control["mean"], color="0.5", ls=":", lw=1.2, label="all tokens")
     for n, (layer, colour) in enumerate(colours.items()):
         here = flips[(flips["part"] == part) & (flips["layer"] == layer)].sort_values("swapped")
@@ -150,47 +146,18 @@ facts = {
 }
 
 
-def shown_rate(row) -> str:
-    return with_interval(row["mean"], row["low"], row["high"])
-
-
-# The paper's own dose: one step of the study's schedule, all tokens, so at whatever layer.
-paper = swap[(swap["span"] == ONE) & (swap["look"] == "final") & (swap["part"] == "all")]
-paper = paper[paper["layer"] == 0].set_index("quantity")
-own, weight, way = (paper.loc[name] for name in ("flipped", "dose", "moved"))
-flipping = control[control["mean"] > 0.5]
-if len(flipping):
-    least = flipping.iloc[0]
-    flip_from = (
-        f"All tokens flip more than half of the answers from {int(least['swapped'])} of"
-        f" {counts[-1]} steps on (dose {least['dose']:.2f})."
-    )
-else:
-    flip_from = "At no dose do all tokens flip more than half of the answers."
-whole = flips[flips["swapped"] == counts[-1]].set_index(["part", "layer"])
-told = "; ".join(
-    f"{title}: "
-    + ", ".join(
-        f"layer {k} {shown_rate(whole.loc[(part, k)])} (dose {whole.loc[(part, k), 'dose']:.2f})"
-        for k in layers
-    )
-    for part, title in parts.items()
-)
-first = maps["sigma"].iloc[0]
+first, n = maps["sigma"].iloc[0], int(flips["n"].max()) if len(flips) else 0
 caption = f"""Figure 6 ({model} model, its own results). (a) Token energy (L2 norm of the hidden
 state after each block, conditional pass) at step 0 (sigma {first:.2f}) for the first case of a
 task, {", ".join(cases.values())}: rows are the first, the middle and the last layer, columns the
-first, the middle and the last latent frame, a cell is the board of tokens; below, the same without the channels of largest mean square.
-The paper's maps are those of all channels; the two need not agree, and S8 tests both. All cells
-share one logarithmic colour scale. (b) Identify task: share of runs whose answer
-flips to that of the twin run, which has the other set of objects and the same prompt and noise,
-when hidden states after one block are replaced by the twin's. At the paper's dose, all tokens at
-one step of {int(own["steps"])}, {shown_rate(own)} flip, whichever layer it is done at, as between
-runs of one prompt a later block is given nothing but the tokens; such a swap changes the latent by
-{weight["mean"]:.1e} and the result by {way["mean"]:.1e} of the way to the twin's. So it is repeated
-at the first steps of {counts[-1]}, up to all of them. {flip_from} At all steps: {told}. n =
-{int(flips["n"].max())} runs in both directions whose unpatched ends are right; bars are 95 %
-intervals, bootstrap clustered by case, Wilson's over cases where all runs agree."""
+first, the middle and the last latent frame, a cell is the board of tokens; below, the same without
+the channels of largest mean square. The paper's maps are those of all channels; the two need not
+agree, and S8 tests both. All cells share one logarithmic colour scale. (b) Identify task: share of
+runs whose answer flips to that of the twin run, which has the other set of objects and the same
+prompt and noise, when hidden states after one block are replaced by the twin's, at the first steps
+of {counts[-1]}, up to all of them. {" ".join(swap_sentences(swap))} n = {n} runs in both directions
+whose unpatched ends are right; bars are 95 % intervals, bootstrap clustered by case, Wilson's over
+cases where all runs agree."""
 plots.save_figure(
     figure, stem, caption, ["tables/token_maps_runs.parquet", "tables/layer_swap.csv"], facts
 )

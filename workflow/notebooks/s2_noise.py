@@ -173,8 +173,8 @@ told = ", ".join(
     for row in doses.drop_duplicates(["kind", "mode"]).itertuples()
 )
 caption = f"""Supplement S2 ({model} model, its own results). Figure 3 under other kinds of noise
-({", ".join(modes)}; {modes[0]} is Figure 3's) and controls. (a), (b) Drop of the score against
-the same run undisturbed, by step and by latent frame; nothing is drawn between the steps that were
+({", ".join(modes)}; {modes[0]} is Figure 3's) and controls. (a), (b) Drop of the score against the
+same run undisturbed, by step and by latent frame; nothing is drawn between the steps that were
 disturbed. Equal energy: frame noise at the strength where its changes over all steps have the L2 of
 one step of noise. (c) Paired difference of the two drops, one line a control; equal count: as many
 random cells as one step has, spread over the run; undecided where the interval holds 0, which with

@@ -27,16 +27,15 @@ import numpy as np
 
 from chain_of_steps import plots
 from chain_of_steps.artifacts import read_table
-from chain_of_steps.experiments.layers.swap import ONE
+from chain_of_steps.experiments.layers.sentences import estimate_sentence
 from chain_of_steps.statistics.text import with_interval
-from chain_of_steps.tasks.reader import ACCEPT
 
 plots.style()
 tables, stem = Path(tables), Path(stem)
 swap = read_table(tables / "layer_swap.csv")
 patching = read_table(tables / "layer_patching.csv")
 patching = patching[(patching["model"] == model) & (patching["look"] == "final")]
-swap = swap[(swap["model"] == model) & (swap["span"] == ONE) & (swap["look"] == "estimate")]
+swap = swap[swap["model"] == model]
 
 # %% [markdown]
 # One line a layer. With all tokens the layers are one number, so that is one line.
@@ -49,7 +48,7 @@ parts = {
     "update": "update of the block",
 }
 directions = {"denoising": "share of the score restored", "noising": "share destroyed"}
-n_layers = int(patching["layer"].max()) + 1
+n_layers = int(patching["layer"].max()) + 1 if len(patching) else 0
 shades = plt.get_cmap("viridis")(np.linspace(0, 0.85, n_layers))
 figure, axes = plt.subplots(
     len(directions),
@@ -79,26 +78,11 @@ for row, (direction, words) in zip(axes, directions.items(), strict=True):
         else:
             axis.set_xlabel("σ (log-SNR)")
     row[0].set_ylabel(words)
-axes[0][1].legend(title="layer", title_fontsize=6, fontsize=6, handlelength=1)
-
-# %% [markdown]
-# Where a picture would only show the arithmetic: the swap of all tokens at one step, read in the
-# clean estimate of that step.
+if n_layers:
+    axes[0][1].legend(title="layer", title_fontsize=6, fontsize=6, handlelength=1)
 
 # %%
-estimate = swap[(swap["part"] == "all") & (swap["layer"] == 0)]
-moved, flipped = (
-    estimate[estimate["quantity"] == name].set_index("step").sort_index()
-    for name in ("moved", "flipped")
-)
-apart = (moved["mean"] - moved["sigma"]).abs().max()
-accepted = flipped["sigma"] > ACCEPT
-agree = (flipped["mean"].round() == accepted).mean()
-facts = {
-    "way to the twin at one step": moved[["sigma", "mean"]].to_dict("index"),
-    "flips of that estimate": flipped[["sigma", "mean", "low", "high", "n"]].to_dict("index"),
-    "mazes": {d: int(g["n"].max()) for d, g in patching.groupby("direction")},
-}
+facts = {"mazes": {d: int(g["n"].max()) for d, g in patching.groupby("direction")}}
 
 
 def largest(direction: str) -> str:
@@ -113,20 +97,15 @@ def largest(direction: str) -> str:
     )
 
 
-at = ", ".join(f"{row.mean:.3f} at σ {row.sigma:.3f}" for row in moved.itertuples())
-rates = ", ".join(f"{row.mean:.2f} at σ {row.sigma:.2f}" for row in flipped.itertuples())
+n_steps = int(patching["steps"].max()) if len(patching) else 0
 caption = f"""Supplement S6 ({model} model, its own results). Mazes whose latent was replaced by
-noise before the first step shown, of {int(patching["steps"].max())}; share of the lost score that
+noise before the first step shown, of {n_steps}; share of the lost score that
 states of the clean run restore in the perturbed run when they are put in after one block at one
 step, or that states of the perturbed run destroy in the clean one; 0: the patch changes nothing.
 All tokens: the same at every layer, as both runs have one prompt. Largest effects of the other
 parts: restored {largest("denoising")}, destroyed {largest("noising")}. n =
 {facts["mazes"].get("denoising", 0)} mazes that lost at least 0.2; bars are 95 % intervals by case.
-A swap of all tokens with the twin at one step of {int(swap["steps"].max())} is no finding about
-layers when it is read in the clean estimate of that step, so it is not drawn: the estimate moves
-by σ of the way to the twin's ({at}; at most {apart:.1e} off), and its answer flips where σ exceeds
-the reader's threshold {ACCEPT:g} ({rates}; so in {agree:.0%} of these steps). What swaps at one or
-many steps do to the result is Figure 6b."""
+{estimate_sentence(swap)} What swaps at one or many steps do to the result is Figure 6b."""
 plots.save_figure(
     figure, stem, caption, ["tables/layer_swap.csv", "tables/layer_patching.csv"], facts
 )

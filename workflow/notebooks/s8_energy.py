@@ -118,11 +118,11 @@ caption = f"""Supplement S8 ({model} model, its own results). Token energy after
 (conditional pass), inside against outside the tiles of each kind in the puzzle's own scenes, as
 log2 of the ratio of means: 0 alike, 1 twice as much inside. Columns: all channels, the paper's own
 quantity; without the massive channels, which at step 0 hold {shares.min():.0%} to
-{shares.max():.0%} of the squared energy (fourth column); variance over channels. The background is all that is no
-object, so its contrast is the objects' with the other sign. Rows: latent frame 0 shows the given
-picture; the later frames are noise at step 0, so a contrast there has come from the picture. There,
-on all channels, it stays above 0 (95 % interval) {all_told("contrast_energy")}; without massive
-channels, {all_told("contrast_energy_rest")}. n =
+{shares.max():.0%} of the squared energy (fourth column); variance over channels. The background is
+all that is no object, so its contrast is the objects' with the other sign. Rows: latent frame 0
+shows the given picture; the later frames are noise at step 0, so a contrast there has come from the
+picture. There, on all channels, it stays above 0 (95 % interval) {all_told("contrast_energy")};
+without massive channels, {all_told("contrast_energy_rest")}. n =
 {", ".join(f"{n} ({r})" for r, n in counts.items() if r in regions)} cases of all tasks that have
 such tiles; bands are 95 % bootstrap intervals clustered by case."""
 plots.save_figure(figure, stem, caption, ["tables/token_energy.csv"], facts)
