@@ -120,8 +120,10 @@ def patch_mazes(
 def summarise_patching(table: pd.DataFrame, *, resampling: Resampling) -> pd.DataFrame:
     """Mean effects with 95 % intervals clustered by case, where the effect is defined.
 
-    Columns: model, steps, direction, part, look, step, sigma, layer, n, mean, low, high.
+    Columns: model, steps, direction, part, look, step, sigma, layer, n, mean, low, high, dose (the
+    mean of the same rows).
     """
     rows = table.dropna(subset="effect")
     by = ["model", "steps", "direction", "part", "look", "step", "sigma", "layer"]
-    return mean_or_rate_ci(rows, by, "effect", "case", resampling=resampling)
+    found = mean_or_rate_ci(rows, by, "effect", "case", resampling=resampling)
+    return found.merge(rows.groupby(by)["dose"].mean().reset_index(), on=by)
