@@ -229,11 +229,11 @@ def test_a_model_is_trained_and_measured(tmp_path, monkeypatch, puzzle_codec):
     assert table[["task", "split"]].values.tolist() == [
         [task, split] for task in ("maze", "odd") for split in ("in-domain", "out-of-domain")
     ]
-    assert (table["n"] == 3).all()
+    assert table["n"].tolist() == [3, 2, 3, 2]
     card = Path("model/README.md").read_text()
     assert "| maze | in-domain | 3 |" in card
     needs = pd.read_csv("model/needs.csv")
-    assert needs.groupby(["task", "split"])["n"].sum().tolist() == [3] * 4
+    assert needs.groupby(["task", "split"])["n"].sum().tolist() == [3, 2, 3, 2]
     assert cos("train", "--name", "tinny", "--out", "model") == 1
     assert "Wilson" in card
 

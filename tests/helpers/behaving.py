@@ -5,9 +5,10 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from chain_of_steps.experiments.behaviours import memory, perception
+from chain_of_steps.experiments.behaviours import memory
 from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.tasks import stream
+from chain_of_steps.tasks.board import DEFAULT_BOARD
 from chain_of_steps.tasks.scene import render_movie
 
 N = 20
@@ -49,7 +50,7 @@ def puzzle_of(task, n=0, split="in-domain"):
 
 
 def frames_of(scenes):
-    return render_movie(scenes)[list(perception.BEATS)]
+    return render_movie(scenes)[list(DEFAULT_BOARD.beat_ends)]
 
 
 def evidence_rows(case, seed, condition, localised_at, motion_at, *, level=1.0, split="in-domain"):

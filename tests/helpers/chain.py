@@ -18,7 +18,7 @@ STUDY = {
     "execution": {"shard": 4, "batch": 3, "threads": 1},
     "statistics": {"resamples": 100},
     "ensemble": {"k": 1, "many_steps": 1},
-    "card": {"cases": 3, "steps": 1},
+    "card": {"cases": 3, "elsewhere": 2, "steps": 1},
 }
 EXPLORE = ("explore", "--model", "pocket", "--cases", "cases")
 EXPLORE += ("--trajectory", "trajectories/0.safetensors")

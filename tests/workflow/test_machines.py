@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 STUDY = {
     "study": "own",
     "experiments": ["videos"],
-    "models": {"pocket-early": None, "pocket": {"path": "weights"}},
+    "models": {"*": None, "pocket": {"path": "weights", "max_sequence_length": 24}},
     "sampler": {"steps": 2},
     "cases": {"source": "folder", "path": "pictures", "tasks": None},
     "video": {"frames": 17, "area": 25600},

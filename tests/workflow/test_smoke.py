@@ -104,7 +104,7 @@ def test_a_bench_study_is_planned_without_data_and_weights(study):
     fields = {
         "study": "bench",
         "experiments": ["vbvr", "videos"],
-        "models": {"pocket": None, "pocket-early": None, "big": {"path": "someone/big"}},
+        "models": {"*": None, "big": {"path": "someone/big"}},
         "cases": {"source": "vbvr-bench", "path": "no/data", "tasks": None}
         | {"in-domain": 1, "out-of-domain": 1},
         "vbvr": {"conditions": ["clean", "steps", "noise", "ensemble"]},

@@ -66,8 +66,8 @@ pairs = [[e for e in examples if e["panel"] in letters] for letters in ("ab", "c
 kinds = [
     (pair, draw) for pair, draw in zip(pairs, (memory_curves, state_curves), strict=True) if pair
 ]
-films, frames = len(examples[0]["steps"]), len(examples[0]["frames"])
-height = len(kinds) * (0.24 * plots.PAGE * films / frames + 0.6)
+films, columns = len(examples[0]["steps"]), len(examples[0]["frames"])
+height = len(kinds) * (0.24 * plots.PAGE * films / columns + 0.6)
 figure = plt.figure(figsize=(plots.PAGE, height))
 grid = figure.add_gridspec(2 * len(kinds), 3, width_ratios=(1, 1, 0.9))
 for i, (pair, draw) in enumerate(kinds):
@@ -107,10 +107,11 @@ RULES = {
     "and right at the end",
     "flips": "the run whose answer changes most often, as no run gets right after step 0",
 }
+length = examples[0]["frames"][-1] + 1
 rules = "; ".join(f"({e['panel']}) {RULES[e['rule']]}" for e in examples)
 caption = f"""Figure 4 ({model} model, its own results). Clean estimates along the denoising steps
-(rows, with sigma), five of 17 frames (columns); beside each row how the answer reads. Shown by
-rule: {rules}. Right: all runs. (a), (b): working memory, errors of position, colour and identity
+(rows, with sigma), five of {length} frames (columns); beside each row how the answer reads. Shown
+by rule: {rules}. Right: all runs. (a), (b): working memory, errors of position, colour and identity
 of what was out of sight, read from the last frame (0: remembered exactly; 1: nothing there);
 dashed: the same first latents with the object taken out of the first frame, the forgetting
 control. (c), (d): share of runs whose clean estimate reads as a right answer, a wrong one, or none

@@ -144,18 +144,19 @@ def write_card(folder: Path, model: VideoModel, settings: HasCard) -> None:
 
     Raises UserError when the folder has no training.json.
     """
-    n, steps, batch = settings.card.cases, settings.card.steps, 50
+    card, batch = settings.card, 50
     record = read_json(folder / "training.json")
     board = board_of(record)
     rows = []
-    todo = list(itertools.product(settings.card.tasks or tasks_of(record), SPLITS))
+    todo = list(itertools.product(card.tasks or tasks_of(record), SPLITS))
     for task, split in progress(todo, desc="card", unit="tasks"):
+        n = card.cases if split == SPLITS[0] else card.elsewhere or card.cases
         puzzles = list(itertools.islice(stream(task, split, "evaluation", SEED, board), n))
         for first in range(0, n, batch):
             rows += solve(
                 model,
                 puzzles[first : first + batch],
-                steps=steps,
+                steps=card.steps,
                 shift=settings.sampler.shift,
                 n_frames=board.frames,
             )
@@ -163,7 +164,7 @@ def write_card(folder: Path, model: VideoModel, settings: HasCard) -> None:
     write_table(folder / "accuracy.csv", table)
     write_table(folder / "needs.csv", need_table(rows))
     with atomic_path(folder / "README.md") as path:
-        path.write_text(card_text(model.name, record, table, steps), encoding="utf-8")
+        path.write_text(card_text(model.name, record, table, card.steps), encoding="utf-8")
 
 
 def board_of(record: Mapping[str, Any]) -> Board:

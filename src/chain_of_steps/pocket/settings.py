@@ -13,7 +13,10 @@ from chain_of_steps.settings.cases import BoardSize
 class Card(Section):
     """The evaluation in the model card."""
 
-    cases: int = Field(200, ge=1, description="Unseen cases of each task and split.")
+    cases: int = Field(200, ge=1, description="Unseen cases of each task, in domain.")
+    elsewhere: int | None = Field(
+        None, ge=1, description="The same out of domain; null takes as many."
+    )
     steps: int = Field(16, ge=1, description="Denoising steps of the card's runs.")
     tasks: Distinct[str] | None = Field(
         None, min_length=1, description="Tasks it is measured on; default those of its training."

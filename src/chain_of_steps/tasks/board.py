@@ -37,6 +37,11 @@ class Board:
         return 1 + BEAT * self.beats
 
     @property
+    def beat_ends(self) -> tuple[int, ...]:
+        """The last frame of each beat, which is where a movie shows what the beat brought."""
+        return tuple(range(BEAT, self.frames, BEAT))
+
+    @property
     def latent_frames(self) -> int:
         """One for the first frame, then one a beat."""
         return 1 + self.beats

@@ -1,6 +1,7 @@
 """The puzzle of `chain` with its way coloured in the first picture: nothing is left to infer.
 
 Its videos are as long and drawn in the same order, so it is the control of equal length, need 0.
+Its depths are those of `chain`: how far along the way a tile lies, though nothing is inferred.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from dataclasses import replace
 
 from chain_of_steps.tasks import chain
 from chain_of_steps.tasks.board import DEFAULT_BOARD, Board
-from chain_of_steps.tasks.chain import FAMILY, KEY_FRAMES, PROMPT
+from chain_of_steps.tasks.chain import FAMILY, KEY_FRAMES, PROMPT, depths
 from chain_of_steps.tasks.puzzle import Puzzle
 from chain_of_steps.tasks.scene import Scene
 
-__all__ = ["FAMILY", "KEY_FRAMES", "PROMPT"]
+__all__ = ["FAMILY", "KEY_FRAMES", "PROMPT", "depths"]
 
 NAME = "chain_lit"
 TITLE = "arrow chain, way shown"

@@ -65,7 +65,7 @@ PANELS = (
     Panel("figure2", "a", "grid", "openness", 0.95),
     Panel("figure2", "b", "fork", "openness", 0.95),
     Panel("figure2", "c", "tictactoe", "openness", 0.95),
-    Panel("figure2", "d", "mirror", "openness", 0.95),
+    Panel("figure2", "d", "flood", "openness", 0.95),
     Panel("figure2", "e", "latin", "openness", 0.95),
     Panel("figure2", "f", "odd", "openness", 0.95),
 )
