@@ -104,9 +104,9 @@ states of the clean run restore in the perturbed run when they are put in after 
 step, or that states of the perturbed run destroy in the clean one; 0: the patch changes nothing.
 All tokens: the same at every layer, as both runs have one prompt. Dose: |Δx|/|x| of the latent
 behind the step. Largest effects of the other parts: restored {largest("denoising")}, destroyed
-{largest("noising")}. n = {facts["mazes"].get("denoising", 0)} mazes that lost at least 0.2; bars are
-95 % intervals by case. {estimate_sentence(swap)} What swaps at one or many
-steps do to the result is Figure 6b."""
+{largest("noising")}. n = {facts["mazes"].get("denoising", 0)} mazes that lost at least 0.2; bars
+are 95 % intervals by case. {estimate_sentence(swap)} What swaps at one or many steps do to
+the result is Figure 6b."""
 plots.save_figure(
     figure, stem, caption, ["tables/layer_swap.csv", "tables/layer_patching.csv"], facts
 )
