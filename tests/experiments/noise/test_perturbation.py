@@ -283,6 +283,7 @@ def test_levels_name_the_nearest_steps_but_never_the_first():
 
 
 def test_frames_left_out_of_the_sweep_are_disturbed_in_the_controls():
+    assert planned(frames=[-1]) == planned(frames=[4]) == planned(frames=[4, -1])
     found = planned(frames=[4])
     assert [p.index for p in found.sweep if p.kind == "frame"] == [4]
     mine = [p for p in found.controls if p.noise.mode == "replace"]

@@ -118,7 +118,9 @@ def conditions_of(settings: PerturbationSection, sigmas: Tensor, grid: Sequence[
         steps = steps_at(sigmas, settings.levels)
     if steps is None:
         steps = range(0, n_steps, settings.steps_every)
-    frames = every_frame if settings.frames is None else settings.frames
+    frames = every_frame
+    if settings.frames is not None:
+        frames = list(dict.fromkeys(f % grid[0] if f < 0 else f for f in settings.frames))
     main, *others = (
         {"mode": mode, "strength": settings.add_strength if mode == "add" else 1.0}
         for mode in settings.modes

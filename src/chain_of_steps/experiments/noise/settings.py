@@ -47,12 +47,12 @@ class Perturbation(Section):
     steps_every: int = Field(
         5, ge=1, description="Distance between perturbed steps, the first being step 0."
     )
-    frames: Distinct[Index] | None = Field(
+    frames: Distinct[Annotated[int, Field(ge=-1)]] | None = Field(
         None,
         min_length=1,
         description=(
-            "Latent frames to perturb in every case, from 0; null takes all of them. Those left "
-            "out are perturbed in the control cases."
+            "Latent frames to perturb in every case, from 0, -1 for the last; null takes all of "
+            "them. Those left out are perturbed in the control cases."
         ),
     )
     control_cases: int = Field(
