@@ -135,7 +135,7 @@ def log_snr(sigma: float | np.ndarray) -> np.ndarray:
 
 
 def label_levels(
-    axis: Axes, sigmas: Sequence[float], levels: Sequence[float] = (0.95, 0.88, 0.76, 0.54, 0.1)
+    axis: Axes, sigmas: Sequence[float], levels: Sequence[float] = (0.95, 0.76, 0.32, 0.02)
 ) -> Axes:
     """Names sigma on an x axis in log-SNR, and the steps nearest to it on a second axis on top."""
     inner = np.asarray(sigmas[:-1], float)

@@ -118,7 +118,7 @@ left.set_xlim(snr.min() - 1, snr.max() + 1)
 left.set_ylim(-0.04, 1.06)
 name_panel(left, "b")
 left.set_ylabel("score of the final video")
-left.set_xlabel("σ of the disturbed step (log-SNR)")
+left.set_xlabel("σ (log-SNR)")
 right.set_xlabel("disturbed latent frame")
 right.set_xticks(at_frames["index"])
 right.set_xlim(at_frames["index"].min() - 0.5, at_frames["index"].max() + 0.5)
@@ -137,7 +137,7 @@ words = {
     "normalised": "0: another seed, 1: another case",
     "tiles_dissimilarity": "1 − CKA where candidates differ",
 }
-places = rows[2].subgridspec(1, 2, width_ratios=[1.9, 1], wspace=0.08)
+places = rows[2].subgridspec(1, 2, width_ratios=[1.7, 1], wspace=0.32)
 spread, left_over = (figure.add_subplot(place) for place in places)
 injected = sorted(flow["injected"].dropna().unique())
 shades = plt.get_cmap("viridis")(np.linspace(0, 0.85, len(injected)))
@@ -148,7 +148,7 @@ spread.axhline(0, color="0.5", lw=0.8, ls=":")
 if shown == "normalised":
     spread.axhline(1, color="0.5", lw=0.8, ls=":")
 plots.label_levels(spread, sigmas).set_xlabel("observed step", fontsize=7, labelpad=2)
-spread.set_xlabel("σ of the observed step (log-SNR)")
+spread.set_xlabel("σ (log-SNR)")
 spread.set_ylabel(words[shown])
 spread.legend(title="disturbed step", title_fontsize=6, fontsize=6, handlelength=1)
 name_panel(spread, "c")

@@ -26,7 +26,7 @@ from chain_of_steps.experiments.noise.tables import (
     peaks,
     steps_stood_for,
 )
-from chain_of_steps.experiments.noise.verdicts import AS_IN_PAPER, READ
+from chain_of_steps.experiments.noise.verdicts import ALL_FRAMES, READ
 from chain_of_steps.statistics.clusters import strata_of
 
 
@@ -64,7 +64,7 @@ def test_a_mean_over_steps_does_not_depend_on_where_the_disturbed_ones_lie():
         expected = np.mean([step >= 5 for step in nearest])
         assert at["step"] == pytest.approx(expected) and abs(expected - 0.5) <= 0.1
         assert at["frame"] == pytest.approx(0.2)
-        found = verdict(verdicts(rows), "step_worse_than_frame", AS_IN_PAPER)
+        found = verdict(verdicts(rows), "step_worse_than_frame", ALL_FRAMES)
         assert found["mean"] == pytest.approx(expected - 0.2)
 
 
@@ -163,7 +163,7 @@ def test_all_frames_are_those_of_the_controls_where_all_cases_have_some():
     assert set(found["part"]) == {"controls"}
     assert set(found["index"]) == {0, 1, 2}
     table = verdicts(run_rows(wanted))
-    whole = verdict(table, "step_worse_than_frame", AS_IN_PAPER)
+    whole = verdict(table, "step_worse_than_frame", ALL_FRAMES)
     read = verdict(table, "step_worse_than_frame", READ)
     assert whole["mean"] == pytest.approx(0.3, abs=0.01)
     assert read["mean"] == pytest.approx(-0.1, abs=0.01)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from chain_of_steps.experiments.noise.tables import IDEAL, MEASURES
-from chain_of_steps.experiments.noise.verdicts import AS_IN_PAPER, PAPER_PEAK, READ
+from chain_of_steps.experiments.noise.verdicts import ALL_FRAMES, PAPER_PEAK, READ
 from chain_of_steps.statistics.text import interval_text, p_text, with_interval
 from chain_of_steps.statistics.verdicts import HOLDS, REVERSED, UNDECIDED
 
@@ -21,7 +21,7 @@ def main_sentences(noise: pd.DataFrame, verdicts: pd.DataFrame, model: str) -> l
     frames = frames[frames["quantity"].isin(["drop", "dose"])].set_index(["part", "quantity"])
     part = "controls" if ("controls", "drop") in frames.index else "sweep"
     frame, weight = frames.loc[(part, "drop")], frames.loc[(part, "dose")]
-    found = _claim(verdicts, model, "step_worse_than_frame", AS_IN_PAPER)
+    found = _claim(verdicts, model, "step_worse_than_frame", ALL_FRAMES)
     read = _claim(verdicts, model, "step_worse_than_frame", READ)
     texts = [
         f"Clean runs score {_shown(clean, 2)}; noise at a step lowers that by"

@@ -25,7 +25,7 @@ from chain_of_steps.statistics.tests import paired_difference
 from chain_of_steps.statistics.verdicts import Region, judge
 
 PAPER_PEAK = (0.4, 0.6)  # published, share of the run; for comparison
-AS_IN_PAPER = "as in the paper"
+ALL_FRAMES = "all frames together"
 READ = "only frames that are read"
 
 
@@ -85,7 +85,7 @@ def _comparisons(
     steps, frames = sweep[sweep["kind"] == "step"], every_frame(rows, main)
     claim, n_frames = "step_worse_than_frame", frames["index"].nunique()
     swept = sweep[sweep["kind"] == "frame"]
-    yield claim, AS_IN_PAPER, steps, frames
+    yield claim, ALL_FRAMES, steps, frames
     yield claim, READ, steps, swept[swept["frame_is_read"].astype(bool)]
     if not len(controls):
         return
@@ -101,7 +101,7 @@ def _comparisons(
 
     few = frames[frames["case"].isin(controls["case"])]
     if len(few) < len(frames):
-        yield claim, f"{AS_IN_PAPER}, cases of the controls", steps, few
+        yield claim, f"{ALL_FRAMES}, cases of the controls", steps, few
     yield against("last step left clean", steps, of("frame_last_clean", main))
     yield claim, "equal count, random tokens", steps, of("tokens_step", main)
     for mode in dict.fromkeys(rows["mode"].dropna()):
