@@ -50,11 +50,9 @@ shapes = dict(zip(modes, "os^D", strict=False))
 indexed = noise[noise["index"].notna()]
 
 # %%
-figure = plt.figure(figsize=(plots.PAGE, 7.4))
-grid = figure.add_gridspec(3, 2, height_ratios=[1, 1.1, 1])
-upper = [figure.add_subplot(grid[0, n]) for n in range(2)]
-middle = figure.add_subplot(grid[1, :])
-lower = [figure.add_subplot(grid[2, n]) for n in range(2)]
+figure = plt.figure(figsize=(plots.PAGE, 7.4), layout="constrained")
+parts = figure.subfigures(3, 1, height_ratios=[1, 0.9, 1])
+upper, middle, lower = parts[0].subplots(1, 2), parts[1].subplots(), parts[2].subplots(1, 2)
 
 
 def by_level(axis: plt.Axes, rows, mode: str, **line) -> None:
@@ -109,7 +107,7 @@ for n, (kind, mode) in enumerate(groups):
             lw=1,
             label=mode + titles[kind],
         )
-name_levels(upper[0], "(a) noise at a step  (step above)", "σ of the disturbed step (log-SNR)")
+name_levels(upper[0], "(a) noise at a step  (step above)", "σ (log-SNR)")
 upper[1].set_title("(b) noise at a latent frame", pad=13, loc="left")
 upper[1].set_xlabel("disturbed latent frame")
 upper[1].set_xticks(sorted(drop.loc[drop["kind"] == "frame", "index"].unique()))
@@ -149,7 +147,7 @@ middle.legend(fontsize=6, loc="best")
 # %%
 seeds = cka[(cka["kind"] == "other seed") & (cka["step"] == n_steps - 1) & (cka["model"] == model)]
 panels = {
-    "tiles_dissimilarity": "(d) 1 − CKA at the end, where candidates differ",
+    "tiles_dissimilarity": "(d) 1 − CKA where candidates differ",
     "answer_changed": "(e) answers changed",
 }
 for axis, (measure, title) in zip(lower, panels.items(), strict=True):
@@ -157,12 +155,11 @@ for axis, (measure, title) in zip(lower, panels.items(), strict=True):
         rows = sensitivity[(sensitivity["mode"] == mode) & (sensitivity["quantity"] == measure)]
         by_level(axis, rows, mode)
     axis.set_ylim(bottom=0)
-    name_levels(axis, title, "σ of the disturbed step (log-SNR)")
+    name_levels(axis, title, "σ (log-SNR)")
 for row in seeds.itertuples():
     lower[0].axhline(row.mean, color="0.5", lw=0.8, ls=":", label="another seed")
 for axis in lower:
     axis.legend(fontsize=6, loc="best")
-figure.tight_layout()
 
 # %%
 facts = {"verdicts": verdicts.to_dict("records")}
