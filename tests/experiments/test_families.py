@@ -80,7 +80,7 @@ def config():
             "models": {"m": {"path": "p", "guidance": 2.0}},
             "cases": {"tasks": ["maze", "identify"]},
             "sampler": SAMPLER,
-            "ensemble": {"k": 2, "many_steps": 2},
+            "ensemble": {"k": 2, "averaged": [2], "controls": True},
             "layers": {"steps": STEPS, "stride": 2, "branches": ["cond", "uncond"]},
             "perturbation": {"steps": [1], "frames": [1], "layers": [1], "modes": ["replace"]},
             "execution": {"batch": 2},
@@ -169,7 +169,7 @@ def test_layers(model, cases, config, analysis):
 
 def test_the_ensemble(model, cases, config):
     fields = config.ensemble
-    methods = variants(fields.k, tuple(fields.band), fields.many_steps)
+    methods = variants(fields, STEPS)
     table = run_ensembles(model, cases, SEEDS, methods, **SAMPLER, n_frames=FRAMES, batch=4)
     assert len(table) == len(cases) * len(methods)
     single = 2 * STEPS  # two branches
