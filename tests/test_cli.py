@@ -130,7 +130,7 @@ def test_cases_are_those_that_the_configuration_asks_for(study):
 def test_a_trajectory_holds_its_shard_and_is_consistent(study):
     index = pd.read_csv(study / "one/cases/cases.csv")
     for shard, cases in ((0, index["case"][:4]), (1, index["case"][4:])):
-        path = study / f"one/trajectories/{shard}.safetensors"
+        path = study / f"one/trajectories/pocket/{shard}.safetensors"
         with safe_open(path, framework="np") as file:
             sigmas, x, clean = (file.get_tensor(name) for name in ("sigmas", "x", "clean"))
             facts = json.loads(file.metadata()["json"])
