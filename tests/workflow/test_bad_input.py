@@ -32,16 +32,9 @@ READ = ("read", "--model", "pocket", "--cases", "cases", "--out", "new/0.parquet
 READ += ("--trajectory", "trajectories/pocket/0.safetensors")
 CASES = ("cases", "--out", "new")
 JOIN = ("join", "--out", "new.parquet", "0.parquet", "1.parquet")
-READ = ("--cases", "cases", "--readouts", "readouts.parquet")
-TIMELINE = (
-    "timeline",
-    *READ,
-    "--out",
-    "new.csv",
-    "--outcomes",
-    "o.csv",
-)
-EXAMPLES = ("examples", *READ, "--out", "new", "--trajectories", "trajectories")
+LOOKS = ("--cases", "cases", "--readouts", "readouts.parquet")
+TIMELINE = ("timeline", *LOOKS, "--out", "new.csv", "--outcomes", "o.csv")
+EXAMPLES = ("examples", *LOOKS, "--out", "new", "--trajectories", "trajectories")
 MAZE_STRIP = (*STRIP, "--out", "new", "--case", "in-domain/maze/00000")
 PAGE = ("explore-page", "--out", "page/index.html")
 FIRST = "cases/in-domain/maze/00000"
@@ -239,7 +232,7 @@ TABLE = [
     (remove(LATENTS), READ, f"{LATENTS} does not exist: ..."),
     (tear(LATENTS), READ, f"{LATENTS} is truncated (100 of ... bytes): {AGAIN}"),
     (flip_a_bit(LATENTS), READ, f"{LATENTS} was altered after its manifest was written: {AGAIN}"),
-    (flip_a_bit(LATENTS), EXAMPLES, f"{LATENTS} was altered after its manifest was written: {AGAIN}"),
+    (flip_a_bit(LATENTS), MAZE_STRIP, f"{LATENTS} was altered after its manifest was written: {AGAIN}"),
     (remove(f"{LATENTS}.manifest.json"), READ, f"{LATENTS}.manifest.json does not exist: ..."),
     (both(tear(LATENTS), partial(write_manifest, LATENTS, parameters={}, seconds=0.0)), READ, f"{LATENTS} is not a readable tensor file (...): {AGAIN}"),
     (both(pickled(LATENTS, "0.safetensors"), partial(write_manifest, LATENTS, parameters={}, seconds=0.0)), READ, f"{LATENTS} is not a readable tensor file (...): {AGAIN}"),
