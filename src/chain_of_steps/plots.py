@@ -127,6 +127,26 @@ def label_steps(axis: Axes, sigmas: Sequence[float]) -> Axes:
     return top
 
 
+def log_snr(sigma: float | np.ndarray) -> np.ndarray:
+    """2 ln((1 - sigma) / sigma): how much of a latent is signal; -inf at sigma 1."""
+    sigma = np.asarray(sigma, float)
+    with np.errstate(divide="ignore"):
+        return 2 * (np.log(1 - sigma) - np.log(sigma))
+
+
+def label_levels(
+    axis: Axes, sigmas: Sequence[float], levels: Sequence[float] = (0.95, 0.76, 0.32, 0.02)
+) -> Axes:
+    """Names sigma on an x axis in log-SNR, and the steps nearest to it on a second axis on top."""
+    inner = np.asarray(sigmas[:-1], float)
+    steps = [int(np.abs(inner - level).argmin()) for level in levels]
+    axis.set_xticks(log_snr(levels), [f"{level:g}" for level in levels])
+    top = axis.secondary_xaxis("top")
+    top.set_xticks(log_snr(levels), [str(step) for step in steps])
+    top.tick_params(labelsize=6, pad=1)
+    return top
+
+
 def band(
     axis: Axes, rows: pd.DataFrame, colour, label: str | None = None, x: str = "step", **line
 ) -> None:

@@ -96,7 +96,7 @@ def test_noise_at_steps_and_frames(model, cases, config):
     assert len(readouts) == len(cases) * len(SEEDS) * (STEPS + 1)
 
     fields = config.perturbation
-    conditions = conditions_of(fields, STEPS, runs.x.shape[-3:])
+    conditions = conditions_of(fields, runs.sigmas, runs.x.shape[-3:])
     table, flow, nfe = perturb_shard(
         model, runs, cases, cases[:1], conditions, seeds=SEEDS[:1], layers=fields.layers
     )

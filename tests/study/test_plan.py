@@ -43,6 +43,7 @@ def small(tmp_path_factory):
 
 
 LAYERS = {"steps": 3, "stride": 2, "jobs": 2, "swap_cases": 2, "patching_cases": 1}
+LAYERS["swap_steps"] = [2, 1, 5]
 
 
 def settings(small, guidance=1.0, **fields):
@@ -94,7 +95,9 @@ def test_noise_and_ensemble_cost_what_was_planned(small):
         trajectory = run_shard(model, part, [0, 1], **options)
         found["sample"] += trajectory.made_by["nfe"]
         controls = [c for c in part if controls_left.pop((c.task, c.split), 0)]
-        planned_noise = conditions_of(config.perturbation, steps, trajectory.x.shape[-3:])
+        planned_noise = conditions_of(
+            config.perturbation, trajectory.sigmas, trajectory.x.shape[-3:]
+        )
         found["perturb"] += perturb_shard(
             model, trajectory, part, controls, planned_noise, seeds=[0], layers=[0]
         )[2]
@@ -131,10 +134,6 @@ def test_layer_analyses_cost_what_was_planned(small, analysis, guidance, branche
     everyone, spent = [cases[name] for name in names], 0
     for job in range(2):
         mine = [cases[name] for name in share_of_job(names, job, 2)]
-        if analysis == "swap" and len(mine) > 1:
-            # the tiny tokenizer knows no word, so that even unrelated cases share their prompt, and
-            # one of two layers is taken to the end in place of both: 2 steps, 2 passes, both twins
-            spent += 2 * 2 * 2 * len(mine)
         options = {"shift": config.sampler.shift, "n_frames": 17, "batch": 4}
         measure = import_module(f"chain_of_steps.experiments.layers.stage_{analysis}").measure
         spent += measure(config, model, mine, everyone, [0], **options)[1].nfe
