@@ -21,7 +21,8 @@ export class Board {
   /* The cell beside one on a side, 0 to 3 as in SIDES; null where the board ends. */
   beside(cell, side) {
     const [row, column] = this.place(cell);
-    const [i, j] = [[row - 1, column], [row, column + 1], [row + 1, column], [row, column - 1]][side];
+    const around = [[row - 1, column], [row, column + 1], [row + 1, column], [row, column - 1]];
+    const [i, j] = around[side];
     return i >= 0 && i < this.rows && j >= 0 && j < this.columns ? this.cell(i, j) : null;
   }
 

@@ -18,8 +18,7 @@ class Place {
   constructor(cell, keys, tiles) {
     const names = keys.map((key) => key.join("|"));
     const kinds = [...new Set(names)];
-    const pictures = kinds.map((name) =>
-      Float64Array.from(name.split("|").flatMap((key) => [...tiles.picture(key)])));
+    const pictures = kinds.map((name) => joined(name.split("|").map((key) => tiles.picture(key))));
     const numbers = names.map((name) => kinds.indexOf(name));
     this.cell = cell;
     this.still = numbers.pop();
@@ -32,6 +31,12 @@ class Place {
   get pictures() { return this.appearances.pictures; }
 
   get decisive() { return this.pictures.length > 1; }
+}
+
+function joined(parts) {
+  const whole = new Float64Array(parts.length * parts[0].length);
+  parts.forEach((part, n) => whole.set(part, n * part.length));
+  return whole;
 }
 
 /* Where pixels begin on which all pictures agree. */
@@ -183,8 +188,15 @@ function inTrueColours(places, seen, weights) {
     }
   });
   if (!weight) return { fixed: seen, spoilt: false };
-  const fixed = seen.map((values) =>
-    Float64Array.from(values, (value, i) => undone(value, i % 3)));
+  const fixed = seen.map((values) => {
+    const real = new Float64Array(values.length);
+    for (let i = 0; i < values.length; i += 3) {
+      for (let channel = 0; channel < 3; channel++) {
+        real[i + channel] = undone(values[i + channel], channel);
+      }
+    }
+    return real;
+  });
   return { fixed, spoilt: Math.sqrt(left / weight) > SPOILT };
 }
 

@@ -85,7 +85,8 @@ export const maze = {
   /* A scene for each frame. */
   movie(layout, board, way) {
     const first = maze.backdrop(layout, board);
-    return Array.from({ length: board.frames }, (_, frame) => dotted(first, way.slice(0, frame + 1)));
+    return Array.from({ length: board.frames }, (_, frame) =>
+      dotted(first, way.slice(0, frame + 1)));
   },
 
   empty: (layout, board) => dotted(maze.backdrop(layout, board), [layout.start]),
