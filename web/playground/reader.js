@@ -56,7 +56,7 @@ export class Reader {
 
   /* task: of tasks/; layout: of a puzzle of it without a problem. */
   constructor(task, layout, board, tiles) {
-    Object.assign(this, { task, board, tiles });
+    Object.assign(this, { task, layout, board, tiles });
     this.candidates = task.candidates(layout, board);
     this.solutions = task.solutions(layout, this.candidates);
     this.movies = this.candidates.map((one) => task.movie(layout, board, one));
@@ -119,7 +119,7 @@ export class Reader {
   candidate: whose appearance is called right; the first solution.
   */
   readTiles(video, candidate = this.solutions[0]) {
-    const depths = this.task.depths(this.candidates[candidate]);
+    const depths = this.task.depths(this.candidates[candidate], this.layout, this.board);
     const seen = this.beats.map(([f, { cell }]) => video.beat(f, cell));
     const places = this.beats.map(([, place]) => place);
     const { fixed, spoilt } = inTrueColours(places, seen, places.map(() => 1));

@@ -8,11 +8,8 @@ they differ from the model's own by rounding alone.
 from __future__ import annotations
 
 import copy
-import hashlib
 import io
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +19,7 @@ from torch import Tensor, nn
 from chain_of_steps.errors import UserError
 from chain_of_steps.models.codec import LinearVideoCodec
 from chain_of_steps.models.wan import WanModel
+from chain_of_steps.playground.exported import Exported
 from chain_of_steps.tasks.board import Board
 
 if TYPE_CHECKING:
@@ -30,28 +28,6 @@ if TYPE_CHECKING:
 OPSET = 18
 INPUTS = ("x", "given", "text", "time")  # of the ONNX model; its output is v
 TILE = 16
-
-
-@dataclass(frozen=True)
-class Exported:
-    """A model as the page takes it.
-
-    blocks: transformer blocks. onnx: v(x, given, text, time) of one run. prompts: prompt -> text
-    states, float32 (L, D). codec: float32 basis (C, 3072), mean (3072,), and the latents' shift
-    and scale (C,).
-    """
-
-    name: str
-    blocks: int
-    onnx: bytes
-    prompts: Mapping[str, np.ndarray]
-    codec: Mapping[str, np.ndarray]
-
-    @property
-    def codec_name(self) -> str:
-        """The same for models whose codecs are alike, which the page is given once."""
-        digest = hashlib.sha256(b"".join(part.tobytes() for part in self.codec.values()))
-        return f"codec-{digest.hexdigest()[:12]}"
 
 
 class _Norm(nn.Module):

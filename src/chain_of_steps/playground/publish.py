@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from chain_of_steps.errors import UserError
-from chain_of_steps.playground.export import Exported
+from chain_of_steps.playground.exported import Exported
 from chain_of_steps.playground.tiles import pictures
 from chain_of_steps.tasks import in_order, task_of
 from chain_of_steps.tasks.board import Board

@@ -120,9 +120,9 @@
         const box = this.rows.getBoundingClientRect();
         const step = Math.floor((event.clientX - box.left) / this.cell);
         const y = event.clientY - box.top;
-        const grid = this.grids.find(({ top, height }) => y >= top && y < top + height);
+        const grid2 = this.grids.find(({ top, height }) => y >= top && y < top + height);
         if (step < 0 || step >= this.looks) return;
-        choose(step, grid ? grid.frames[Math.floor((y - grid.top) / grid.tall)] : null);
+        choose(step, grid2 ? grid2.frames[Math.floor((y - grid2.top) / grid2.tall)] : null);
       };
       this.rows.addEventListener("pointerdown", (event) => {
         if (event.pointerType === "mouse") this.rows.setPointerCapture(event.pointerId);
@@ -174,10 +174,10 @@
       }
       this.rows.append(this.cursor);
       this.cursor.style.width = `${this.cell}px`;
-      for (const grid of this.grids) {
-        grid.mark = element("div", { className: "cell" }, this.rows);
-        grid.mark.style.width = `${this.cell}px`;
-        grid.mark.style.height = `${grid.tall}px`;
+      for (const grid2 of this.grids) {
+        grid2.mark = element("div", { className: "cell" }, this.rows);
+        grid2.mark.style.width = `${this.cell}px`;
+        grid2.mark.style.height = `${grid2.tall}px`;
       }
     }
     #nameSteps() {
@@ -847,7 +847,7 @@
     #beats = null;
     /* task: of tasks/; layout: of a puzzle of it without a problem. */
     constructor(task, layout, board, tiles) {
-      Object.assign(this, { task, board, tiles });
+      Object.assign(this, { task, layout, board, tiles });
       this.candidates = task.candidates(layout, board);
       this.solutions = task.solutions(layout, this.candidates);
       this.movies = this.candidates.map((one) => task.movie(layout, board, one));
@@ -903,7 +903,7 @@
       candidate: whose appearance is called right; the first solution.
       */
     readTiles(video, candidate = this.solutions[0]) {
-      const depths = this.task.depths(this.candidates[candidate]);
+      const depths = this.task.depths(this.candidates[candidate], this.layout, this.board);
       const seen = this.beats.map(([f, { cell }]) => video.beat(f, cell));
       const places = this.beats.map(([, place]) => place);
       const { fixed, spoilt } = inTrueColours(places, seen, places.map(() => 1));
@@ -1603,15 +1603,15 @@
     const usual = Math.floor(13 * longest / 16);
     return split === "in-domain" ? [1, usual] : [usual + 1, longest];
   }
-  function walk(random, board, moves2) {
+  function walk(random, board, moves3) {
     for (; ; ) {
       const way = [random.choice(board.cells)];
-      while (way.length <= moves2) {
+      while (way.length <= moves3) {
         const free = board.neighbours(way.at(-1)).filter((cell) => !way.includes(cell));
         if (!free.length) break;
         way.push(random.choice(free));
       }
-      if (way.length > moves2) return way;
+      if (way.length > moves3) return way;
     }
   }
   var directionTo = (board, cell, other) => [0, 1, 2, 3].find((side) => board.beside(cell, side) === other);
@@ -1782,6 +1782,102 @@
     return links;
   }
 
+  // playground/tasks/flood.js
+  var WATER = "disc:cyan:l";
+  var CUT = 0.1;
+  function needs(split, board) {
+    const longest = board.frames - 1, usual = Math.floor(10 * longest / 16);
+    return split === "in-domain" ? [1, usual] : [usual + 1, Math.floor(13 * longest / 16)];
+  }
+  function drawLinks(random, board, need) {
+    const links = spanningTree(random, board);
+    for (const cell of board.cells) {
+      for (const other of sorted(links[cell])) {
+        if (cell < other && random.next() < CUT) part(links, cell, other);
+      }
+    }
+    const start = random.choice(board.cells), found = distances(links, start);
+    if (Math.max(...found.values()) < need) return null;
+    for (const [cell, distance] of found) {
+      if (distance !== need) continue;
+      for (const other of [...links[cell]]) if (found.get(other) > need) part(links, cell, other);
+    }
+    return { links, start };
+  }
+  function* floods(links, start, board) {
+    const right = distances(links, start), furthest = Math.max(...right.values());
+    yield right;
+    for (let most = 1; most < furthest; most++) {
+      yield new Map([...right].filter(([, n]) => n <= most));
+    }
+    for (const cell of right.keys()) {
+      for (const other of sorted(links[cell])) {
+        if (right.get(other) > right.get(cell)) yield distances(links, start, [cell, other]);
+      }
+    }
+    for (const [cell, n] of right) {
+      for (const other of board.neighbours(cell)) {
+        if (right.has(other)) continue;
+        const beyond = [...distances(links, other)].map(([o, d]) => [o, n + 1 + d]);
+        yield new Map([...right, ...beyond.filter(([, d]) => d < board.frames)]);
+      }
+    }
+  }
+  var flood = {
+    tools: { walls: "walls", start: "start" },
+    shuffle(random, board, split) {
+      const need = random.between(...needs(split, board));
+      for (; ; ) {
+        const found = drawLinks(random, board, need);
+        if (found) return found;
+      }
+    },
+    draw(layout, board, tool, cell, side) {
+      if (tool === "start") return { ...layout, start: cell };
+      const other = board.beside(cell, side);
+      return other === null ? layout : { ...layout, links: toggled(layout.links, cell, other) };
+    },
+    problem: ({ links, start }) => links[start].size ? null : "The disc is walled in: open a wall beside it.",
+    strange({ links, start }, board) {
+      const reached = distances(links, start);
+      if (Math.max(...reached.values()) >= board.frames) return "The water runs on after the video.";
+      const passages = [...reached.keys()].reduce((sum, cell) => sum + links[cell].size, 0) / 2;
+      return passages === reached.size - 1 ? null : "In the training there is one way between any two tiles; here there are more.";
+    },
+    /* Lists of [cell, frame]. */
+    candidates({ links, start }, board) {
+      const kept = /* @__PURE__ */ new Map();
+      for (const found of floods(links, start, board)) {
+        const coloured = [...found].filter(([, n]) => n > 0);
+        const key = sorted(coloured.map(([cell]) => cell)).join();
+        if (coloured.length && !kept.has(key)) kept.set(key, coloured.sort((a, b) => a[1] - b[1]));
+      }
+      return [...kept.values()];
+    },
+    solutions: () => [0],
+    backdrop({ links, start }, board) {
+      return board.cells.map((cell) => [...cell === start ? [WATER] : [], ...wallsOf(links, cell, board)].join("+"));
+    },
+    movie(layout, board, answer) {
+      const first = flood.backdrop(layout, board);
+      return Array.from({ length: board.frames }, (_, frame) => {
+        const scene = [...first];
+        for (const [cell, n] of answer) {
+          if (n <= frame) scene[cell] = scene[cell] ? `${WATER}+${scene[cell]}` : WATER;
+        }
+        return scene;
+      });
+    },
+    empty: (layout, board) => flood.backdrop(layout, board),
+    depths: (answer) => new Map(answer),
+    pack: ({ links, start }, board) => `${packLinks(links, board)}.${start}`,
+    unpack(text, board) {
+      const [walls, place] = text.split("."), start = Number(place);
+      const links = unpackLinks(walls, board);
+      return links && board.cells.includes(start) ? { links, start } : null;
+    }
+  };
+
   // playground/tasks/maze.js
   var DOT = "disc:green:m";
   var GOAL = "goal";
@@ -1866,8 +1962,215 @@
     return drawn;
   }
 
+  // playground/tasks/grid.js
+  var BLOCK2 = "block";
+  var GOAL2 = "goal";
+  var MOST_WAYS = 40;
+  function moves2(split, board) {
+    const longest = Math.min(board.rows + board.columns - 2, board.frames - 1);
+    const usual = Math.floor(5 * longest / 8);
+    return split === "in-domain" ? [3, usual] : [usual + 1, longest];
+  }
+  function shortestWays({ blocks, start, goal }, board) {
+    let found = [[start]];
+    const seen = /* @__PURE__ */ new Set([start, ...blocks]);
+    while (found.length && found[0].at(-1) !== goal) {
+      const longer = found.flatMap((way) => board.neighbours(way.at(-1)).filter((cell) => !seen.has(cell)).map((cell) => [...way, cell]));
+      for (const way of longer) seen.add(way.at(-1));
+      const done = longer.filter((way) => way.at(-1) === goal);
+      found = done.length ? done : longer;
+      if (found.length > 20 * MOST_WAYS) return [];
+    }
+    return found;
+  }
+  var grid = {
+    tools: { blocks: "blocks", start: "start", goal: "goal" },
+    shuffle(random, board, split) {
+      const [least, most] = moves2(split, board);
+      for (; ; ) {
+        const mixed = random.shuffled(board.cells);
+        const n = random.below(Math.floor(board.size / 5) + 1);
+        const [start, goal] = mixed.slice(n), blocks = mixed.slice(0, n).sort((a, b) => a - b);
+        const layout = { blocks, start, goal }, ways2 = shortestWays(layout, board);
+        const length = (ways2[0]?.length ?? 0) - 1;
+        if (ways2.length > 1 && ways2.length <= MOST_WAYS && length >= least && length <= most) {
+          return layout;
+        }
+      }
+    },
+    draw(layout, board, tool, cell) {
+      const { blocks, start, goal } = layout;
+      if (tool !== "blocks") {
+        return { ...layout, [tool]: cell, blocks: blocks.filter((block) => block !== cell) };
+      }
+      if (cell === start || cell === goal) return layout;
+      const others = blocks.filter((block) => block !== cell);
+      const changed = others.length < blocks.length ? others : [...blocks, cell];
+      return { ...layout, blocks: changed.sort((a, b) => a - b) };
+    },
+    problem(layout, board) {
+      const { length } = shortestWays(layout, board);
+      if (layout.start === layout.goal) return "Start and goal are one tile: move one of them.";
+      if (!length) return "No way leads to the red frame, or far too many do.";
+      return length > MOST_WAYS ? `${length} ways are shortest: put more blocks in.` : null;
+    },
+    strange: (layout, board) => shortestWays(layout, board).length > 1 ? null : "In the training several ways are shortest; here one is.",
+    candidates: (layout, board) => shortestWays(layout, board),
+    solutions: (layout, candidates) => [...candidates.keys()],
+    backdrop({ blocks, goal }, board) {
+      return board.cells.map((cell) => blocks.includes(cell) ? BLOCK2 : cell === goal ? GOAL2 : "");
+    },
+    movie(layout, board, way) {
+      const first = grid.backdrop(layout, board);
+      return Array.from({ length: board.frames }, (_, frame) => dotted(first, way.slice(0, frame + 1)));
+    },
+    empty: (layout, board) => dotted(grid.backdrop(layout, board), [layout.start]),
+    depths: (way) => new Map(way.map((cell, n) => [cell, n])),
+    pack: ({ blocks, start, goal }, board) => `${board.cells.map((cell) => Number(blocks.includes(cell))).join("")}.${start}.${goal}`,
+    unpack(text, board) {
+      const [marks, ...places] = text.split("."), [start, goal] = places.map(Number);
+      if (!new RegExp(`^[01]{${board.size}}$`).test(marks)) return null;
+      const free = [start, goal].every((cell) => marks[cell] === "0");
+      const blocks = board.cells.filter((cell) => marks[cell] === "1");
+      return free ? { blocks, start, goal } : null;
+    }
+  };
+
+  // playground/tasks/latin.js
+  var SIDE = 5;
+  var NUMBERS2 = [0, 1, 2, 3, 4];
+  var PLACES = [...Array(SIDE * SIDE).keys()];
+  var OBJECTS = [
+    "disc:green:m",
+    "square:red:m",
+    "triangle:blue:m",
+    "diamond:yellow:m",
+    "cross:purple:m"
+  ];
+  var ROUNDS = { "in-domain": [1, 4], "out-of-domain": [5, 8] };
+  function randomSquare(random) {
+    const rows = [];
+    for (let tries = 0; rows.length < SIDE; tries++) {
+      const row = random.shuffled(NUMBERS2);
+      if (rows.every((other) => other.every((n, i) => n !== row[i]))) rows.push(row);
+      if (tries > 400) {
+        rows.length = 0;
+        tries = 0;
+      }
+    }
+    return rows.flat();
+  }
+  function rounds(square, holes) {
+    const known = square.map((n, place) => holes.includes(place) ? null : n), when = /* @__PURE__ */ new Map();
+    for (let round = 1; when.size < holes.length; round++) {
+      const fresh = [];
+      for (const place of holes.filter((hole) => !when.has(hole))) {
+        const row = Math.floor(place / SIDE), column = place % SIDE;
+        const left = NUMBERS2.filter((n) => NUMBERS2.every((i) => known[row * SIDE + i] !== n && known[i * SIDE + column] !== n));
+        if (left.length === 1) fresh.push([place, left[0]]);
+      }
+      if (!fresh.length) return null;
+      for (const [place, n] of fresh) {
+        known[place] = n;
+        when.set(place, round);
+      }
+    }
+    return when;
+  }
+  var needOf = (square, holes) => {
+    const when = rounds(square, holes);
+    return when && Math.max(...when.values());
+  };
+  function holesOf(random, square, need) {
+    const holes = [];
+    let found = 0;
+    for (const place of random.shuffled(PLACES)) {
+      const rounded = needOf(square, [...holes, place]);
+      if (rounded === null || rounded > need) continue;
+      holes.push(place);
+      found = rounded;
+      if (found === need && holes.length > 2 && random.next() < 0.25) break;
+    }
+    return found === need ? holes.sort((a, b) => a - b) : null;
+  }
+  var latin = {
+    tools: { holes: "empty places" },
+    shuffle(random, board, split) {
+      const need = random.between(...ROUNDS[split]);
+      for (; ; ) {
+        const square = randomSquare(random), holes = holesOf(random, square, need);
+        const corner = board.cell(
+          random.below(board.rows - SIDE + 1),
+          random.below(board.columns - SIDE + 1)
+        );
+        if (holes) return { square, holes, corner };
+      }
+    },
+    /* Empties a place, or fills it again. */
+    draw(layout, board, tool, cell) {
+      const place = placeOf(layout, board, cell), { holes } = layout;
+      if (place === null) return layout;
+      const others = holes.filter((hole) => hole !== place);
+      const changed = others.length < holes.length ? others : [...holes, place];
+      return { ...layout, holes: changed.sort((a, b) => a - b) };
+    },
+    problem({ square, holes }) {
+      if (!holes.length) return "No place is empty: empty one.";
+      return rounds(square, holes) ? null : "Elimination does not fill this: more than one object may fit. Fill a place again.";
+    },
+    strange: ({ square, holes }) => needOf(square, holes) <= ROUNDS["out-of-domain"][1] ? null : "This takes more rounds than any square of the study.",
+    /* What is in each hole, null where it stays empty: the completion, and one place changed. */
+    candidates({ square, holes }) {
+      const right = holes.map((hole) => square[hole]);
+      return [right, ...right.flatMap((n, i) => [...NUMBERS2, null].filter((other) => other !== n).map((other) => right.with(i, other)))];
+    },
+    solutions: () => [0],
+    backdrop({ square, holes, corner }, board) {
+      const scene = board.cells.map(() => "");
+      square.forEach((n, place) => {
+        scene[cellOf(corner, board, place)] = OBJECTS[n];
+      });
+      for (const hole of holes) scene[cellOf(corner, board, hole)] = "slot";
+      return scene;
+    },
+    /* The answer shows after the first beat. */
+    movie(layout, board, answer) {
+      const first = latin.backdrop(layout, board), filled = [...first];
+      answer.forEach((n, i) => {
+        if (n !== null) filled[cellOf(layout.corner, board, layout.holes[i])] = OBJECTS[n];
+      });
+      return Array.from({ length: board.frames }, (_, frame) => frame < 5 ? first : filled);
+    },
+    empty: (layout, board) => latin.backdrop(layout, board),
+    /* The round in which elimination fills each hole. */
+    depths: (answer, { square, holes, corner }, board) => new Map(
+      [...rounds(square, holes)].sort(([a], [b]) => a - b).map(([hole, round]) => [cellOf(corner, board, hole), round])
+    ),
+    pack: ({ square, holes, corner }) => `${square.join("")}.${PLACES.map((place) => Number(holes.includes(place))).join("")}.${corner}`,
+    unpack(text, board) {
+      if (!/^[0-4]{25}\.[01]{25}\.\d+$/.test(text)) return null;
+      const [numbers, marks, place] = text.split("."), corner = Number(place);
+      const [row, column] = board.place(corner), square = [...numbers].map(Number);
+      const lines = NUMBERS2.flatMap((i) => [
+        square.slice(i * SIDE, (i + 1) * SIDE),
+        square.filter((_, at) => at % SIDE === i)
+      ]);
+      const fits = row + SIDE <= board.rows && column + SIDE <= board.columns;
+      if (!fits || lines.some((line) => new Set(line).size < SIDE)) return null;
+      return { square, holes: PLACES.filter((at) => marks[at] === "1"), corner };
+    }
+  };
+  function cellOf(corner, board, place) {
+    return corner + Math.floor(place / SIDE) * board.columns + place % SIDE;
+  }
+  function placeOf({ corner }, board, cell) {
+    const [row, column] = board.place(cell), [top, left] = board.place(corner);
+    const i = row - top, j = column - left;
+    return i >= 0 && i < SIDE && j >= 0 && j < SIDE ? i * SIDE + j : null;
+  }
+
   // playground/tasks/index.js
-  var TASKS = { maze, chain, chain_lit: chainLit };
+  var TASKS = { maze, flood, latin, chain, chain_lit: chainLit, grid };
 
   // playground/view.js
   var within = (value, least, most) => Math.min(Math.max(value, least), most);
