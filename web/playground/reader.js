@@ -91,9 +91,9 @@ export class Reader {
     const seen = [...first.map(({ cell }) => video.frame(0, cell)),
       ...key.map(({ cell }) => video.frame(last, cell))];
     const places = [...first, ...key];
-    const { fixed, spoilt } = inTrueColours(places, seen, places.map((_, n) =>
+    const { real, spoilt } = inTrueColours(places, seen, places.map((_, n) =>
       (n < first.length ? FIRST : 1)));
-    const shown = fixed.slice(first.length), nothing = nullOf(key, shown);
+    const shown = seen.slice(first.length).map(real), nothing = nullOf(key, shown);
     const decisive = [...key.keys()].filter((n) => key[n].decisive);
     const weights = decisive.map((n) => (spoilt ? key[n].pictures.map(() => 0)
       : key[n].appearances.weights(shown[n])));
@@ -122,11 +122,11 @@ export class Reader {
     const depths = this.task.depths(this.candidates[candidate], this.layout, this.board);
     const seen = this.beats.map(([f, { cell }]) => video.beat(f, cell));
     const places = this.beats.map(([, place]) => place);
-    const { fixed, spoilt } = inTrueColours(places, seen, places.map(() => 1));
+    const { real, spoilt } = inTrueColours(places, seen, places.map(() => 1));
     return this.beats.map(([f, place], n) => ({ f, place, n }))
       .filter(({ place }) => place.decisive).map(({ f, place, n }) => {
         const weights = spoilt ? place.pictures.map(() => 0)
-          : place.appearances.weights(fixed[n]);
+          : place.appearances.weights(real(seen[n]));
         const mine = place.ofCandidate[candidate], weight = weights[mine];
         const others = Math.max(...weights.filter((_, look) => look !== mine));
         return { f, cell: place.cell, depth: depths.get(place.cell) ?? NO_ANSWER, weight,
@@ -170,7 +170,7 @@ function leader(evidence, agreement) {
   return most >= VISIBLE && first - second > TIE ? score.indexOf(first) : NO_ANSWER;
 }
 
-/* What was seen at each place with gain and offset of each channel undone, and if it is spoilt. */
+/* What undoes gain and offset of each channel in what was seen, and whether that is spoilt. */
 function inTrueColours(places, seen, weights) {
   const change = [0, 1, 2].map((channel) => channelChange(places, seen, weights, channel));
   const undone = (colour, channel) => {
@@ -187,17 +187,17 @@ function inTrueColours(places, seen, weights) {
       weight += weights[n];
     }
   });
-  if (!weight) return { fixed: seen, spoilt: false };
-  const fixed = seen.map((values) => {
-    const real = new Float64Array(values.length);
+  if (!weight) return { real: (values) => values, spoilt: false };
+  const real = (values) => {
+    const found = new Float64Array(values.length);
     for (let i = 0; i < values.length; i += 3) {
       for (let channel = 0; channel < 3; channel++) {
-        real[i + channel] = undone(values[i + channel], channel);
+        found[i + channel] = undone(values[i + channel], channel);
       }
     }
-    return real;
-  });
-  return { fixed, spoilt: Math.sqrt(left / weight) > SPOILT };
+    return found;
+  };
+  return { real, spoilt: Math.sqrt(left / weight) > SPOILT };
 }
 
 /* Least squares for the change o - e = (gain - 1) e + offset of a channel. */

@@ -11,9 +11,9 @@ export function drawTimeline(chart, lanes, sigmas, solutions, at) {
   chart.start(sigmas.length);
   chart.row("", lanes.length > 1 ? 46 : 17); // where the words of the marks stand
   for (const lane of lanes) addFilm(chart, lane);
-  for (const lane of lanes) addFront(chart, lane, `front, ${lane.title}`);
+  for (const lane of lanes) addFront(chart, lane, lane.kind === "clean" ? "front" : "front 2");
   addAnswers(chart, "answer", curve("answer"), solutions);
-  addCurves(chart, "candidates", curve("candidates"), 2);
+  addCurves(chart, "candidates", curve("candidates"), 2, 0);
   addCurves(chart, "score", curve("score"), 1, 0);
   addCurves(chart, "noise level σ", [{ values: sigmas, kind: "soft" }], 1, 0);
   const marks = lanes.filter((lane) => lane.commitment !== null)

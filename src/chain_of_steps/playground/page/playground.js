@@ -881,8 +881,8 @@
         ...key.map(({ cell }) => video.frame(last, cell))
       ];
       const places = [...first, ...key];
-      const { fixed, spoilt } = inTrueColours(places, seen, places.map((_, n) => n < first.length ? FIRST : 1));
-      const shown = fixed.slice(first.length), nothing = nullOf(key, shown);
+      const { real, spoilt } = inTrueColours(places, seen, places.map((_, n) => n < first.length ? FIRST : 1));
+      const shown = seen.slice(first.length).map(real), nothing = nullOf(key, shown);
       const decisive = [...key.keys()].filter((n) => key[n].decisive);
       const weights = decisive.map((n) => spoilt ? key[n].pictures.map(() => 0) : key[n].appearances.weights(shown[n]));
       const shares = decisive.map((n, i) => key[n].ofCandidate.map((look) => weights[i][look]));
@@ -906,9 +906,9 @@
       const depths = this.task.depths(this.candidates[candidate], this.layout, this.board);
       const seen = this.beats.map(([f, { cell }]) => video.beat(f, cell));
       const places = this.beats.map(([, place]) => place);
-      const { fixed, spoilt } = inTrueColours(places, seen, places.map(() => 1));
+      const { real, spoilt } = inTrueColours(places, seen, places.map(() => 1));
       return this.beats.map(([f, place], n) => ({ f, place, n })).filter(({ place }) => place.decisive).map(({ f, place, n }) => {
-        const weights = spoilt ? place.pictures.map(() => 0) : place.appearances.weights(fixed[n]);
+        const weights = spoilt ? place.pictures.map(() => 0) : place.appearances.weights(real(seen[n]));
         const mine = place.ofCandidate[candidate], weight = weights[mine];
         const others = Math.max(...weights.filter((_, look) => look !== mine));
         return {
@@ -955,8 +955,8 @@
   function inTrueColours(places, seen, weights) {
     const change = [0, 1, 2].map((channel) => channelChange(places, seen, weights, channel));
     const undone = (colour2, channel) => {
-      const { gain, offset } = change[channel], real = (colour2 - offset) / gain;
-      return colour2 < FULL ? real : clip(real, FLOOR[channel], 1);
+      const { gain, offset } = change[channel], real2 = (colour2 - offset) / gain;
+      return colour2 < FULL ? real2 : clip(real2, FLOOR[channel], 1);
     };
     let left = 0, weight = 0;
     places.forEach(({ alike, pictures: [picture] }, n) => {
@@ -968,17 +968,17 @@
         weight += weights[n];
       }
     });
-    if (!weight) return { fixed: seen, spoilt: false };
-    const fixed = seen.map((values) => {
-      const real = new Float64Array(values.length);
+    if (!weight) return { real: (values) => values, spoilt: false };
+    const real = (values) => {
+      const found = new Float64Array(values.length);
       for (let i = 0; i < values.length; i += 3) {
         for (let channel = 0; channel < 3; channel++) {
-          real[i + channel] = undone(values[i + channel], channel);
+          found[i + channel] = undone(values[i + channel], channel);
         }
       }
-      return real;
-    });
-    return { fixed, spoilt: Math.sqrt(left / weight) > SPOILT };
+      return found;
+    };
+    return { real, spoilt: Math.sqrt(left / weight) > SPOILT };
   }
   function channelChange(places, seen, weights, channel) {
     let total = 0, ee = 0, se = 0, de = 0, sd = 0;
@@ -1568,9 +1568,9 @@
     chart.start(sigmas.length);
     chart.row("", lanes.length > 1 ? 46 : 17);
     for (const lane of lanes) addFilm(chart, lane);
-    for (const lane of lanes) addFront(chart, lane, `front, ${lane.title}`);
+    for (const lane of lanes) addFront(chart, lane, lane.kind === "clean" ? "front" : "front 2");
     addAnswers(chart, "answer", curve("answer"), solutions);
-    addCurves(chart, "candidates", curve("candidates"), 2);
+    addCurves(chart, "candidates", curve("candidates"), 2, 0);
     addCurves(chart, "score", curve("score"), 1, 0);
     addCurves(chart, "noise level σ", [{ values: sigmas, kind: "soft" }], 1, 0);
     const marks = lanes.filter((lane) => lane.commitment !== null).map((lane) => ({ look: lane.commitment, kind: lane.kind, text: "commits" }));
