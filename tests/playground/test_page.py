@@ -3,6 +3,7 @@
 Screenshots of both widths lie in the folder SCREENSHOTS names, or else in pytest's own.
 """
 
+import base64
 import functools
 import http.server
 import io
@@ -263,8 +264,6 @@ def test_exports(new_page):
     film.seek(3)
     last = film.convert("RGB").crop((0, 0, 240, 240)).resize((80, 80), Image.Resampling.NEAREST)
     data = page.page.evaluate("document.getElementById('clean').toDataURL()")
-    import base64
-
     shown = Image.open(io.BytesIO(base64.b64decode(data.partition(",")[2]))).convert("RGB")
     differences = [
         abs(a - b)

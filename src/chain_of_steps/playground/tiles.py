@@ -1,4 +1,4 @@
-"""The pictures of all tiles that puzzles drawn on the page can have, painted by the tasks' rules."""
+"""The pictures of all tiles that puzzles drawn on the page can have, as the tasks paint them."""
 
 from __future__ import annotations
 
