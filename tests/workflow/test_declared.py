@@ -13,8 +13,8 @@ from PIL import Image
 from chain_of_steps.experiments.vbvr.scorer import pins
 from chain_of_steps.files import write_json
 from chain_of_steps.fingerprints import modules_of
-from chain_of_steps.settings.base import RESOLVED
 from chain_of_steps.playground.publish import GLUE, SCRIPT, WASM
+from chain_of_steps.settings.base import RESOLVED
 from chain_of_steps.stage import stage_modules, stage_of
 from chain_of_steps.study.config import check_config
 from chain_of_steps.tasks import task_names

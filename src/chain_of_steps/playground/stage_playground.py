@@ -33,7 +33,6 @@ STAGE = Stage(
     ),
     loads_model=True,
     also=("playground/page",),
-    every_task=True,
 )
 
 
