@@ -29,6 +29,8 @@ export class Page {
   #lanes = [];
   #reader = null;
   #follows = true; // whether the shown step is the newest one
+  #charted = ""; // what the chart and the list of candidates show
+  #began = 0; // when the runs began, ms
 
   static async open(facts, assets) {
     const tiles = new Tiles(facts.tiles, new Uint8Array(await unpacked(facts.pictures)));
@@ -79,8 +81,10 @@ export class Page {
     });
     let width = window.innerWidth;
     window.addEventListener("resize", () => {
-      if (window.innerWidth !== width) this.update();
+      if (window.innerWidth === width) return;
       width = window.innerWidth;
+      this.#charted = "";
+      this.update();
     });
   }
 
@@ -140,16 +144,17 @@ export class Page {
     document.documentElement.dataset.runs = "running";
     const started = (lanes, reader) => {
       this.#lanes = lanes;
+      this.#charted = "";
       this.#reader = reader;
       lanes.forEach((lane, n) => { lane.title = n
         ? `${lane.name}${CHANGED[view.change]}` : lane.name; });
-      this.began = performance.now();
+      this.#began = performance.now();
     };
     try {
       const whole = await this.engine.run(view, started, () => this.#stepped());
       if (!whole) return;
-      const seconds = ((performance.now() - this.began) / 1000).toFixed(1);
-      const loaded = ((this.began - before) / 1000).toFixed(1);
+      const seconds = ((performance.now() - this.#began) / 1000).toFixed(1);
+      const loaded = ((this.#began - before) / 1000).toFixed(1);
       byId("time").textContent = `This took ${seconds} s, and ${loaded} s to load.`;
       document.documentElement.dataset.runs = "ended";
       this.update();
@@ -165,25 +170,31 @@ export class Page {
   }
 
   #paint() {
-    const { view } = this, lanes = this.#lanes, reader = this.#reader;
+    const { view } = this, lanes = this.#lanes;
     if (!lanes.length || !lanes[0].seen) return;
     const { sigmas } = lanes[0].run, step = Math.min(view.step, lanes[0].seen - 1);
     const beside = lanes.length > 1;
     for (const part of document.querySelectorAll(".noisy")) part.hidden = !beside;
     byId("stage").classList.toggle("alone", !beside);
     for (const lane of lanes) this.#paintLane(lane, step, sigmas);
-    const draw = (context, answer) => {
-      const movie = reader.movies[answer];
-      context.putImageData(paintScene(movie.at(-1), this.board, this.tiles), 0, 0);
-    };
-    const { length: n } = reader.candidates, { solutions } = reader;
-    listCandidates({ n, solutions, runs: lanes, size: lanes[0].size, draw })(step);
-    const at = beside && view.change !== "none" ? view.at : null;
-    drawTimeline(this.chart, lanes, sigmas, solutions, at);
+    const seen = lanes.map((lane) => lane.seen).join();
+    if (this.#charted !== seen) this.#draw(beside && view.change !== "none" ? view.at : null);
+    this.#charted = seen;
+    this.showEvidence(step);
     showPlace("step", step, sigmas.length - 1, stepName(step, sigmas));
     showPlace("frame", view.frame, this.board.frames - 1, `frame ${view.frame}`);
     this.chart.move(step, view.frame);
     this.writeLink();
+  }
+
+  /* What changes with every look that is new. at: where the second run is changed, or null. */
+  #draw(at) {
+    const lanes = this.#lanes, { candidates: { length: n }, solutions, movies } = this.#reader;
+    const draw = (context, answer) => {
+      context.putImageData(paintScene(movies[answer].at(-1), this.board, this.tiles), 0, 0);
+    };
+    this.showEvidence = listCandidates({ n, solutions, runs: lanes, size: lanes[0].size, draw });
+    drawTimeline(this.chart, lanes, lanes[0].run.sigmas, solutions, at);
   }
 
   #paintLane(lane, step, sigmas) {
