@@ -25,8 +25,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_USER := 0
 
 .DEFAULT_GOAL := figures
-.PHONY: figures figures-from-tables report docs page test test-fast test-all soak lint format \
-    benchmarks determinism clean
+.PHONY: figures figures-from-tables recompute report docs page test test-fast test-all soak lint \
+    format benchmarks determinism clean
 
 figures: $(READY)
 	$(BIN)/snakemake --cores all $(ARGS)
@@ -34,6 +34,10 @@ figures: $(READY)
 # Figures from the tables shipped in figures/tables, without running a model.
 figures-from-tables: $(READY)
 	$(BIN)/snakemake --cores all --forceall --config shipped=true $(ARGS)
+
+# Every number of figures/claims.md again, from the tables of single runs and without this package.
+recompute: $(READY)
+	$(BIN)/python docs/recompute.py $(ARGS)
 
 # One file to look through or to send, of a study that has run: unpack it, open report.html.
 report: $(READY)

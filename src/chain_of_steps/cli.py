@@ -15,6 +15,7 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,9 @@ def build_parser(names: Iterable[str] = ()) -> argparse.ArgumentParser:
     """The parser of the stages `names`, or of all where one of them is none or there are none."""
     parser = argparse.ArgumentParser(
         prog="cos", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"chain_of_steps {version('chain_of_steps')}"
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="STAGE")
     names = list(names)

@@ -127,6 +127,26 @@ def label_steps(axis: Axes, sigmas: Sequence[float]) -> Axes:
     return top
 
 
+def log_snr(sigma: float | np.ndarray) -> np.ndarray:
+    """2 ln((1 - sigma) / sigma): how much of a latent is signal; -inf at sigma 1."""
+    sigma = np.asarray(sigma, float)
+    with np.errstate(divide="ignore"):
+        return 2 * (np.log(1 - sigma) - np.log(sigma))
+
+
+def label_levels(
+    axis: Axes, sigmas: Sequence[float], levels: Sequence[float] = (0.95, 0.76, 0.32, 0.02)
+) -> Axes:
+    """Names sigma on an x axis in log-SNR, and the steps nearest to it on a second axis on top."""
+    inner = np.asarray(sigmas[:-1], float)
+    steps = [int(np.abs(inner - level).argmin()) for level in levels]
+    axis.set_xticks(log_snr(levels), [f"{level:g}" for level in levels])
+    top = axis.secondary_xaxis("top")
+    top.set_xticks(log_snr(levels), [str(step) for step in steps])
+    top.tick_params(labelsize=6, pad=1)
+    return top
+
+
 def band(
     axis: Axes, rows: pd.DataFrame, colour, label: str | None = None, x: str = "step", **line
 ) -> None:
@@ -165,18 +185,18 @@ def load_examples(folder: Path, figure: str) -> list[dict[str, Any]]:
     return [{**entry, "sheet": read_image(inside(folder, entry["file"]))} for entry in entries]
 
 
-def film(
-    axis: Axes,
-    example: Mapping[str, Any],
-    *,
-    row_labels: bool = True,
-    gap: int = 3,
-    first: int = 0,
-) -> None:
-    """A film sheet with rows labelled by step and sigma, columns by frame, from the `first` on."""
-    rows, frames = len(example["steps"]), example["frames"][first:]
-    width = example["sheet"].shape[1] // len(example["frames"])
-    sheet = _with_gaps(example["sheet"][:, first * width :], rows, len(frames), gap)
+def still(example: Mapping[str, Any], row: int, column: int = -1) -> np.ndarray:
+    """One picture of a film sheet (H, W, 3), by default the last frame of the row."""
+    sheet, rows, columns = example["sheet"], len(example["steps"]), len(example["frames"])
+    height, width = sheet.shape[0] // rows, sheet.shape[1] // columns
+    top, left = row % rows * height, column % columns * width
+    return sheet[top : top + height, left : left + width]
+
+
+def film(axis: Axes, example: Mapping[str, Any], *, row_labels: bool = True, gap: int = 3) -> None:
+    """A film sheet with rows labelled by step and sigma, columns by frame."""
+    rows, frames = len(example["steps"]), example["frames"]
+    sheet = _with_gaps(example["sheet"], rows, len(frames), gap)
     axis.imshow(sheet, interpolation="nearest")
     height, width = sheet.shape[0] / rows, sheet.shape[1] / len(frames)
     axis.set_xticks([(i + 0.5) * width for i in range(len(frames))], frames)
@@ -198,7 +218,7 @@ def beside(axis: Axes, texts: Sequence[str]) -> None:
     """Texts to the right of the rows of a film, one a row."""
     height, width = axis.get_images()[0].get_array().shape[:2]
     for row, text in enumerate(texts):
-        axis.text(width + 4, (row + 0.5) * height / len(texts), text, fontsize=5.5, va="center")
+        axis.text(width + 4, (row + 0.5) * height / len(texts), text, fontsize=6, va="center")
 
 
 def _with_gaps(sheet: np.ndarray, rows: int, columns: int, gap: int) -> np.ndarray:

@@ -52,7 +52,7 @@ def test_cases_of_one_job_must_be_alike(inside, data, capsys, tmp_path):
     [
         ("read", ("--trajectory", "0.safetensors")),
         ("perturb", ("--trajectory", "0.safetensors", "--flow", "no.parquet")),
-        ("ensemble", ("--shard", 0)),
+        ("ensemble", ("--trajectory", "0.safetensors")),
         ("energy", ("--job", 0)),
     ],
 )

@@ -17,7 +17,7 @@ STUDY = {
     "seeds": list(SEEDS),
     "execution": {"shard": 4, "batch": 3, "threads": 1},
     "statistics": {"resamples": 100},
-    "ensemble": {"k": 1, "many_steps": 1},
+    "ensemble": {"k": 1, "averaged": []},
     "card": {"cases": 3, "elsewhere": 2, "steps": 1},
 }
 EXPLORE = ("explore", "--model", "pocket", "--cases", "cases")

@@ -122,5 +122,5 @@ def judged(claims: list[Claim], tables, models=("ours",), n_steps=N_STEPS) -> pd
         for claim in claims
         if claim.untestable is None and claim.table in tables
     ]
-    group = Group("ours", tuple(models), chosen=True)
+    group = Group("ours", tuple(models), chosen=frozenset(models[:1]))
     return judge_claims(some, tables, [group], n_steps, resampling=FEW).set_index("id")

@@ -412,7 +412,7 @@ def test_unipc_refuses_what_forks_or_changes_runs(tmp_path, capsys, stage):
     )
     options = {
         "perturb": ["--trajectory=t", "--flow=f"],
-        "ensemble": ["--shard=0"],
+        "ensemble": ["--trajectory=t"],
         "energy": ["--job=0"],
     }[stage]
     command = [stage, "--config", str(path), "--model=m", "--cases=c", "--out=o", *options]

@@ -180,3 +180,14 @@ def test_too_few_cases_without_an_end_to_their_range_have_no_interval():
         assert math.isnan(detectable(sample))
     low, high = interval(CaseSample.of([1.0, 2.0, 4.0, 3.0, 5.0, 2.5, 3.5, 0.5]))
     assert math.isfinite(low) and math.isfinite(high)
+
+
+@pytest.mark.parametrize("offset", [0.0, 0.1, 40.1])
+def test_cases_that_differ_between_tasks_alone_have_no_error_of_rounding(offset):
+    """Equal cases within tasks: nothing says how far others lie, whatever rounding leaves."""
+    values = np.repeat([0.1, 0.3, 0.7], 7) + offset
+    tasks = np.repeat(["a", "b", "c"], 7)
+    assert np.isnan(interval(CaseSample.of(values, tasks))).all()
+    limits = (offset, offset + 1)
+    sample = CaseSample.of(values, tasks, limits)
+    assert interval(sample) == bounded_interval(values, limits)

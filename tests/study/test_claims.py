@@ -364,10 +364,10 @@ def test_a_claim_that_comes_out_alike_without_room_is_marked(claim):
 def test_what_the_model_was_chosen_by_counts_on_its_other_training_seeds(claim):
     rows = pd.concat([table([0.9] * 20), table([0.0] * 20, model="again")])
     one = claim(held_out=True)
-    group = Group("ours", ("ours", "again"), chosen=True)
+    group = Group("ours", ("ours", "again"), chosen=frozenset({"ours"}))
     assert measure(one, rows, group, N_STEPS).value == 0
     assert measure(claim(), rows, group, N_STEPS).value == pytest.approx(0.45)
-    alone = run(one, rows, group=Group("ours", ("ours",), chosen=True))
+    alone = run(one, rows, group=Group("ours", ("ours",), chosen=frozenset({"ours"})))
     assert alone.verdict.word == UNMEASURED
     assert measure(one, rows, Group("control", ("ours",)), N_STEPS).value == pytest.approx(0.9)
 

@@ -1,5 +1,6 @@
 """README and docs: what they show works as written, their links lead somewhere, none is stale."""
 
+import itertools
 import math
 import re
 import runpy
@@ -27,10 +28,18 @@ from chain_of_steps.artifacts import read_table
 from chain_of_steps.cases.folders import write_case
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.models.velocity import VideoVelocity
+from chain_of_steps.statistics.verdicts import (
+    FAILS,
+    HOLDS,
+    NO_ROOM,
+    UNDECIDED,
+    UNMEASURED,
+    VERDICTS,
+)
 from chain_of_steps.study.claims import load_claims
 from chain_of_steps.study.config import load_config
 from chain_of_steps.study.evidence import Group
-from chain_of_steps.study.verdicts import judge_claims
+from chain_of_steps.study.verdicts import TELLS, TELLS_NOT, judge_claims
 from chain_of_steps.tasks import stream
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -106,7 +115,10 @@ def judged_claims() -> pd.DataFrame:
         return np.where((model == "deep") | (steps >= case.need - 5), 0, 1)
 
     looks = judged.readouts(index, answers, ("ours", "ours-again", "deep"))
-    groups = [Group("ours", ("ours", "ours-again"), chosen=True), Group("deep", ("deep",))]
+    groups = [
+        Group("ours", ("ours", "ours-again"), chosen=frozenset({"ours"})),
+        Group("deep", ("deep",)),
+    ]
     claims = load_claims(ROOT / "workflow/paper/expected.yaml")
     some = [claim for claim in claims if claim.table != "behaviour_outcomes.parquet"]
     tables = judged.outcomes_of(looks, index)
@@ -135,6 +147,87 @@ def test_a_wrong_number_or_word_among_the_claims_is_found(judged_claims, shown, 
     assert changes
     with pytest.raises((AssertionError, ValueError)):
         check_claims(text, judged_claims)
+
+
+# The sentences at the top of README.md
+
+README_CLAIMS = runpy.run_path(str(ROOT / "docs/readme_claims.py"))
+OUTCOMES = [*itertools.product(VERDICTS, (TELLS, TELLS_NOT))]
+
+
+def judged_as(outcomes, room=(0.3, 0.2), parameters=7e5) -> pd.DataFrame:
+    """Rows of a made-up table of claims: a verdict, and whether it tells, for each clause."""
+    rows = [
+        {
+            **{"id": clause.id, "model": "ours", "verdict": verdict, "tells": tells},
+            **{"ours": 0.125, "ci_low": 0.0625, "ci_high": 0.25, "sesoi": 0.1, "same_as": math.nan},
+            **{"room": room[0], "room_low": room[1], "room_high": 0.4, "could_change": 30},
+            **{"could_change_of": 90, "parameters": parameters},
+        }
+        for clause, (verdict, tells) in zip(README_CLAIMS["CLAUSES"], outcomes, strict=True)
+    ]
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize("first", OUTCOMES)
+def test_no_sentence_of_the_readme_contradicts_a_verdict(first):
+    for others in itertools.product(OUTCOMES, repeat=2):
+        outcomes = (first, *others, *others)[: len(README_CLAIMS["CLAUSES"])]
+        said = " ".join(README_CLAIMS["found"](judged_as(outcomes)).split())
+        found, shown = re.split(r"(?<=\.) (?=[A-Z])", said)  # two sentences
+        for clause, (verdict, tells) in zip(README_CLAIMS["CLAUSES"], outcomes, strict=True):
+            numbers = ("0.12 [0.06 to 0.25]", "0.1")
+            texts = {
+                "holds": clause.holds.format(*numbers),
+                "fails": clause.fails.format(*numbers),
+                "open": clause.question,
+            }
+            expected = {HOLDS: "holds", FAILS: "fails", UNDECIDED: "open"}.get(verdict)
+            if verdict in (HOLDS, FAILS) and tells == TELLS_NOT:
+                expected = None
+            for kind, text in texts.items():
+                assert (text in found) == (kind == expected), (said, verdict)
+            assert (clause.question in shown) == (expected is None), (said, verdict)
+        untold = sum(verdict in (NO_ROOM, UNMEASURED) for verdict, _ in outcomes)
+        assert (f"test {untold} of {len(outcomes)} claims" in shown) == (untold > 0)
+        assert "billions" in shown
+
+
+def test_the_sentences_say_whether_there_is_room():
+    holding = [(HOLDS, TELLS)] * len(README_CLAIMS["CLAUSES"])
+    for room, words in (
+        ((0.3, 0.2), "It can show what steps do ("),
+        ((0.0, -0.1), "It cannot show what steps do ("),
+        ((math.nan, math.nan), "is not known"),
+    ):
+        said = " ".join(README_CLAIMS["found"](judged_as(holding, room)).split())
+        assert words in said
+    assert "0.7 million parameters" in said
+    assert "million" not in README_CLAIMS["found"](judged_as(holding, parameters=math.nan))
+
+
+def test_the_readme_opens_with_what_was_found():
+    """The sentences, Figure 1, two commands, the primary endpoints; and they are of the tables."""
+    text = _read(ROOT / "README.md")
+    marks = ("<!-- found", "![Figure 1]", "make figures", "make test", "<!-- claims", "## ")
+    places = [text.index(mark) for mark in marks]
+    assert places == sorted(places)
+    assert README_CLAIMS["with_blocks"](text, read_table(ROOT / "figures/claims.csv")) == text, (
+        "run `make docs`"
+    )
+
+
+def test_nothing_at_the_top_of_the_readme_is_typed():
+    """Before the first heading, numbers stand between marks alone."""
+    text = _read(ROOT / "README.md")
+    top = text[: text.index("## ")]
+    typed = re.sub(r"<!-- (\w+): make docs -->.*?<!-- end of \1 -->", "", top, flags=re.DOTALL)
+    named = "![Figure 1](figures/figure1.png) [What Figure 1 shows](figures/figure1.md)"
+    assert re.findall(r"\d+", typed) == re.findall(r"\d+", named)
+    broken = text.replace("<!-- claims", "<!-- clams")
+    rows = judged_as([(HOLDS, TELLS)] * len(README_CLAIMS["CLAUSES"]))
+    with pytest.raises(AssertionError, match="marks of claims"):
+        README_CLAIMS["with_blocks"](broken, rows)
 
 
 @every_page

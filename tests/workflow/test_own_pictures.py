@@ -18,7 +18,7 @@ STUDY = {
     "cases": {"source": "folder", "path": "pictures", "tasks": None},
     "video": {"frames": 17, "area": 25600},
     "seeds": [0],
-    "ensemble": {"k": 1, "every": 1, "many_steps": 1},
+    "ensemble": {"k": 1, "averaged": []},
     "execution": {"shard": 2},
 }
 

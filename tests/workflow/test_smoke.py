@@ -10,7 +10,6 @@ import pytest
 import smoke as helper
 from smoke import SMOKE
 
-from chain_of_steps.artifacts import read_table
 from chain_of_steps.files import read_json
 from chain_of_steps.study import plan
 from chain_of_steps.study.config import load_config
@@ -84,7 +83,7 @@ def test_the_plan_is_what_the_study_counted(study, monkeypatch):
     counted = {
         "sample": manifests("trajectories", "*.safetensors.manifest.json"),
         "perturb": manifests("perturbation", "?.parquet.manifest.json"),
-        "ensemble": int(read_table(results / "tables/ensemble.csv")["nfe"].sum()),
+        "ensemble": manifests("ensemble", "?.parquet.manifest.json"),
     }
     tables = {"energy": "token_energy", "swap": "layer_swap"}
     tables |= {"patching": "layer_patching", "ablation": "layer_ablation"}
@@ -108,7 +107,7 @@ def test_a_bench_study_is_planned_without_data_and_weights(study):
         "cases": {"source": "vbvr-bench", "path": "no/data", "tasks": None}
         | {"in-domain": 1, "out-of-domain": 1},
         "vbvr": {"conditions": ["clean", "steps", "noise", "ensemble"]},
-        "ensemble": {"every": 1},
+        "ensemble": {"averaged": [2]},
         "execution": {"shard": 50},
     }
     (study / "bench.yaml").write_text(json.dumps(fields))

@@ -12,7 +12,7 @@
 
 # %% [markdown]
 # # Figure 1. A maze and a chain of arrows solved along the denoising steps
-# Rows are denoising steps, columns are frames of the decoded clean estimate (eq. 2).
+# Columns are denoising steps, each the last frame of the decoded clean estimate (eq. 2).
 
 # %% tags=["parameters"]
 tables: str = "figures/tables"
@@ -23,6 +23,7 @@ model: str = "pocket"
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 
 from chain_of_steps import plots
 from chain_of_steps.films import SEEN
@@ -30,6 +31,7 @@ from chain_of_steps.films import SEEN
 plots.style()
 tables, stem = Path(tables), Path(stem)
 examples = plots.load_examples(tables / "examples", "figure1")
+examples.sort(key=lambda example: (example["panel"], example["control"]))
 
 # %% [markdown]
 # The call-outs of the paper stand where the tiles of the last frame say so: a run *explores* where
@@ -39,7 +41,7 @@ examples = plots.load_examples(tables / "examples", "figure1")
 
 # %%
 def call_outs(example: dict) -> dict[int, str]:
-    """Row of the film sheet -> call-out."""
+    """Number of the shown step -> call-out."""
     off, undecided = example["off"], example["undecided"]
     marks: dict[int, list[str]] = {}
     peak = off.index(max(off))
@@ -52,37 +54,51 @@ def call_outs(example: dict) -> dict[int, str]:
     settled = [row for row in range(len(done)) if all(done[row:])]
     if settled:
         marks.setdefault(settled[0], []).append("decided")
-    return {row: "\n".join(texts) for row, texts in marks.items()}
+    return {row: ", ".join(texts) for row, texts in marks.items()}
 
 
 # %%
 def draw() -> tuple:
     """The figure, its caption and its facts."""
-    panels = list(dict.fromkeys(example["panel"] for example in examples))
-    columns = max(sum(e["panel"] == panel for e in examples) for panel in panels)
-    rows, frames = len(examples[0]["steps"]), len(examples[0]["frames"]) - 2
-    width = 0.62 * plots.PAGE / columns  # of a film; the rest is for the numbers beside it
-    height = len(panels) * (width * rows / frames + 0.55)
-    figure, axes = plt.subplots(len(panels), columns, figsize=(plots.PAGE, height), squeeze=False)
-    figure.subplots_adjust(left=0.1, right=0.93, top=0.97, bottom=0.05, wspace=0.5, hspace=0.16)
-    for axis in axes.flat:
-        axis.set_axis_off()
-    for i, panel in enumerate(panels):
-        for j, example in enumerate(e for e in examples if e["panel"] == panel):
-            axis = axes[i, j]
-            axis.set_axis_on()
-            # the first frame is given, and the second shows little
-            plots.film(axis, example, row_labels=j == 0, first=2)
-            control = "control, " if example["control"] else ""
-            letter = f"({panel}) {plots.title(example['task'])}, " if j == 0 else ""
-            axis.set_title(f"{letter}{control}seed {example['seed']}")
-            axis.set_xlabel("frame")
-            marks = call_outs(example)
-            counts = zip(example["off"], example["undecided"], strict=True)
-            texts = [f"{off} | {open_}" for off, open_ in counts]
-            plots.beside(
-                axis, ["\n".join(filter(None, (t, marks.get(r)))) for r, t in enumerate(texts)]
-            )
+    steps, sigmas = examples[0]["steps"], examples[0]["sigmas"]
+    side, beneath = plots.PAGE / (len(steps) + 2), 0.3  # inches of a picture and of what it says
+    kinds = len({example["panel"] for example in examples})
+    height = len(examples) * (side + beneath) + kinds * 0.35
+    figure = plt.figure(figsize=(plots.PAGE, height))
+    place, panel = height, None  # from the bottom
+    for example in examples:
+        opens = example["panel"] != panel
+        panel = example["panel"]
+        place -= side + beneath + (0.35 if opens else 0)
+        marks = call_outs(example)
+        heads = [
+            "given",
+            *(f"step {step}\nσ {sigma:.2f}" for step, sigma in zip(steps, sigmas, strict=True)),
+        ]
+        heads[-1] = "result\n"
+        pictures = [
+            plots.still(example, 0, 0),
+            *(plots.still(example, n) for n in range(len(steps))),
+        ]
+        for n, picture in enumerate(pictures):
+            box = ((n + 0.95) * side, place + beneath, 0.94 * side, 0.94 * side)
+            axis = figure.add_axes(np.divide(box, (plots.PAGE, height) * 2))
+            axis.imshow(picture, interpolation="nearest")
+            axis.set_xticks([])
+            axis.set_yticks([])
+            axis.spines[:].set(visible=True, color="0.8", lw=0.6)
+            if opens:
+                axis.set_title(heads[n], fontsize=6, pad=2)
+            if n:
+                counts = f"{example['off'][n - 1]} | {example['undecided'][n - 1]}"
+                text = "\n".join(filter(None, (counts, marks.get(n - 1))))
+                axis.set_xlabel(text, fontsize=6, labelpad=1.5)
+            else:
+                label = f"{'control, ' if example['control'] else ''}seed {example['seed']}"
+                axis.set_ylabel(label, fontsize=7)
+        if opens:
+            text = f"({panel}) {plots.title(example['task'])}"
+            figure.text(0.0, (place + beneath + side + 0.2) / height, text, fontsize=8)
 
     main = [e for e in examples if not e["control"]]
     controls = ", ".join({e["model"]: "" for e in examples if e["control"]})
@@ -96,12 +112,12 @@ def draw() -> tuple:
         }
         for e in examples
     }
-    length = main[0]["frames"][-1] + 1
     kinds = ", ".join(f"({name}) {plots.title(e['task'])}" for name, e in picked.items())
-    beside = f"On the right the same case on the control without room, {controls}."
-    caption = f"""Figure 1 ({model} model, its own results). Clean estimates along the denoising
-    steps (rows, with sigma), three of {length} frames (columns): {kinds}. {beside * bool(controls)}
-    Numbers on the right, of the last frame: tiles that show something where nothing belongs (by
+    below = f"The last row is the same case on the control without room, {controls}."
+    caption = f"""Figure 1 ({model} model, its own results). The last frame of the clean
+    estimate along the denoising steps (columns, with sigma), after the picture that is given; a row
+    a seed: {kinds}. {below * bool(controls)} Numbers beneath: tiles that show something where
+    nothing belongs (by
     {SEEN:.0%} or more) | tiles of the right way that are not accepted yet. Call-outs are placed by
     them: explores, where most tiles off the way show something; prunes, where first at most half of
     those do; decided, from where both numbers are 0 to the end. Each case is the one at the 90th

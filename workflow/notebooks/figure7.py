@@ -34,7 +34,17 @@ plots.style()
 tables, stem = Path(tables), Path(stem)
 front, needs = read_table(tables / "front.csv"), read_table(tables / "needs.csv")
 order, few = read_table(tables / "front_order.csv"), read_table(tables / "few_steps.csv")
+facts_of = read_table(tables / "models.csv").set_index("model").astype({"blocks": "Int64"})
 RULE = "accepted"
+
+
+def depth(name):
+    """What a model is called here: by its number of blocks, where that is known."""
+    count = facts_of.loc[name, "blocks"]
+    return name if pd.isna(count) else f"{count} block{'s' if count != 1 else ''}"
+
+
+facts_of["depth"] = [depth(name) for name in facts_of.index]
 
 # %% [markdown]
 # (a) The front: share of tiles that are decided, by the hops that they take and the noise level.
@@ -46,11 +56,13 @@ keys = ["model", "depth", "step"]
 cells = shown.groupby(keys)[["weighted", "n"]].sum()
 cells = (cells["weighted"] / cells["n"]).rename("share").reset_index()
 sigmas = shown.groupby("step")["sigma"].first()
-models = list(dict.fromkeys([model, *cells["model"]])) if len(cells) else []
-models = [name for name in models if name in set(cells["model"])]
-
+# of each depth the main model, else the one that was trained longest
+first = facts_of.assign(main=facts_of.index == model)
+first = first.sort_values(["main", "trained"], ascending=False, kind="stable")
+first = first[first.index.isin(cells["model"])].drop_duplicates("depth").sort_values("blocks")
+models = list(first.index)
 # %%
-figure = plt.figure(figsize=(plots.PAGE, 4.6))
+figure = plt.figure(figsize=(plots.PAGE, 5.0))
 upper, lower = figure.subfigures(2, 1, height_ratios=(1, 1.15))
 axes = upper.subplots(1, max(1, len(models)), sharey=True, squeeze=False)[0]
 for axis, name in zip(axes, models, strict=False):
@@ -63,7 +75,7 @@ for axis, name in zip(axes, models, strict=False):
         vmin=0,
         vmax=1,
     )
-    axis.set_title(name, fontsize=7)
+    axis.set_title(depth(name), fontsize=7)
     places = [0, grid.shape[1] // 2, grid.shape[1] - 1]
     axis.set_xticks([p + 0.5 for p in places], [f"{sigmas[grid.columns[p]]:.2f}" for p in places])
     axis.set_xlabel("σ")
@@ -91,14 +103,15 @@ left.set_xticks(sorted(mine["count"].unique()), [f"{n}" for n in sorted(mine["co
 left.set_xlabel("denoising steps of the run")
 left.set_ylabel("(b) share right")
 left.set_ylim(-0.03, 1.03)
-left.legend(fontsize=6, loc="lower left", bbox_to_anchor=(-0.1, 1.0), borderaxespad=0)
+left.legend(fontsize=6, loc="lower right", handletextpad=0.3)
 
 # %%
 known = needs[(needs["rule"] == RULE) & (needs["need"] > 0) & needs["reach"].notna()]
 known = known.assign(ratio=known["need"] / known["reach"])
-of_model = dict(zip(models or known["model"].unique(), plots.COLOURS.values(), strict=False))
-for name, rows in known.groupby("model", sort=False):
-    colour = of_model.get(name, "0.6")
+known = known.assign(depth=known["model"].map(facts_of["depth"]))
+order_of = facts_of.sort_values("blocks")["depth"].unique()
+for colour, name in zip(plots.COLOURS.values(), order_of, strict=False):
+    rows = known[known["depth"] == name]
     middle.scatter(
         rows["ratio"], rows["mean"], s=1.5 * rows["cases"], color=colour, lw=0, alpha=0.7
     )
@@ -111,7 +124,7 @@ middle.axvline(1, color="0.7", lw=0.7, ls=":")
 middle.axhline(0, color="0.7", lw=0.7)
 middle.set_xlabel("need / reach")
 middle.set_ylabel("(c) gain from step 0 to the end")
-middle.legend(fontsize=5.5, loc="upper right", handletextpad=0.1)
+middle.legend(fontsize=6, loc="upper right", handletextpad=0.1)
 
 # %%
 asked = order[order["model"] == model]
@@ -147,7 +160,7 @@ text = ", ".join(f"{plots.title(task)} {reach:.1f}" for task, reach in reaches.i
 drawn = int(asked["puzzles"].max()) if len(asked) else 0
 caption = f"""Figure 7 (own results of models trained here; the main one is {model}). (a) Share of
 tiles of arrow chains that are accepted from a noise level on to the end of the run, by the hops
-that the tile takes; a panel a model, at least {cases} cases for the first hop; the levels are
+that the tile takes; a panel a depth, at least {cases} cases for the first hop; the levels are
 spread evenly over the steps. (b) Share of runs that end right against their number of steps, for
 needs within and beyond the reach; no need: the same chains with the way shown. (c) Share right at
 the end minus at step 0 against need in units of the reach of the same model and puzzle, a point for
@@ -159,6 +172,6 @@ plots.save_figure(
     figure,
     stem,
     caption,
-    ["tables/front.csv", "tables/needs.csv", "tables/front_order.csv", "tables/few_steps.csv"],
+    [f"tables/{name}.csv" for name in ("front", "needs", "front_order", "few_steps", "models")],
     facts,
 )

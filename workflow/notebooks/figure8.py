@@ -98,7 +98,7 @@ for (label, chosen), colour in zip(groups.items(), ("blue", "green", "purple"), 
         lines(axis, shares(mine, "follows", []), colour, f"{label}, at the end", ls="--")
 axis.set_ylabel("(c) share of tiles that follow")
 axis.set_ylim(-0.03, 1.03)
-axis.legend(fontsize=5.5, loc="upper right")
+axis.legend(fontsize=6, loc="upper right")
 
 # %% [markdown]
 # (d) The derivative of the clean estimate by the latent, from a tile to the next one and back.

@@ -12,7 +12,6 @@
 
 # %% [markdown]
 # # Figure 9. More steps, more depth, or more samples
-# What forward passes buy: steps, passes at one noise level, and further seeds.
 
 # %% tags=["parameters"]
 tables: str = "figures/tables"
@@ -23,82 +22,135 @@ model: str = "pocket"
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
 
 from chain_of_steps import plots
 from chain_of_steps.artifacts import read_table
+from chain_of_steps.experiments.ensemble.comparison import CEILING, ENSEMBLE, LOOP, SINGLE, VOTE
+from chain_of_steps.experiments.loops.summary import ALL, WHOLE
+from chain_of_steps.statistics.text import with_interval
 
 plots.style()
 tables, stem = Path(tables), Path(stem)
-loops = read_table(tables / "loops.csv")
-mine = loops[(loops["model"] == model) & (loops["split"] == "in-domain")]
-mine = mine[(mine["task"] == "all") & (mine["quantity"] == "right_accepted")]
-figure, (left, middle, right) = plt.subplots(1, 3, figsize=(plots.PAGE, 2.7))
-
-# %% [markdown]
-# (a) Passes at one noise level, and the control whose passes start from the first picture.
-
-# %%
-levels = sorted(mine.loc[mine["method"] == "loop", "sigma"].unique(), reverse=True)
+loops, compared = read_table(tables / "loops.csv"), read_table(tables / "compare.csv")
+compared = compared[compared["model"] == model]
+loops = loops[(loops["task"] == ALL) & (loops["quantity"] == "right_accepted")]
+figure, axes = plt.subplots(2, 2, figsize=(plots.PAGE, 5.2), sharey=True)
 colours = list(plots.COLOURS.values())
-for level, colour in zip(levels, colours, strict=False):
-    for method, style in (("loop", "-"), ("erased", ":")):
-        rows = mine[(mine["method"] == method) & (mine["sigma"] == level)].sort_values("count")
-        if len(rows):
-            label = f"σ {level:g}" if method == "loop" else None
-            plots.band(left, rows, colour, label, x="count", ls=style, marker="o", ms=2)
-left.set_xlabel("passes at the level")
-left.set_ylabel("(a) share right")
-left.set_ylim(-0.03, 1.03)
-left.legend(fontsize=6, ncols=2)
+
+
+def finish(axis: Axes, title: str) -> None:
+    axis.set_xscale("log")
+    marks = [1, 2, 4, 8, 16, 32, 64, 128, 256]
+    low, high = axis.get_xlim()
+    marks = [mark for mark in marks if low <= mark <= high]
+    axis.set_xticks(marks, marks)
+    axis.minorticks_off()
+    axis.set_ylim(-0.03, 1.03)
+    axis.set_title(title, loc="left")
+    axis.legend(fontsize=6)
+
 
 # %% [markdown]
-# (b) Steps above a level, the same steps below it. (c) All that can be bought, against its price.
+# (a) Passes at one noise level against the control whose passes start from the first picture, and
+# against plain runs of as many forward passes.
 
 # %%
-matched = mine[mine["method"] == "matched"]
-for level, colour in zip(sorted(matched["sigma"].unique(), reverse=True), colours, strict=False):
-    rows = matched[matched["sigma"] == level].sort_values("count")
-    plots.band(middle, rows, colour, f"down to σ {level:g}", x="count", marker="o", ms=2)
-middle.set_xscale("log", base=2)
-middle.set_xticks(sorted(matched["count"].unique()), [f"{n}" for n in matched["count"].unique()])
-middle.set_xlabel("steps from noise to the level")
-middle.set_ylabel("(b) share right")
-middle.set_ylim(-0.03, 1.03)
-middle.legend(fontsize=6)
+mine = loops[(loops["model"] == model) & (loops["split"] == "in-domain")]
+axis = axes[0, 0]
+plain = mine[mine["method"].isin(WHOLE)]
+plots.band(axis, plain, "0.4", "plain steps", x="nfe", marker="o", ms=2)
+levels = sorted(mine.loc[mine["method"] == "loop", "sigma"].unique(), reverse=True)
+for level, colour in zip(levels, colours, strict=False):
+    rows = mine[(mine["method"] == "loop") & (mine["sigma"] == level)]
+    plots.band(axis, rows, colour, f"passes at σ {level:g}", x="nfe", marker="o", ms=2)
+    rows = mine[(mine["method"] == "erased") & (mine["sigma"] == level)]
+    bars = [rows["mean"] - rows["low"], rows["high"] - rows["mean"]]
+    axis.errorbar(rows["nfe"], rows["mean"], yerr=bars, fmt="x", ms=4, lw=0.8, color=colour)
+finish(axis, "(a) passes at one noise level; × erased")
+axis.set_ylabel("share right")
+
+# %% [markdown]
+# (b) Every method that Table 1 compares, by its price.
 
 # %%
-kinds = {
-    "steps of one run": mine["method"].isin(["few", "full"]),
-    "passes at one level": mine["method"] == "loop",
-    "vote of seeds": mine["method"].str.startswith("vote"),
-    "best of seeds (oracle)": mine["method"].str.startswith("oracle"),
+NAMES = {
+    SINGLE: "steps of one run",
+    LOOP: "loop",
+    VOTE: "self-consistency",
+    ENSEMBLE: "ensemble",
+    CEILING: "best of seeds (oracle)",
 }
-best = {}
-for (label, chosen), colour in zip(kinds.items(), colours, strict=False):
-    rows = mine[chosen].sort_values("nfe")
-    right.scatter(rows["nfe"], rows["mean"], s=6, color=colour, lw=0, alpha=0.4)
-    front = rows[rows["mean"] >= rows["mean"].cummax()].drop_duplicates("nfe", keep="last")
-    right.plot(front["nfe"], front["mean"], color=colour, lw=1.2, label=label)
-    if len(rows):
-        top = rows.loc[rows["mean"].idxmax()]
-        best[label] = [top["mean"], top["low"], top["high"], top["nfe"], top["n"]]
-right.set_xscale("log")
-right.set_xlabel("forward passes of one case (NFE)")
-right.set_ylabel("(c) share right")
-right.set_ylim(-0.03, 1.03)
-right.legend(fontsize=6, loc="lower right")
+PARTS = {"all": "(b) all tasks", "beyond reach": "(b') chains beyond the reach"}
+facts = {}
+for axis, (part, title) in zip((axes[0, 1], axes[1, 0]), PARTS.items(), strict=True):
+    rows = compared[(compared["part"] == part) & compared["kind"].isin(NAMES)]
+    for (kind, label), colour in zip(NAMES.items(), colours, strict=False):
+        some = rows[rows["kind"] == kind].sort_values(["nfe", "mean"])
+        if some.empty:
+            continue
+        mark = {"marker": "*", "s": 40} if kind == LOOP else {"marker": "o", "s": 9}
+        axis.scatter(some["nfe"], some["mean"], color=colour, lw=0, label=label, **mark)
+        top = some.loc[some["mean"].idxmax()]
+        facts[f"{part}, {kind}"] = [*top[["mean", "low", "high"]], top["nfe"], top["n"]]
+    ours = rows[rows["kind"] != CEILING].sort_values(["nfe", "mean"])
+    front = ours[ours["mean"] > ours["mean"].cummax().shift(fill_value=-1)]
+    front = front.drop_duplicates("nfe", keep="last")
+    axis.step(front["nfe"], front["mean"], where="post", color="0.6", lw=0.8, zorder=0)
+    if rows.empty:
+        axis.text(0.5, 0.5, "no such case", transform=axis.transAxes, ha="center")
+        axis.set_xlim(1, 200)
+        axis.scatter([], [], label="none")
+    finish(axis, title if rows.empty else f"{title}, n = {rows['n'].iloc[0]:.0f}")
+axes[1, 0].set_ylabel("share right")
+axes[1, 0].set_xlabel("forward passes of one answer (NFE)")
+
+# %% [markdown]
+# (c) Depth against steps: whole runs of the first model of each depth, where NFE times blocks is
+# the price.
+
+# %%
+ladder = loops[(loops["split"] == "in-domain") & (loops["method"].isin([*WHOLE, "loop"]))]
+names = list(dict.fromkeys([model, *ladder["model"]]))
+depths = ladder.drop_duplicates("model").set_index("model")["blocks"]
+first = {depths[name]: name for name in reversed(names) if name in depths}
+shared = loops[loops["method"] == "loop"].groupby(["sigma", "count"])["model"].nunique()
+chosen = shared.index[shared == loops["model"].nunique()] if len(first) > 1 else []
+axis = axes[1, 1]
+for (blocks, name), colour in zip(sorted(first.items()), colours, strict=False):
+    rows = ladder[ladder["model"] == name]
+    rows = rows.assign(price=rows["nfe"] * blocks)
+    plain = rows[rows["method"].isin(WHOLE)]
+    label = "1 block" if blocks == 1 else f"{blocks} blocks"
+    plots.band(axis, plain, colour, label, x="price", marker="o", ms=2)
+    looped = rows.set_index(["sigma", "count"])
+    looped = looped[looped["method"].eq("loop") & looped.index.isin(chosen)]
+    axis.scatter(looped["price"], looped["mean"], marker="*", s=40, color=colour, lw=0)
+    for row in plain[plain["nfe"] == plain["nfe"].max()].itertuples():
+        facts[f"{label}, {row.nfe:.0f} steps"] = [row.mean, row.low, row.high, row.price, row.n]
+finish(axis, "(c) steps and depth; ★ the loop")
+axis.set_xlabel("forward passes times blocks")
 figure.tight_layout()
 
+
 # %%
-text = "; ".join(
-    f"{label} {value[0]:.2f} [{value[1]:.2f} to {value[2]:.2f}] with {value[3]:.0f} NFE"
-    for label, value in best.items()
-)
-caption = f"""Figure 9 ({model} model, its own results). Share of accepted right answers in domain,
-of puzzles whose inferences are counted. (a) Runs of few steps that make more passes at one noise
-level: the clean estimate is noised again to the same level. Dotted: the control, from whose passes
-nothing is taken on. (b) More steps above a level, the same below it. (c) The same runs, runs of
-fewer steps, and several seeds of one case against forward passes; lines join what no cheaper point
-of its kind beats. The best of each kind, chosen on these cases and so too good: {text}. Bands: 95 %
-intervals over cases, n = {int(mine["n"].max()) if len(mine) else 0} runs at most."""
-plots.save_figure(figure, stem, caption, ["tables/loops.csv"], best)
+def best(part: str) -> str:
+    """The best of each kind."""
+    return "; ".join(
+        f"{NAMES[kind]} {with_interval(*facts[key][:3])} with {facts[key][3]:.0f} NFE"
+        for kind in NAMES
+        if (key := f"{part}, {kind}") in facts
+    )
+
+
+caption = f"""Figure 9 ({model} model, its own results). Share of accepted right answers. (a) In
+domain, puzzles whose inferences are counted: runs of few steps that make more passes at one noise
+level, where the clean estimate is noised again to the same level, against plain runs of as many
+forward passes; crosses: the control, from whose passes nothing is taken on; n = {mine["n"].max()}
+cases, one run each. (b, b') The methods of Table 1, both splits, all on the same cases; the line
+joins what no cheaper method beats, the oracle left aside. Chains beyond the reach are longer than
+what half of the runs of one step answer. The best of each kind, chosen on these cases and so too
+good, all tasks: {best("all")}. Chains beyond the reach: {best("beyond reach") or "none"}. (c) In
+domain, the puzzles of (a): whole runs of one model of each depth at equal passes times blocks;
+stars: the one loop that all models make. Bands and brackets: 95 % intervals over cases."""
+plots.save_figure(figure, stem, caption, ["tables/loops.csv", "tables/compare.csv"], facts)

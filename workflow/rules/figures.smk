@@ -20,7 +20,8 @@ try:
     CLAIM_TABLES = tables_of(load_claims(Path(EXPECTED), KNOWN), STUDY.experiments)
 except UserError as error:
     raise WorkflowError(str(error)) from None
-PUBLISHED = sorted({*PUBLISHED, *CLAIM_TABLES})
+# what their runs are of, so that everything can be recomputed
+PUBLISHED = sorted({*PUBLISHED, *CLAIM_TABLES, *(["cases.csv"] if CLAIM_TABLES else [])})
 if SHIPPED and workflow.is_main_process:
     try:
         refuse_other_tables(FIGURES, RESOLVED)
@@ -49,6 +50,18 @@ if not SHIPPED:
             LOGS / "{published}.log",
         wildcard_constraints:
             published="published[a-z_]*",
+        localrule: True
+        shell:
+            "cp {input.table} {output} 2> {log}"
+
+    rule case_table:
+        input:
+            table=RESULTS / "cases/cases.csv",
+            provenance=copied(RESULTS / "cases/cases.csv", RESULTS / "tables/cases.csv"),
+        output:
+            RESULTS / "tables/cases.csv",
+        log:
+            LOGS / "case_table.log",
         localrule: True
         shell:
             "cp {input.table} {output} 2> {log}"
@@ -151,6 +164,7 @@ rule claims:
         table=FIGURES / "claims.csv",
         page=FIGURES / "claims.md",
         facts=FIGURES / "claims.json",
+        verdicts=FIGURES / "verdicts.json",
     log:
         LOGS / "claims.log",
     localrule: True

@@ -74,6 +74,13 @@ class Model(Section):
             "as one."
         ),
     )
+    chosen: bool = Field(
+        False,
+        description=(
+            "Whether board, depth or training were chosen by looking at it; claims about what it "
+            "was chosen for leave it out."
+        ),
+    )
     control: bool = Field(
         False,
         description="Whether it is the control without room, shown beside the main model.",

@@ -37,6 +37,7 @@ ATOM = 0.5  # share of cases with one value, from which on a resample is not tru
 POWER = 0.8
 _DRAWS = 4000  # of uniform order statistics
 _SAME = 1e-9
+_ROUNDING = 1e-6  # of a standard error
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ def _bootstrap_t(sample: CaseSample, level: float, resampling: Resampling) -> tu
     spread = _standard_error(sample)
     if not spread > 0:
         return -math.inf, math.inf
-    means, errors = _resampled(sample, resampling)
+    means, errors = _resampled(sample, spread, resampling)
     off = means - sample.mean
     # a resample of equal cases could lie anywhere
     t = np.divide(off, errors, out=np.copysign(np.full(len(off), np.inf), off), where=errors > 0)
@@ -151,9 +152,9 @@ def _standard_error(sample: CaseSample) -> float:
     counts = np.bincount(sample.strata)
     if counts.max() < 2:
         return math.nan
-    squares = np.bincount(sample.strata, sample.values**2)
-    sums = np.bincount(sample.strata, sample.values)
-    return float(_error(counts, sums, squares))
+    squares = np.bincount(sample.strata, _centred(sample.values, sample.strata) ** 2)
+    error = float(_error(counts, np.zeros(len(counts)), squares))
+    return error if error > _SAME else 0.0  # what rounding leaves of equal cases
 
 
 def _error(counts: NDArray[Any], sums: NDArray[Any], squares: NDArray[Any]) -> NDArray[Any]:
@@ -164,17 +165,23 @@ def _error(counts: NDArray[Any], sums: NDArray[Any], squares: NDArray[Any]) -> N
     return np.sqrt((n * variances).sum(-1)) / counts.sum()
 
 
-def _resampled(sample: CaseSample, resampling: Resampling) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Mean and standard error of each resample, (n_boot,) each."""
+def _resampled(
+    sample: CaseSample, spread: float, resampling: Resampling
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Mean and standard error of each resample, (n_boot,) each; spread: that of the sample."""
     counts = np.bincount(sample.strata)
+    values_of = sample.values - sample.mean  # squares of what is far from 0 lose digits
     sums = np.zeros((resampling.n_boot, len(counts)))
     squares = np.zeros_like(sums)
     for chunk, drawn in resampling.draws(sample.strata):
         stratum = sample.strata[drawn[0, 0]]
-        values = sample.values[drawn]
+        values = values_of[drawn]
         sums[chunk, stratum] = values.sum(1)
         squares[chunk, stratum] = (values**2).sum(1)
-    return sums.sum(1) / len(sample), _error(counts, sums, squares)
+    errors = _error(counts, sums, squares)
+    # a resample of equal cases has no error, but what rounding leaves of it
+    means = sample.mean + sums.sum(1) / len(sample)
+    return means, np.where(errors > _ROUNDING * spread, errors, 0.0)
 
 
 def p_at(sample: CaseSample, bound: float, n_perm: int = N_PERM, seed: int = 0) -> float:
@@ -213,7 +220,7 @@ def detectable(sample: CaseSample, resampling: Resampling = STANDARD) -> float:
         low, high = interval(sample, resampling=resampling)
         ends = [end for end in (sample.mean - low, high - sample.mean) if end > _SAME]
         return min(ends, default=math.nan)
-    means, errors = _resampled(sample, resampling)
+    means, errors = _resampled(sample, spread, resampling)
     low, high = _bootstrap_t(sample, 0.95, resampling)
     critical = (high - low) / 2 / spread
     if not math.isfinite(critical):

@@ -32,6 +32,7 @@ from chain_of_steps.settings.base import Section
 from chain_of_steps.settings.sentences import explain, schema_of
 from chain_of_steps.statistics.verdicts import Region
 
+PAPER = "2603.16870"  # on arXiv
 PRIMARY = 8  # endpoints at most; the p of all are corrected together (Holm)
 ROOM = "decision_outcomes.parquet"  # says which runs had room, for claims about steps
 ROOM_OF = "decision"
@@ -151,8 +152,8 @@ class Claim(Section):
     held_out: bool = Field(
         False,
         description=(
-            "Whether the model that was chosen is left out and its other training seeds alone "
-            "count, for a quantity that it may have been chosen by."
+            "Whether training seeds that a model was chosen by (models.<name>.chosen) are left out "
+            "and the others alone count, for a quantity that it may have been chosen by."
         ),
     )
     same_as: str | None = Field(

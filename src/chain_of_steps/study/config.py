@@ -122,14 +122,9 @@ class Study(*_HOLDERS):
 
     def _check_source(self) -> None:
         """What puzzles, VBVR-Bench and own pictures cannot be asked for."""
-        source, every = self.cases.source, self.ensemble.every
+        source = self.cases.source
         if source == "puzzles" and self.video.frames is None:
             raise refusal("video.frames is null, which is for ground truths: write 17.")
-        if source != "puzzles" and "ensemble" in self.vbvr.conditions and every > 1:
-            raise refusal(
-                f"ensemble.every is {every}, but cases of {source} are picked by cases.in-domain "
-                "and cases.out-of-domain: write 1."
-            )
         without, instead = {
             "puzzles": (("vbvr",), "[decision]"),
             "folder": ((*NEED_PUZZLES, "vbvr"), "[videos]"),
@@ -178,10 +173,18 @@ class Study(*_HOLDERS):
             raise refusal(solver_refusal(forked[0]))
 
     def _check_ensemble(self) -> None:
-        ensemble, steps, seeds = self.ensemble, self.sampler.steps, len(self.seeds)
-        if ensemble.many_steps > steps:
-            raise refusal(f"ensemble.many_steps is {ensemble.many_steps}: write {steps} or less.")
-        if "ensemble" in self._asked() and ensemble.k > seeds:
+        """Seeds and steps must exist in the main model's runs."""
+        if "ensemble" not in self._asked():
+            return
+        ensemble, steps = self.ensemble, self.sampler.steps
+        seeds = len(seeds_of(self, main_model(self)))
+        late = [averaged for averaged in ensemble.averaged if averaged >= steps]
+        if late:
+            raise refusal(
+                f"ensemble.averaged has {late[0]}, but a run has {steps} steps: write fewer than "
+                "that; all of them are averaged anyway."
+            )
+        if ensemble.k > seeds:
             raise refusal(f"ensemble.k is {ensemble.k}: write {seeds} or less, or more seeds.")
 
     def _check_trainings(self) -> None:

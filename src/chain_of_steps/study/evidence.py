@@ -40,18 +40,18 @@ _ROUNDING = 1e-9
 class Group:
     """A model of the matrix.
 
-    models: its training seeds; where it was `chosen` among some, that one is the first. parameters:
-    of its transformers, None if not known.
+    models: its training seeds, of which some were looked at when it was `chosen`. parameters: of
+    its transformers, None if not known.
     """
 
     name: str
     models: tuple[str, ...]
     parameters: int | None = None
-    chosen: bool = False
+    chosen: frozenset[str] = frozenset()
 
     def counted(self, claim: Claim) -> tuple[str, ...]:
         """The training seeds that count for a claim."""
-        return self.models[1:] if claim.held_out and self.chosen else self.models
+        return tuple(m for m in self.models if not (claim.held_out and m in self.chosen))
 
 
 @dataclass(frozen=True)

@@ -6,27 +6,32 @@ import os
 import textwrap
 from pathlib import Path
 
-from chain_of_steps.settings.models import WithModels, main_model, repeats_of
+from chain_of_steps.settings.models import WithModels, repeats_of
 from chain_of_steps.settings.sampler import WithSampler
 from chain_of_steps.settings.statistics import WithStatistics
-from chain_of_steps.settings.study import WithExperiments
+from chain_of_steps.settings.study import WithExperiments, WithStudy
 from chain_of_steps.stage import Option, Stage
 
+VERDICTS = "verdicts.json"
 
-class Settings(WithModels, WithExperiments, WithSampler, WithStatistics):
+
+class Settings(WithStudy, WithModels, WithExperiments, WithSampler, WithStatistics):
     pass
 
 
 STAGE = Stage(
     name="claims",
-    text="Judge the claims of the paper by the tables; writes .csv, and .md and .json beside it.",
+    text="Judge the claims of the paper; writes .csv, .md and .json, and verdicts.json beside.",
     settings=Settings,
     options=(
         Option("--out", {"type": Path, "required": True, "help": "table to write"}),
         Option("--expected", {"type": Path, "required": True, "help": "file of claims"}),
         Option("--tables", {"type": Path, "required": True, "help": "folder of tables"}),
     ),
-    writes=lambda out: [out, out.with_suffix(".md"), out.with_suffix(".json")],
+    writes=lambda out: [
+        *(out, out.with_suffix(".md"), out.with_suffix(".json")),
+        out.with_name(VERDICTS),
+    ],
 )
 
 
@@ -37,6 +42,7 @@ def run(settings: Settings, *, out: Path, expected: Path, tables: Path) -> None:
     from chain_of_steps.statistics.resampling import Resampling
     from chain_of_steps.study.claims import load_claims, tables_of
     from chain_of_steps.study.evidence import Group
+    from chain_of_steps.study.export import verdicts_file
     from chain_of_steps.study.verdicts import judge_claims, page, summary
 
     everything, chosen = load_claims(expected), settings.experiments
@@ -54,7 +60,7 @@ def run(settings: Settings, *, out: Path, expected: Path, tables: Path) -> None:
             name,
             tuple(models),
             count_parameters(Path(settings.models[name].path)),
-            chosen=name == main_model(settings),
+            frozenset(model for model in models if settings.models[model].chosen),
         )
         for name, models in repeats_of(settings).items()
     ]
@@ -66,6 +72,17 @@ def run(settings: Settings, *, out: Path, expected: Path, tables: Path) -> None:
         path.write_text(
             page(table, textwrap.fill(text, 100, break_on_hyphens=False)), encoding="utf-8"
         )
+    form = verdicts_file(
+        table,
+        groups,
+        study=settings.study,
+        experiments=chosen,
+        n_steps=settings.sampler.steps,
+        resampling=resampling,
+        expected=expected,
+        tables=paths,
+    )
+    write_json(out.with_name(VERDICTS), form)
     inputs = [Path(os.path.relpath(path, out.parent)).as_posix() for path in paths]
     facts = {"expected": expected, "not part of this study": left_out}
     write_json(out.with_suffix(".json"), {"caption": text, "inputs": inputs, "facts": facts})

@@ -27,7 +27,7 @@ from chain_of_steps.statistics.verdicts import (
     Verdict,
     decide,
 )
-from chain_of_steps.study.claims import ROOM, Claim
+from chain_of_steps.study.claims import PAPER, ROOM, Claim
 from chain_of_steps.study.evidence import Group, Measured, Room, measure, room_of
 
 COLUMNS = (
@@ -275,7 +275,7 @@ def summary(table: pd.DataFrame, left_out: Sequence[str]) -> str:
     main = table[table["model"] == models[0]]
     once = int(main["same_as"].isna().sum())
     parts = [
-        f"Claims of arXiv 2603.16870 against the {models[0]} model (its own results; published "
+        f"Claims of arXiv {PAPER} against the {models[0]} model (its own results; published "
         "values are the paper's, on its own models and puzzles)."
     ]
     for name, some in (("primary endpoints", main[main["primary"]]), ("claims in all", main)):

@@ -211,6 +211,15 @@ class Observer:
         chunks = [range(1), *(range(1 + BEAT * n, 1 + BEAT * (n + 1)) for n in range(beats))]
         return [self._place(chunk, cell, chunk, None) for chunk in chunks for cell in cells]
 
+    @cached_property
+    def decisive(self) -> np.ndarray:
+        """bool (T, rows, columns): the tiles of the video on which the candidates differ."""
+        board = self.puzzle.board
+        found = np.zeros((1 + BEAT * board.beats, board.rows, board.columns), bool)
+        for place in self._blocks:
+            found[(place.frames, *place.cell)] = len(set(place.of_candidate)) > 1
+        return found
+
     def read(self, frames: np.ndarray) -> Observation:
         """Reads the candidates in `self.frames` of videos, (S, 1 + K, H, W, 3) in [0, 1]."""
         places = [*self._first, *self._key_places]

@@ -53,16 +53,22 @@ def test_middle_layers_are_held_against_the_others():
 
 def test_swaps_are_those_of_eligible_runs():
     run = {"model": "m", "case": "a", "task": "identify", "split": "in-domain", "seed": 0}
-    where = {"span": "one", "look": "final", "donor": "twin", "part": "all", "step": 0}
-    outcomes = {"kept": 0.0, "flipped": 1.0, "follows": 1.0, "moved": 0.3}
+    where = {"look": "final", "part": "all", "step": 0, "steps": 20}
+    outcomes = {"kept": 0.0, "flipped": 1.0, "moved": 0.3, "dose": 0.1}
+    spans = {("one", 1): "final, all", ("first", 4): "4 first steps, all"}
+    spans["first", 20] = "all steps, all"
     rows = [
-        {**run, **where, "layer": layer, "eligible": eligible, **outcomes}
+        {**run, **where, "span": span, "swapped": swapped}
+        | {"layer": layer, "eligible": eligible, **outcomes}
         for layer in (0, 4)
         for eligible in (True, False)
+        for span, swapped in spans
     ]
     table = layer_outcomes(energy(lambda case, layer: 1.0), pd.DataFrame(rows), INDEX)
     flipped = table[table["outcome"] == "flipped"]
-    assert flipped["layer"].tolist() == [0, 4]
-    assert set(flipped["condition"]) == {"final, twin, all"}
+    for condition in spans.values():
+        assert flipped.loc[flipped["condition"] == condition, "layer"].tolist() == [0, 4]
+    assert set(flipped["condition"]) == set(spans.values())
+    assert (table.loc[table["outcome"] == "dose", "value"] == 0.1).all()
     moved = table[table["outcome"] == "moved"]["value"]
     assert np.allclose(moved, 0.3)

@@ -54,3 +54,24 @@ def test_the_peak_is_that_of_each_run_and_thirds_are_means():
         assert np.allclose(
             sorted(of(table, "dissimilarity", "replace, first third")), sorted(early)
         )
+
+
+def test_doses_are_those_of_runs_and_the_exact_posterior_is_apart():
+    rows = run_rows(drops(0.5, 0.2))
+    ideal = rows[rows["kind"].isin(["clean", "step"])].assign(part="ideal", dose=0.7)
+    ideal["score"] = ideal["clean_score"]
+    table = outcomes(pd.concat([rows, ideal], ignore_index=True))
+    assert of(table, "dose", "step, replace").tolist() == pytest.approx([1.5] * len(CASES))
+    plain = outcomes(rows)
+    ours = table[~table["condition"].str.startswith("ideal")].reset_index(drop=True)
+    pd.testing.assert_frame_equal(ours, plain)
+    assert of(table, "drop", "ideal, step, replace").tolist() == [0] * len(CASES)
+    assert of(table, "dose", "ideal, step, replace").tolist() == pytest.approx([0.7] * len(CASES))
+
+
+def test_the_whole_latent_has_a_peak_of_its_own():
+    found = flows(lambda number: 4)
+    found["dissimilarity"] = np.where(found["injected"] == 8, 2.0, found["dissimilarity"])
+    table = noise_outcomes(run_rows(drops(0.5, 0.2)), found, INDEX, N_STEPS)
+    assert set(of(table, "peak_step", "replace")) == {4}
+    assert set(of(table, "whole peak_step", "replace")) == {8}

@@ -43,7 +43,8 @@ from chain_of_steps.tasks.puzzle import Puzzle
 from chain_of_steps.tasks.scene import render_movie
 from chain_of_steps.trajectory import Trajectory
 
-ENUMERABLE = ("grid", "tictactoe", "maze")  # all right answers are candidates of the reader
+# all right answers are candidates of the reader
+ENUMERABLE = ("grid", "fork", "tictactoe", "maze", "chain")
 GRANTED = 0.01  # evidence that every candidate is granted, so that no KL is infinite
 COMPARED = (
     *("kl", "kl_read", "kl_floor"),

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from chain_of_steps.experiments.layers.energy import contrasts
-from chain_of_steps.experiments.layers.swap import OUTCOMES
+from chain_of_steps.experiments.layers.swap import FIRST, OUTCOMES
 from chain_of_steps.outcomes import RUN, joined, outcome
 
 MIDDLE = (0.25, 0.75)  # share of the depth that counts as the middle layers (paper: 10 to 29 of 40)
@@ -27,8 +27,9 @@ def layer_outcomes(
                                         the paper; energy_rest leaves the massive ones out
         <quantity> of <region>, middle against others    mean over the middle half of the layers
                                         minus that over the others
-        kept, flipped, follows, moved   of eligible swaps; condition "<look>, <donor>, <part>" at
-                                        one step, "every step, ..." at all
+        kept, flipped, moved, dose      of eligible swaps; condition "<look>, <part>" at one step,
+                                        "<m> first steps, <part>" at several, "all steps, <part>"
+                                        at all of them, both read in the final video
     """
     tables = [*_energy(energy[energy["branch"] == "cond"])]
     if swaps is not None:
@@ -59,8 +60,11 @@ def _energy(energy: pd.DataFrame) -> Iterator[pd.DataFrame]:
 
 
 def _swaps(swaps: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    for (span, look, donor, part), mine in swaps.groupby(["span", "look", "donor", "part"]):
-        start = "every step, " if span == "every" else ""
-        for name in OUTCOMES:
-            labels = {"condition": f"{start}{look}, {donor}, {part}", "layer": mine["layer"]}
+    for (span, swapped, look, part), mine in swaps.groupby(["span", "swapped", "look", "part"]):
+        when = look
+        if span == FIRST:
+            all_steps = swapped == mine["steps"].iloc[0]
+            when = "all steps" if all_steps else f"{swapped} first steps"
+        for name in (*OUTCOMES, "dose"):
+            labels = {"condition": f"{when}, {part}", "layer": mine["layer"]}
             yield outcome(mine, name, mine[name], step=mine["step"], **labels)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
+from chain_of_steps.experiments.loops.summary import ALL, WHOLE
 from chain_of_steps.measures import band_of, reach_of
 from chain_of_steps.statistics.rates import mean_or_rate_ci
 from chain_of_steps.statistics.resampling import Resampling
 
 RIGHT = {"leads": "right", "accepted": "right_accepted"}  # rule -> its column of the runs
-ALL = "all"  # tasks together
 
 
 def few_table(runs: pd.DataFrame, *, resampling: Resampling) -> pd.DataFrame:
@@ -19,7 +19,7 @@ def few_table(runs: pd.DataFrame, *, resampling: Resampling) -> pd.DataFrame:
     `measures.band_of`, by the runs of the fewest steps), count (steps), cases, n, mean, low, high
     (95 %, clustered by case).
     """
-    whole = runs[runs["method"].isin(["few", "full"])]
+    whole = runs[runs["method"].isin(WHOLE)]
     fewest = whole["count"].min()
     parts = []
     for (_, _), rows in whole.groupby(["model", "task"], sort=False):
