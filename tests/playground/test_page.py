@@ -1,6 +1,7 @@
 """The playground in a real browser, Debian's Chromium, opened from disk and from a server.
 
-Screenshots of both widths lie in the folder SCREENSHOTS names, or else in pytest's own.
+Screenshots of both widths lie in the folder SCREENSHOTS names, or else in pytest's own. PLAYGROUND
+names a page that is there already, with two models or more, to work it instead of a new one.
 """
 
 import base64
@@ -39,6 +40,8 @@ STUDY = {
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     """The page of two shipped models, as the command makes it."""
+    if "PLAYGROUND" in os.environ:
+        return Path(os.environ["PLAYGROUND"]).resolve()
     if not RUNTIME.is_dir():
         pytest.skip("no ONNX Runtime for browsers here: run npm ci in web/")
     root = tmp_path_factory.mktemp("playground")
@@ -52,6 +55,24 @@ def folder(tmp_path_factory) -> Path:
 def browser():
     with launched() as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def facts(folder) -> dict:
+    """What the page is told of its study."""
+    text = (folder / "study.js").read_text("utf-8")
+    return json.loads(text.removeprefix("playground.open(").removesuffix(");\n"))
+
+
+@pytest.fixture(scope="module")
+def side(facts) -> int:
+    """Rows and columns of the board."""
+    return facts["board"]["columns"]
+
+
+@pytest.fixture(scope="module")
+def models(facts) -> list[str]:
+    return [model["name"] for model in facts["models"]][:2]
 
 
 class Playground:
@@ -86,8 +107,10 @@ class Playground:
         text = self.page.evaluate("location.hash")
         return dict(part.split("=") for part in text[1:].split("&"))
 
-    def pixels(self, canvas: str) -> bytes:
-        return self.page.locator(f"#{canvas}").screenshot()
+    def pictures(self) -> list[str]:
+        """Those of both runs, as PNG in data URLs."""
+        canvas = "document.getElementById('{}').toDataURL()"
+        return [self.page.evaluate(canvas.format(kind)) for kind in ("clean", "noisy")]
 
     def wide(self) -> bool:
         """Whether one has to scroll sideways."""
@@ -128,7 +151,7 @@ def test_from_disk_as_one_file(new_page, size, tmp_path):
     page.page.screenshot(path=shots / f"playground-{size}.png", full_page=True)
 
 
-def test_from_a_server_with_its_files_beside_it(new_page, folder):
+def test_from_a_server_with_its_files_beside_it(new_page, folder, models):
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *_):
             pass
@@ -139,76 +162,72 @@ def test_from_a_server_with_its_files_beside_it(new_page, folder):
         page = new_page(url=f"http://127.0.0.1:{server.server_port}/index.html").open("#steps=2")
         names = [url.rpartition("/")[2] for url in page.requests]
         server.shutdown()
-    assert "pocket.js" in names and "pocket-early.js" not in names, "models load when asked for"
+    first, second = (f"{name}.js" for name in models)
+    assert first in names and second not in names, "models load when they are asked for"
 
 
-def test_the_page_from_disk_with_its_files_beside_it(new_page, folder):
-    page = new_page(url=(folder / "index.html").as_uri()).open("#steps=2&model=pocket-early")
-    assert "pocket-early" in page.page.locator("#clean-name").inner_text()
+def test_the_page_from_disk_with_its_files_beside_it(new_page, folder, models):
+    page = new_page(url=(folder / "index.html").as_uri()).open(f"#steps=2&model={models[1]}")
+    assert models[1] in page.page.locator("#clean-name").inner_text()
 
 
-def test_drawing_with_mouse_and_touch(new_page):
-    page = new_page("narrow").open("#steps=2")
-    board = page.page.locator("#board")
-    before = page.link()["puzzle"]
+def test_drawing_with_mouse_and_touch(new_page, side):
+    page = new_page("narrow").open("#steps=2&task=maze")
+    board, puzzle = page.page.locator("#board"), page.link()["puzzle"].split(".")
     page.page.click("[data-tool=start]")
-    box = board.bounding_box()
-    side = box["width"] / 5
-
-    def tap(column: float, row: float):
-        return lambda: page.page.touchscreen.tap(box["x"] + column * side, box["y"] + row * side)
-
     board.scroll_into_view_if_needed()
     box = board.bounding_box()
-    goal = int(before.split(".")[2])
-    free = next(cell for cell in (0, 6, 12) if cell not in map(int, before.split(".")[1:]))
-    page.change(tap(free % 5 + 0.5, free // 5 + 0.5))
-    walls, start, kept = page.link()["puzzle"].split(".")
-    assert (int(start), int(kept)) == (free, goal)
+    pitch = (box["width"] - 6) / side  # without its frame
+    free = next(cell for cell in range(side) if str(cell) not in puzzle[1:])
+    place = (box["x"] + 3 + (free + 0.5) * pitch, box["y"] + 3 + 0.5 * pitch)
+    page.change(lambda: page.page.touchscreen.tap(*place))
+    assert page.link()["puzzle"].split(".") == [puzzle[0], str(free), puzzle[2]]
     page.page.click("[data-tool=walls]")
-    board.click(position={"x": 2.5 * side, "y": 1.96 * side})
-    after = page.link()["puzzle"].split(".")[0]
-    assert [n for n in range(25) if after[n] != walls[n]] == [7], "the wall below column 3, row 2"
+    board.click(position={"x": 3 + 2.5 * pitch, "y": 3 + 1.95 * pitch})
+    walls = page.link()["puzzle"].split(".")[0]
+    changed = [n for n in range(side**2) if walls[n] != puzzle[0][n]]
+    assert changed == [side + 2], "the wall below the tile of row 2 and column 3"
     said = page.page.locator("#board-says").inner_text()
     assert "one way between any two tiles" in said or "No way leads" in said
 
 
-def test_keyboard_alone(new_page):
-    page = new_page().open("#steps=2")
-    before = page.link()["puzzle"].split(".")
+def test_keyboard_alone(new_page, side):
+    page = new_page().open("#steps=2&task=maze")
+    keys, before = page.page.keyboard, page.link()["puzzle"]
     page.page.locator("#shuffle").focus()
-    page.change(lambda: page.page.keyboard.press("Enter"))
-    assert page.link()["puzzle"].split(".") != before
+    page.change(lambda: keys.press("Enter"))
+    walls, start, goal = page.link()["puzzle"].split(".")
+    assert ".".join((walls, start, goal)) != before
     page.page.locator("#board").focus()
-    for key in ("ArrowDown", "ArrowRight"):
-        page.page.keyboard.press(key)
-    goal = page.link()["puzzle"].split(".")[2]
-    page.page.keyboard.press("s" if goal != "6" else "g")
-    assert "6" in page.link()["puzzle"].split(".")[1:]
-    walls = page.link()["puzzle"].split(".")[0]
-    page.page.keyboard.press("Shift+ArrowRight")
+    keys.press("ArrowDown")
+    keys.press("ArrowRight")
+    cell = str(side + 1)
+    keys.press("g" if start == cell else "s")
+    placed = [start, cell] if start == cell else [cell, goal]
+    assert page.link()["puzzle"].split(".")[1:] == placed
+    keys.press("Shift+ArrowRight")
     changed = page.link()["puzzle"].split(".")[0]
-    assert [n for n in range(25) if changed[n] != walls[n]] == [6]
-    page.page.keyboard.press("Shift+ArrowRight")
-    page.ended()
-    page.page.locator("#step").focus()
-    page.page.keyboard.press("Home")
+    assert [n for n in range(side**2) if changed[n] != walls[n]] == [side + 1]
+    keys.press("Shift+ArrowRight")
+    assert page.link()["puzzle"].split(".")[0] == walls
+    page.page.locator("#model").focus()
+    for _ in range(40):  # from the model on by tabs alone
+        keys.press("Tab")
+        if page.page.evaluate("document.activeElement.id") == "step":
+            break
+    keys.press("Home")
     playwright.expect(page.page.locator("#clean-says")).to_contain_text("step 0,")
-    page.page.keyboard.press("ArrowRight")
+    keys.press("ArrowRight")
     playwright.expect(page.page.locator("#clean-says")).to_contain_text("step 1,")
 
 
-def test_a_second_run_on_the_same_noise(new_page):
-    page = new_page().open("#steps=3&second=pocket")
-    assert page.pixels("clean") == page.pixels("clean")
-    same = [page.page.evaluate(f"document.getElementById('{k}').toDataURL()") for k in KINDS]
+def test_a_second_run_on_the_same_noise(new_page, models):
+    page = new_page().open(f"#steps=3&second={models[0]}")
+    same = page.pictures()
     assert same[0] == same[1], "the same model on the same noise"
-    page.change(lambda: page.page.select_option("#second", "pocket-early"))
-    other = [page.page.evaluate(f"document.getElementById('{k}').toDataURL()") for k in KINDS]
+    page.change(lambda: page.page.select_option("#second", models[1]))
+    other = page.pictures()
     assert other[0] == same[0] and other[1] != other[0]
-
-
-KINDS = ("clean", "noisy")
 
 
 @pytest.mark.parametrize("change", ["mistake", "picture", "prefix"])
@@ -221,7 +240,7 @@ def test_changes_by_a_click_act_from_their_step_on(new_page, change):
     def looks(step: int) -> list[str]:
         page.page.fill("#step", str(step))
         page.page.wait_for_timeout(200)
-        return [page.page.evaluate(f"document.getElementById('{k}').toDataURL()") for k in KINDS]
+        return page.pictures()
 
     assert looks(1)[0] == looks(1)[1]
     assert looks(2)[0] != looks(2)[1]
@@ -239,17 +258,17 @@ def test_a_link_leads_to_the_same_puzzle_and_runs(new_page):
     page.page.fill("#frame", "9")
     page.page.wait_for_timeout(400)
     link = page.page.evaluate("location.hash")
-    picture = page.page.evaluate("document.getElementById('clean').toDataURL()")
+    picture = page.pictures()[0]
     other = new_page().open(link)
     assert other.page.evaluate("location.hash") == link
-    assert other.page.evaluate("document.getElementById('clean').toDataURL()") == picture
+    assert other.pictures()[0] == picture
     assert "loop=0.7x2" in link and "seed=7" in link
     wrong = new_page().open("#task=chess&puzzle=x&steps=2")
     assert "There is no task chess" in wrong.page.locator("#said").inner_text()
 
 
-def test_exports(new_page):
-    page = new_page().open("#steps=3&second=pocket-early")
+def test_exports(new_page, side, models):
+    page = new_page().open(f"#steps=3&second={models[1]}")
 
     def saved(button: str) -> Image.Image:
         with page.page.expect_download() as download:
@@ -257,13 +276,15 @@ def test_exports(new_page):
         return Image.open(io.BytesIO(Path(download.value.path()).read_bytes()))
 
     sheet = saved("#png")
-    assert sheet.format == "PNG" and sheet.height > 2 * 5 * 80
+    assert sheet.format == "PNG" and sheet.height > 2 * 5 * 16 * side
     film = saved("#gif")
     assert film.format == "GIF" and film.n_frames == 4
-    assert film.size == (2 * 240 + 6, 240 + 16)
+    assert film.size == (2 * 48 * side + 6, 48 * side + 16)
     film.seek(3)
-    last = film.convert("RGB").crop((0, 0, 240, 240)).resize((80, 80), Image.Resampling.NEAREST)
-    data = page.page.evaluate("document.getElementById('clean').toDataURL()")
+    small = (16 * side, 16 * side)
+    last = film.convert("RGB").crop((0, 0, 48 * side, 48 * side))
+    last = last.resize(small, Image.Resampling.NEAREST)
+    data = page.pictures()[0]
     shown = Image.open(io.BytesIO(base64.b64decode(data.partition(",")[2]))).convert("RGB")
     differences = [
         abs(a - b)
