@@ -95,7 +95,6 @@ class Playground:
 
     def change(self, act) -> None:
         """Does something that starts the runs anew, and waits for their end."""
-        self.page.evaluate("document.documentElement.dataset.runs = 'asked'")
         act()
         self.ended()
 
@@ -172,23 +171,28 @@ def test_the_page_from_disk_with_its_files_beside_it(new_page, folder, models):
 
 
 def test_drawing_with_mouse_and_touch(new_page, side):
-    page = new_page("narrow").open("#steps=2&task=maze")
-    board, puzzle = page.page.locator("#board"), page.link()["puzzle"].split(".")
+    # rows that meet in the first column, from one corner to the other
+    rows = ["1" * (side - 1) + "0" for _ in range(side)]
+    comb = "".join(f"3{row[1:]}" for row in rows[1:]) + rows[0]
+    puzzle = [comb, "0", str(side**2 - 1)]
+    page = new_page("narrow").open(f"#steps=2&task=maze&puzzle={'.'.join(puzzle)}")
+    board = page.page.locator("#board")
+    assert page.page.locator("#board-says").inner_text().endswith("candidate answers")
     page.page.click("[data-tool=start]")
     board.scroll_into_view_if_needed()
     box = board.bounding_box()
     pitch = (box["width"] - 6) / side  # without its frame
-    free = next(cell for cell in range(side) if str(cell) not in puzzle[1:])
-    place = (box["x"] + 3 + (free + 0.5) * pitch, box["y"] + 3 + 0.5 * pitch)
+    place = (box["x"] + 3 + 1.5 * pitch, box["y"] + 3 + 0.5 * pitch)
     page.change(lambda: page.page.touchscreen.tap(*place))
-    assert page.link()["puzzle"].split(".") == [puzzle[0], str(free), puzzle[2]]
+    assert page.link()["puzzle"].split(".") == [puzzle[0], "1", puzzle[2]]
     page.page.click("[data-tool=walls]")
-    board.click(position={"x": 3 + 2.5 * pitch, "y": 3 + 1.95 * pitch})
+    wall = {"x": 3 + 2.5 * pitch, "y": 3 + 1.95 * pitch}
+    page.change(lambda: board.click(position=wall))
     walls = page.link()["puzzle"].split(".")[0]
     changed = [n for n in range(side**2) if walls[n] != puzzle[0][n]]
     assert changed == [side + 2], "the wall below the tile of row 2 and column 3"
     said = page.page.locator("#board-says").inner_text()
-    assert "one way between any two tiles" in said or "No way leads" in said
+    assert "one way between any two tiles" in said
 
 
 def test_keyboard_alone(new_page, side):
@@ -254,7 +258,7 @@ def test_a_link_leads_to_the_same_puzzle_and_runs(new_page):
     page.change(lambda: page.page.select_option("#task", "chain"))
     for name, value in {"seed": "7", "steps": "3", "passes": "2"}.items():
         page.page.fill(f"#{name}", value)
-    page.change(lambda: page.page.locator("#passes").dispatch_event("change"))
+    page.change(lambda: page.page.locator("#passes").blur())
     page.page.fill("#frame", "9")
     page.page.wait_for_timeout(400)
     link = page.page.evaluate("location.hash")
@@ -288,7 +292,7 @@ def test_exports(new_page, side, models):
     shown = Image.open(io.BytesIO(base64.b64decode(data.partition(",")[2]))).convert("RGB")
     differences = [
         abs(a - b)
-        for one, other in zip(last.getdata(), shown.getdata(), strict=True)
+        for one, other in zip(last.get_flattened_data(), shown.get_flattened_data(), strict=True)
         for a, b in zip(one, other, strict=True)
     ]
     assert sum(differences) / len(differences) < 4, "the palette keeps the colours"

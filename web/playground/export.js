@@ -16,7 +16,8 @@ const spread = (n, most) => [...new Set(
   Array.from({ length: most }, (_, i) => Math.round(i * (n - 1) / (most - 1))))];
 
 function sheetOf(width, height) {
-  const canvas = element("canvas", { width, height }), context = canvas.getContext("2d");
+  const canvas = element("canvas", { width, height });
+  const context = canvas.getContext("2d", { willReadFrequently: true });
   context.fillStyle = "#fff";
   context.fillRect(0, 0, width, height);
   context.fillStyle = "#1b1b1b";

@@ -104,6 +104,7 @@ export class Page {
   /* Something else is to be run: soon, as more may change. */
   #changed() {
     this.engine.stop();
+    this.#now("asked");
     this.#follows = true;
     this.#show();
     this.runSoon();
@@ -138,10 +139,11 @@ export class Page {
     const { view } = this;
     if (view.task.problem(view.layout, view.board)) {
       this.engine.stop();
+      this.#now("impossible");
       return;
     }
     const before = performance.now();
-    document.documentElement.dataset.runs = "running";
+    this.#now("running");
     const started = (lanes, reader) => {
       this.#lanes = lanes;
       this.#charted = "";
@@ -156,13 +158,16 @@ export class Page {
       const seconds = ((performance.now() - this.#began) / 1000).toFixed(1);
       const loaded = ((this.#began - before) / 1000).toFixed(1);
       byId("time").textContent = `This took ${seconds} s, and ${loaded} s to load.`;
-      document.documentElement.dataset.runs = "ended";
       this.update();
+      this.#now("ended");
     } catch (error) {
-      document.documentElement.dataset.runs = "failed";
+      this.#now("failed");
       this.say(error.message);
     }
   }
+
+  /* How it is with the runs, for style sheets and tests. */
+  #now(state) { document.documentElement.dataset.runs = state; }
 
   #stepped() {
     if (this.#follows) this.view.moveTo(this.#lanes[0].seen - 1, this.view.frame);

@@ -1250,7 +1250,8 @@
     Array.from({ length: most }, (_, i) => Math.round(i * (n - 1) / (most - 1)))
   )];
   function sheetOf(width, height) {
-    const canvas = element("canvas", { width, height }), context = canvas.getContext("2d");
+    const canvas = element("canvas", { width, height });
+    const context = canvas.getContext("2d", { willReadFrequently: true });
     context.fillStyle = "#fff";
     context.fillRect(0, 0, width, height);
     context.fillStyle = "#1b1b1b";
@@ -2365,6 +2366,7 @@
     /* Something else is to be run: soon, as more may change. */
     #changed() {
       this.engine.stop();
+      this.#now("asked");
       this.#follows = true;
       this.#show();
       this.runSoon();
@@ -2395,10 +2397,11 @@
       const { view } = this;
       if (view.task.problem(view.layout, view.board)) {
         this.engine.stop();
+        this.#now("impossible");
         return;
       }
       const before = performance.now();
-      document.documentElement.dataset.runs = "running";
+      this.#now("running");
       const started = (lanes, reader) => {
         this.#lanes = lanes;
         this.#charted = "";
@@ -2414,12 +2417,16 @@
         const seconds = ((performance.now() - this.#began) / 1e3).toFixed(1);
         const loaded = ((this.#began - before) / 1e3).toFixed(1);
         byId("time").textContent = `This took ${seconds} s, and ${loaded} s to load.`;
-        document.documentElement.dataset.runs = "ended";
         this.update();
+        this.#now("ended");
       } catch (error) {
-        document.documentElement.dataset.runs = "failed";
+        this.#now("failed");
         this.say(error.message);
       }
+    }
+    /* How it is with the runs, for style sheets and tests. */
+    #now(state) {
+      document.documentElement.dataset.runs = state;
     }
     #stepped() {
       if (this.#follows) this.view.moveTo(this.#lanes[0].seen - 1, this.view.frame);
