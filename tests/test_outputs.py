@@ -203,6 +203,7 @@ COMMANDS = [
         "a/maze",
     ),
     ("explore-page", "--out", "{}/index.html", "a/shard"),
+    ("playground", "--out", "{}"),
     ("claims", "--expected", "a/notes.csv", "--tables", "a", "--out", "{}/index.html"),
 ]
 PLACES = ("a", "b", "a/t.csv", ".", "..", "/", "link", "a/deep", "broken", "a/../b")

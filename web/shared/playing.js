@@ -1,7 +1,7 @@
 /* The two buttons that play: the video of a step, or the steps of a frame. */
 
-import { byId } from "../shared/dom.js";
-import { Player } from "../shared/timing.js";
+import { byId } from "./dom.js";
+import { Player } from "./timing.js";
 
 const PLAYED = {
   video: { along: "frame", pause: 100 }, // ms
@@ -12,7 +12,7 @@ export class Playing {
   #player = new Player();
   #playing = null; // a key of PLAYED
 
-  /* changed(): called when the view has moved. */
+  /* view: {advance("step" or "frame")}; changed(): called when it has moved. */
   constructor(view, changed) {
     Object.assign(this, { view, changed });
     for (const what of Object.keys(PLAYED)) byId(`play-${what}`).onclick = () => this.toggle(what);
