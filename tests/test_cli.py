@@ -108,6 +108,15 @@ def test_the_module_runs_as_a_program():
 # The chain
 
 
+def test_a_reader_that_stops_is_no_fault(study):
+    command = f"{sys.executable} -m chain_of_steps plan | head -n 1"
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"], cwd=study, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("tiny: 6 cases")
+
+
 def test_two_runs_give_identical_latents_tables_and_pictures(study):
     one, two = tree(study / "one"), tree(study / "two")
     assert one.keys() == two.keys()

@@ -57,6 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         stage = stage_of(name)
         settings = settings_of(stage, files, arguments.get("model"))
         carry_out(stage, settings, files, arguments)
+        sys.stdout.flush()
     except UserError as error:
         print(f"cos {name}: {error}", file=sys.stderr)
         return 1
@@ -66,6 +67,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         what = "write a smaller execution.batch, or execution.offload: model or group"
         print(f"cos {name}: the GPU has too little memory: {what}.", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # `cos plan | head`: nobody reads on, which is no fault
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except OSError as error:
         if error.errno not in _CANNOT_WRITE:
             raise
