@@ -267,8 +267,10 @@ def test_a_link_leads_to_the_same_puzzle_and_runs(new_page):
     assert other.page.evaluate("location.hash") == link
     assert other.pictures()[0] == picture
     assert "loop=0.7x2" in link and "seed=7" in link
-    wrong = new_page().open("#task=chess&puzzle=x&steps=2")
-    assert "There is no task chess" in wrong.page.locator("#said").inner_text()
+    wrong = new_page()
+    wrong.page.goto(wrong.url + "#task=chess&puzzle=x&steps=2")  # the sentence goes after a while
+    playwright.expect(wrong.page.locator("#said")).to_contain_text("There is no task chess")
+    wrong.ended()
 
 
 def test_exports(new_page, side, models):
