@@ -6,8 +6,7 @@ node build.js [FOLDER]: FOLDER takes the place of the package, src/chain_of_step
 
 import { build } from "esbuild";
 
-// folder here -> folder in the package
-const PAGES = { explorer: "explorer/page", playground: "playground/page" };
+const PAGES = { explorer: "explorer/page" }; // folder here -> folder in the package
 const root = process.argv[2] ?? "../src/chain_of_steps";
 
 for (const [page, folder] of Object.entries(PAGES)) {

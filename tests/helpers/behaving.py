@@ -5,10 +5,9 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from chain_of_steps.experiments.behaviours import memory
+from chain_of_steps.experiments.behaviours import memory, perception
 from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.tasks import stream
-from chain_of_steps.tasks.board import DEFAULT_BOARD
 from chain_of_steps.tasks.scene import render_movie
 
 N = 20
@@ -30,8 +29,6 @@ def readouts_of(case, answers, *, seed=0, task="maze", split="in-domain", score=
             "sigma": np.linspace(1, 0, len(answers)),
             "answer": answers,
             "correct": right,
-            "leads": answers,
-            "leads_right": right,
             "score": right.astype(float) if score is None else score,
             "n_candidates": np.where(answers == -1, 2.0, 1.0),
             "solution": right.astype(float),
@@ -50,7 +47,7 @@ def puzzle_of(task, n=0, split="in-domain"):
 
 
 def frames_of(scenes):
-    return render_movie(scenes)[list(DEFAULT_BOARD.beat_ends)]
+    return render_movie(scenes)[list(perception.BEATS)]
 
 
 def evidence_rows(case, seed, condition, localised_at, motion_at, *, level=1.0, split="in-domain"):

@@ -5,8 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from chain_of_steps.measures import reach_of
-from chain_of_steps.pocket.card import accuracy_table, need_table
+from chain_of_steps.pocket.card import accuracy_table, need_table, reach_of
 
 
 def row(**given) -> dict:

@@ -3,7 +3,7 @@
 
 rule benchmarks:
     input:
-        [str(path) for path in model_files(STUDY.models[MAIN_MODEL].path).values()],
+        sorted(Path(STUDY.models[MAIN_MODEL].path).rglob("*.safetensors")),
     log:
         LOGS / "benchmarks.log",
     localrule: True

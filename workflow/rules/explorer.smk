@@ -15,7 +15,6 @@ rule explore:
         trajectory=RESULTS / "trajectories/{model}/{shard}.safetensors",
         readouts=[RESULTS / "readouts/{model}/{shard}.parquet"] if PUZZLES else [],
         maps=MAPS,
-        provenance=checked(EXPLORE, EXPLORER / "{model}/{shard}"),
     output:
         directory(EXPLORER / "{model}/{shard}"),
     log:
@@ -28,21 +27,19 @@ rule explore:
     params:
         settings=settings_of(EXPLORE),
         code=code_of(EXPLORE),
-        content=content_of(EXPLORE),
         config=SETTINGS,
         cases=RESULTS / "cases",
         tables=lambda wildcards, input: " ".join(
             f"--{name} {input[name]}" for name in ("readouts", "maps") if input[name]
         ),
     shell:
-        "cos explore --config {params.config} --code {params.code} --model {wildcards.model} --cases {params.cases}"
+        "cos explore --config {params.config} --model {wildcards.model} --cases {params.cases}"
         " --trajectory {input.trajectory} {params.tables} --out {output} > {log} 2>&1"
 
 
 rule explorer:
     input:
-        shards=expand(EXPLORER / "{model}/{shard}", model=MAIN_MODEL, shard=SHARDS),
-        provenance=checked(EXPLORE_PAGE, EXPLORER / PARTS[0]),
+        expand(EXPLORER / "{model}/{shard}", model=MAIN_MODEL, shard=SHARDS),
     output:
         page=EXPLORER / PARTS[0],
         parts=[EXPLORER / name for name in PARTS[1:]],
@@ -54,5 +51,4 @@ rule explorer:
         code=code_of(EXPLORE_PAGE),
         config=SETTINGS,
     shell:
-        "cos explore-page --config {params.config} --code {params.code} --out {output.page}"
-        " {input.shards} 2> {log}"
+        "cos explore-page --config {params.config} --out {output.page} {input} 2> {log}"

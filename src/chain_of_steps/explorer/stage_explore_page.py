@@ -14,13 +14,6 @@ class Settings(WithStudy, WithModels, WithCases):
     pass
 
 
-def parts(out: Path) -> list[Path]:
-    """The page and the files beside it."""
-    from chain_of_steps.explorer.publish import PARTS
-
-    return [out, *(out.with_name(name) for name in PARTS[1:])]
-
-
 STAGE = Stage(
     name="explore-page",
     text="The explorer's page; --out is its index.html.",
@@ -32,7 +25,6 @@ STAGE = Stage(
         ),
     ),
     also=("explorer/page",),
-    writes=parts,
 )
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chain_of_steps.places import CASES, READOUTS
+from chain_of_steps.places import CASES, READOUTS, TRAJECTORIES
 from chain_of_steps.settings.execution import WithExecution
-from chain_of_steps.settings.models import WithModels, control_of, main_model
-from chain_of_steps.stage import Files, Folder, Stage
+from chain_of_steps.settings.models import WithModels, main_model
+from chain_of_steps.stage import Folder, Stage
 
 
 class Settings(WithModels, WithExecution):
@@ -18,11 +18,7 @@ STAGE = Stage(
     name="examples",
     text="Pick the example runs of the figures by rule and draw their clean estimates.",
     settings=Settings,
-    takes={
-        "cases": CASES,
-        "trajectories": Files("trajectories", ("{model}/{shard}.safetensors",), every_model=True),
-        "readouts": READOUTS,
-    },
+    takes={"cases": CASES, "trajectories": TRAJECTORIES, "readouts": READOUTS},
     makes={"out": Folder("tables/examples")},
     loads_model=True,
 )
@@ -30,20 +26,12 @@ STAGE = Stage(
 
 def run(settings: Settings, *, cases: Path, trajectories: Path, readouts: Path, out: Path) -> None:
     from chain_of_steps.artifacts import read_table
-    from chain_of_steps.cases.folders import cases_of
-    from chain_of_steps.experiments.decision.examples import Shown, picks, write_examples
+    from chain_of_steps.experiments.decision.examples import write_examples
     from chain_of_steps.files import atomic_path
-    from chain_of_steps.models.adapters import load_codec
+    from chain_of_steps.models.adapters import load_model
 
-    main, control = main_model(settings), control_of(settings)
+    name = main_model(settings)
     looks = read_table(readouts)
-    chosen = picks(looks[looks["model"] == main])
-    mine = {case.name: case for case in cases_of(cases, looks)}
-    shown = [
-        Shown(name == control, load_codec(settings, name), looks[looks["model"] == name], folder)
-        for name in (main, control)
-        if name is not None
-        for folder in [trajectories / name]
-    ]
+    adapter = load_model(settings, name)
     with atomic_path(out) as folder:
-        write_examples(folder, chosen, shown, mine)
+        write_examples(folder, adapter, looks[looks["model"] == name], trajectories)
