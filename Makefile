@@ -21,10 +21,12 @@ WEB_READY := web/node_modules/.package-lock.json
 
 # Rules call `cos` and `papermill` by name: they must be those of .venv.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# `user = true` in pip.conf, as clusters recommend, is refused in a .venv
+export PIP_USER := 0
 
 .DEFAULT_GOAL := figures
-.PHONY: figures figures-from-tables report docs page test test-fast test-all soak lint format \
-    benchmarks determinism clean
+.PHONY: figures figures-from-tables recompute report docs page test test-fast test-all soak lint \
+    format benchmarks determinism clean
 
 figures: $(READY)
 	$(BIN)/snakemake --cores all $(ARGS)
@@ -32,6 +34,10 @@ figures: $(READY)
 # Figures from the tables shipped in figures/tables, without running a model.
 figures-from-tables: $(READY)
 	$(BIN)/snakemake --cores all --forceall --config shipped=true $(ARGS)
+
+# Every number of figures/claims.md again, from the tables of single runs and without this package.
+recompute: $(READY)
+	$(BIN)/python docs/recompute.py $(ARGS)
 
 # One file to look through or to send, of a study that has run: unpack it, open report.html.
 report: $(READY)

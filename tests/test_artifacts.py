@@ -49,7 +49,7 @@ def test_truncated_table_is_named(tmp_path, suffix):
     path = tmp_path / f"runs{suffix}"
     write_table(path, frame())
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(UserError, match=f"runs{suffix} is not a readable table.*delete it"):
+    with pytest.raises(UserError, match=f"runs{suffix} is not a readable table.*move it away"):
         read_table(path)
 
 

@@ -16,7 +16,11 @@ from PIL import Image
 from safetensors import safe_open
 
 from chain_of_steps import cli
+from chain_of_steps.cases.folders import cases_of
+from chain_of_steps.experiments.decision.examples import Panel, Picked, Shown, write_examples
+from chain_of_steps.models.adapters import load_codec
 from chain_of_steps.pocket import training
+from chain_of_steps.study.config import load_config
 from chain_of_steps.video import read_mp4
 
 HEAVY = ("torch", "diffusers", "transformers", "pandas", "numpy", "scipy", "matplotlib")
@@ -104,6 +108,15 @@ def test_the_module_runs_as_a_program():
 # The chain
 
 
+def test_a_reader_that_stops_is_no_fault(study):
+    command = f"{sys.executable} -m chain_of_steps plan | head -n 1"
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"], cwd=study, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("tiny: 6 cases")
+
+
 def test_two_runs_give_identical_latents_tables_and_pictures(study):
     one, two = tree(study / "one"), tree(study / "two")
     assert one.keys() == two.keys()
@@ -130,7 +143,7 @@ def test_cases_are_those_that_the_configuration_asks_for(study):
 def test_a_trajectory_holds_its_shard_and_is_consistent(study):
     index = pd.read_csv(study / "one/cases/cases.csv")
     for shard, cases in ((0, index["case"][:4]), (1, index["case"][4:])):
-        path = study / f"one/trajectories/{shard}.safetensors"
+        path = study / f"one/trajectories/pocket/{shard}.safetensors"
         with safe_open(path, framework="np") as file:
             sigmas, x, clean = (file.get_tensor(name) for name in ("sigmas", "x", "clean"))
             facts = json.loads(file.metadata()["json"])
@@ -168,26 +181,36 @@ def test_readouts_have_a_row_for_each_run_and_look(study):
 
 def test_the_timeline_has_every_quantity(study):
     table = pd.read_parquet(study / "one/timeline.parquet")
-    steps = table[table["quantity"] == "candidates"]
+    steps = table[table["quantity"] == "readable"]
     assert set(steps["task"]) == {"maze", "odd", "all"}
-    assert len(steps) == 3 * (STEPS + 1)
+    assert len(steps) == 2 * 3 * (STEPS + 1)  # two splits
     steps = steps[steps["task"] != "all"]
-    assert (steps["n"] == 3 * len(SEEDS)).all()
+    assert (steps.groupby(["task", "step"])["n"].sum() == 3 * len(SEEDS)).all()
     assert (table["low"].isna() | (table["low"] <= table["mean"])).all()
 
 
-def test_examples_show_the_stated_steps_of_real_runs(study):
-    folder = study / "one/examples"
-    entries = json.loads((folder / "examples.json").read_text())
-    assert {entry["task"] for entry in entries} == {"maze", "odd"}
-    readouts = pd.read_parquet(study / "one/readouts.parquet")
+def test_examples_show_the_stated_steps_of_real_runs(inside, tmp_path):
+    # what was picked is given: of a random model no case stands out
+    assert json.loads((inside / "one/examples/examples.json").read_text()) == []
+    readouts = pd.read_parquet("one/readouts.parquet")
+    cases = {case.name: case for case in cases_of(inside / "one/cases", readouts)}
+    chosen = [
+        Picked(Panel("figure1", letter, task, "change", 0.9), f"in-domain/{task}/00000", 0.5, 0.2)
+        for letter, task in (("a", "maze"), ("b", "odd"))
+    ]
+    model = load_codec(load_config([Path("config.yaml")]), "pocket")
+    shown = Shown(False, model, readouts, inside / "one/trajectories/pocket")
+    write_examples(tmp_path, chosen, [shown], cases)
+    entries = json.loads((tmp_path / "examples.json").read_text())
+    assert [entry["task"] for entry in entries] == ["maze", "odd"]
     readouts = readouts.set_index(["case", "seed", "step"]).sort_index()
     for entry in entries:
-        picture = Image.open(folder / entry["file"])
+        picture = Image.open(tmp_path / entry["file"])
         assert picture.size == (80 * len(entry["frames"]), 80 * len(entry["steps"]))
         assert entry["steps"][-1] == STEPS
         rows = readouts.loc[(entry["case"], entry["seed"])].loc[entry["steps"]]
-        assert entry["n_candidates"] == pytest.approx(rows["n_candidates"].tolist())
+        held = [None if np.isnan(n) else pytest.approx(n) for n in rows["n_candidates"]]
+        assert entry["n_candidates"] == held
         assert entry["sigmas"] == pytest.approx(rows["sigma"].tolist())
         assert entry["correct"] == rows["correct"].tolist()
 
@@ -228,11 +251,11 @@ def test_a_model_is_trained_and_measured(tmp_path, monkeypatch, puzzle_codec):
     assert table[["task", "split"]].values.tolist() == [
         [task, split] for task in ("maze", "odd") for split in ("in-domain", "out-of-domain")
     ]
-    assert (table["n"] == 3).all()
+    assert table["n"].tolist() == [3, 2, 3, 2]
     card = Path("model/README.md").read_text()
     assert "| maze | in-domain | 3 |" in card
     needs = pd.read_csv("model/needs.csv")
-    assert needs.groupby(["task", "split"])["n"].sum().tolist() == [3] * 4
+    assert needs.groupby(["task", "split"])["n"].sum().tolist() == [3, 2, 3, 2]
     assert cos("train", "--name", "tinny", "--out", "model") == 1
     assert "Wilson" in card
 
@@ -267,7 +290,8 @@ def test_a_run_becomes_pictures_and_videos(copied, capsys, options, frames):
     spent = STEPS if "--noise" in options else 0
     assert capsys.readouterr().out.strip() == f"{spent} NFE"
     files = {path.name: path for path in Path("new").iterdir()}
-    assert files.keys() == {f"run.1.{kind}" for kind in ("png", "pdf", "gif", "mp4")}
+    made = {f"run.1.{kind}" for kind in ("png", "pdf", "gif", "mp4")}
+    assert files.keys() == made | {"run.1.png.manifest.json"}
     assert files["run.1.pdf"].read_bytes().startswith(b"%PDF")
     with Image.open(files["run.1.png"]) as still, Image.open(files["run.1.gif"]) as moving:
         assert still.width > moving.width > 400

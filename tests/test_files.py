@@ -2,18 +2,31 @@
 
 import hashlib
 import math
+import os
+import random
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import yaml
 from tables import SUFFIXES, frame, names
 
 from chain_of_steps import files
 from chain_of_steps.artifacts import load_tensors, read_table, save_tensors, write_table
 from chain_of_steps.errors import UserError
-from chain_of_steps.files import atomic_path, digest_file, digest_json, read_json, write_json
+from chain_of_steps.files import (
+    atomic_path,
+    digest_file,
+    digest_json,
+    meant,
+    read_json,
+    read_yaml,
+    walk,
+    write_json,
+)
 from chain_of_steps.manifests import check_manifest
 
 
@@ -110,7 +123,7 @@ def test_json_round_trip_of_the_kinds_a_study_has(tmp_path):
 def test_corrupt_json_is_named(tmp_path, content):
     path = tmp_path / "broken.json"
     path.write_bytes(content)
-    with pytest.raises(UserError, match=r"broken\.json is not .*delete it"):
+    with pytest.raises(UserError, match=r"broken\.json is not .*move it away"):
         read_json(path)
 
 
@@ -149,3 +162,114 @@ def test_digest_json_is_canonical():
     assert digest_json({"a": 1}) != digest_json({"a": "1"})
     with pytest.raises(ValueError):
         digest_json({"a": math.nan})
+
+
+# What users write
+
+
+TWICE = {
+    "top": ("study: a\nsampler:\n  steps: 20\nsampler:\n  shift: 3.0\n", 4, "sampler"),
+    "within": ("sampler:\n  steps: 20\n  shift: 3.0\n  steps: 50\n", 4, "steps"),
+    "flow": ("a: 1\nsampler: {steps: 20, steps: 50}\n", 2, "steps"),
+    "in a list": ("runs:\n- {a: 1}\n- b: 1\n  b: 2\n", 4, "b"),
+    "quoted": ("a: 1\n'a': 2\n", 2, "a"),
+    "json": ('{"a": 1,\n "b": {"c": 1,\n "c": 2}}', 3, "c"),
+}
+
+
+@pytest.mark.parametrize(("text", "line", "name"), TWICE.values(), ids=TWICE)
+def test_a_field_that_is_written_twice_is_named_with_its_line(tmp_path, text, line, name):
+    (tmp_path / "twice.yaml").write_text(text)
+    with pytest.raises(UserError, match=rf"twice\.yaml, line {line}: {name} is written twice"):
+        read_yaml(tmp_path / "twice.yaml", "a config file")
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_any_map_is_read_as_it_was_written_unless_a_field_is_doubled(tmp_path, seed):
+    rng = random.Random(seed)
+
+    def content(depth: int):
+        if depth and rng.random() < 0.6:
+            names = rng.sample(["a", "b", "c", "d"], rng.randint(1, 4))
+            return {name: content(depth - 1) for name in names}
+        return rng.choice([1, 2.5, "text", True, None, [1, 2]])
+
+    found = {"first": content(2), "second": content(2), "third": content(1)}
+    path = tmp_path / "any.yaml"
+    text = yaml.safe_dump(found, sort_keys=False)
+    path.write_text(rng.choice(["", "\ufeff"]) + text, encoding="utf-8")
+    assert read_yaml(path, "a config file") == found
+    path.write_text(text + "second: 1\n")
+    with pytest.raises(UserError, match=f"line {len(text.splitlines()) + 1}: second is written"):
+        read_yaml(path, "a config file")
+
+
+def test_a_map_may_take_up_another_and_change_it(tmp_path):
+    (tmp_path / "a.yaml").write_text("a: &a {x: 1, y: 2}\nb: {<<: *a, y: 3}\n")
+    assert read_yaml(tmp_path / "a.yaml", "it")["b"] == {"x": 1, "y": 3}
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ({"seeds": ["0", "1"]}, {"seeds": [0, 1]}),
+        ({"sampler": {"steps": "5", "shift": "3.5"}}, {"sampler": {"steps": 5, "shift": 3.5}}),
+        ({"execution": {"vae_tiling": "true"}}, {"execution": {"vae_tiling": True}}),
+        ("no", False),
+        ("null", None),
+        ("a text: with a colon", "a text: with a colon"),
+        ("[", "["),
+        (True, True),
+    ],
+)
+def test_values_of_a_command_line_are_read_as_in_a_file(given, read):
+    found = meant(given)
+    assert found == read
+    assert type(found) is type(read)
+
+
+# Folders
+
+
+def test_files_are_found_through_links_but_not_round_in_circles(tmp_path):
+    (tmp_path / "root/in").mkdir(parents=True)
+    (tmp_path / "far/deep").mkdir(parents=True)
+    for name in ("root/in/a", "far/b", "far/deep/c"):
+        (tmp_path / name).write_text(name)
+    (tmp_path / "root/far").symlink_to("../far")
+    (tmp_path / "root/in/round").symlink_to("..")
+    (tmp_path / "far/deep/round").symlink_to("../../root")
+    (tmp_path / "root/b").symlink_to("../far/b")
+    (tmp_path / "root/broken").symlink_to("nowhere")
+    found = [path.relative_to(tmp_path / "root").as_posix() for path in walk(tmp_path / "root")]
+    assert found == ["b", "broken", "far/b", "far/deep/c", "in/a"]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_tree_is_walked_as_its_copy_without_links(tmp_path, seed):
+    """What `walk` finds of a random tree with links is what `cp --dereference` copies."""
+    rng = random.Random(seed)
+    folders = [tmp_path / name for name in ("root", "x", "y", "z")]
+    for number, folder in enumerate(folders):
+        for name in rng.sample("abc", rng.randint(0, 3)):
+            (folder / name).mkdir(parents=True)
+            (folder / name / "file").write_text(f"{folder.name}{name}")
+        folder.mkdir(exist_ok=True)
+        # a link leads to a later folder, so that none goes round
+        for other in folders[number + 1 :]:
+            if rng.random() < 0.6:
+                (folder / f"to-{other.name}").symlink_to(other)
+    shutil.copytree(folders[0], tmp_path / "copy", symlinks=False)
+    copied = sorted(p.relative_to(tmp_path / "copy") for p in (tmp_path / "copy").rglob("file"))
+    assert [path.relative_to(folders[0]) for path in walk(folders[0])] == copied
+    assert digest_file(folders[0]) == digest_file(tmp_path / "copy")
+
+
+@pytest.mark.parametrize("folder", [b"", b"f\xfflder/"])
+def test_a_name_that_is_no_utf8_is_named(tmp_path, folder):
+    place = os.fsencode(tmp_path) + b"/" + folder
+    Path(os.fsdecode(place)).mkdir(exist_ok=True)
+    Path(os.fsdecode(place + b"m\xe4ze.png")).write_bytes(b"x")
+    with pytest.raises(UserError, match=r"\\x.* has a name that is no UTF-8: rename it") as error:
+        walk(tmp_path)
+    str(error.value).encode("ascii")

@@ -72,6 +72,7 @@ def test_code_changes_the_digests_of_those_that_use_it(copied):
     assert changed(copied, "errors.py", lambda text: text + "\nX = 1\n") == everyone
     assert changed(copied, "experiments/layers/swap.py", lambda text: text + "\nX = 1\n") == {
         "swap",
+        "layer-outcomes",
         "layer-summary",
     }
     assert changed(copied, "experiments/vbvr/worker.py", lambda text: text + "\nX = 1\n") == {

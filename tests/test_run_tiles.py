@@ -39,3 +39,21 @@ def test_each_tile_of_a_run_says_from_which_step_it_is_right():
     assert set(hops["depth"]) == set(range(1, 10)) and set(hops["frame"]) == {1, 2, 3, 4}
     expected = np.where(hops["depth"] == 3, STEPS, hops["depth"] - 1)
     assert hops["leads"].tolist() == hops["accepted"].tolist() == expected.tolist()
+
+
+def test_looks_that_are_left_out_name_the_next_one_that_is_read():
+    puzzle = next(p for p in stream("chain_once", "in-domain", "evaluation", 0) if p.need == 9)
+    true = render_movie(task_of("chain_once").movie(puzzle, 0))
+    looks = np.repeat(np.broadcast_to(first_frame(puzzle), true.shape)[None], STEPS + 1, 0).copy()
+    looks[5:] = true
+    stored = torch.from_numpy(looks[None])
+    runs = pd.DataFrame([{"model": "m", "case": "a", "task": "chain_once", "seed": 3}])
+    sigmas = torch.linspace(1, 0, STEPS + 1)
+    trajectory = Trajectory(runs, sigmas, stored, stored[:, :-1], [0] * STEPS, {})
+    model = SimpleNamespace(decode=lambda latents: latents)
+    case = SimpleNamespace(name="a", puzzle=puzzle)
+    for steps, first in ((range(0, STEPS, 4), 8), ([0, 5], 5), ([0, 4], STEPS)):
+        table = read_tiles(model, trajectory, [case], steps)
+        assert set(table.loc[table["depth"] > 0, "leads"]) == {first}
+    nothing = read_tiles(model, trajectory.select([]), [case])
+    assert nothing.empty and list(nothing) == list(table)

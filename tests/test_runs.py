@@ -21,7 +21,7 @@ from chain_of_steps.runs import (
 )
 from chain_of_steps.sampling import cuts
 from chain_of_steps.tasks import task_of
-from chain_of_steps.tasks.reader import Reader
+from chain_of_steps.tasks.observe import Observer
 from chain_of_steps.tasks.scene import render_movie
 
 STEPS, FRAMES, SEEDS = 3, 17, [3, 1]
@@ -96,8 +96,8 @@ def test_a_puzzle_drawn_in_memory_is_given_as_its_case_is(model, cases):
     assert np.array_equal(np.asarray(drawn.image), np.asarray(case.image))
     table = pd.DataFrame({"seed": [0, 0]})
     both = Runs(model, table, [drawn, case], FRAMES).condition()
-    assert torch.equal(both.image_latents[0], both.image_latents[1])
-    assert torch.equal(both.prompt_embeds[0], both.prompt_embeds[1])
+    assert torch.equal(both.picture["latents"][0], both.picture["latents"][1])
+    assert torch.equal(both.text["embeds"][0], both.text["embeds"][1])
     grey = Drawn.of(case.puzzle, np.full((80, 80, 3), 0.5, np.float32))
     assert grey.prompt == case.prompt and set(np.asarray(grey.image).ravel()) == {128}
 
@@ -154,6 +154,8 @@ def test_many_looks_are_read_as_each_alone(model, trajectory, cases):
     for row, case in enumerate(runs.given):
         for number in range(len(looks)):
             alone = model.decode(looks[number, row][None]).numpy()
-            reading = Reader(case.puzzle).read_video(alone)
+            reading = Observer(case.puzzle).read_video(alone)
             for name, values in found.items():
-                assert values[number, row] == pytest.approx(getattr(reading, name)[0], abs=1e-6)
+                assert values[number, row] == pytest.approx(
+                    getattr(reading, "accepted" if name == "answer" else name)[0], abs=1e-6
+                )

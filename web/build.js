@@ -6,7 +6,8 @@ node build.js [FOLDER]: FOLDER takes the place of the package, src/chain_of_step
 
 import { build } from "esbuild";
 
-const PAGES = { explorer: "explorer/page" }; // folder here -> folder in the package
+// folder here -> folder in the package
+const PAGES = { explorer: "explorer/page", playground: "playground/page" };
 const root = process.argv[2] ?? "../src/chain_of_steps";
 
 for (const [page, folder] of Object.entries(PAGES)) {

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import argparse
 import errno
+import io
 import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from chain_of_steps import provenance
 from chain_of_steps.errors import UserError
-from chain_of_steps.files import CANNOT_WRITE
+from chain_of_steps.files import CANNOT_WRITE, shown
 from chain_of_steps.settings.base import RESOLVED, View
 from chain_of_steps.stage import Files, Folder, Stage, stage_modules, stage_of
 
@@ -44,12 +47,17 @@ _HELP = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs `cos`; returns the exit status. User errors become one sentence on stderr."""
     words = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):  # no name of a file ends in a traceback
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     arguments = vars(build_parser(words[:1]).parse_args(words))
     name, files = arguments.pop("command"), arguments.pop("config")
     try:
+        _refuse_surrogates(words)
         stage = stage_of(name)
         settings = settings_of(stage, files, arguments.get("model"))
-        import_module(stage_modules()[name]).run(settings, **arguments)
+        carry_out(stage, settings, files, arguments)
+        sys.stdout.flush()
     except UserError as error:
         print(f"cos {name}: {error}", file=sys.stderr)
         return 1
@@ -59,6 +67,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         what = "write a smaller execution.batch, or execution.offload: model or group"
         print(f"cos {name}: the GPU has too little memory: {what}.", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # `cos plan | head`: nobody reads on, which is no fault
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except OSError as error:
         if error.errno not in _CANNOT_WRITE:
             raise
@@ -66,6 +77,37 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"cos {name}: cannot write {place}: {os.strerror(error.errno)}.", file=sys.stderr)
         return 1
     return 0
+
+
+def _refuse_surrogates(words: Sequence[str]) -> None:
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise UserError(f"{shown(word)} is no UTF-8: rename it.") from None
+
+
+def carry_out(
+    stage: Stage, settings: View, files: Sequence[Path], arguments: dict[str, Any]
+) -> None:
+    """Run a stage: refuse first what it may not replace, and write at last what made its outputs.
+
+    files: those of the configuration, which are read as well. Raises UserError.
+    """
+    code = arguments.pop("code")
+    run = import_module(stage_modules()[stage.name]).run
+    outs = provenance.written(stage, arguments)
+    if not outs:
+        run(settings, **arguments)
+        return
+    holds = [*files, *provenance.given(stage, arguments)]
+    holds += stage.watches(settings) if stage.watches is not None else []
+    provenance.refuse(outs, stage.name, holds, stage.signed)
+    made = provenance.made_by(stage, settings, arguments, code, provenance.Digests.of_results())
+    provenance.begin(outs)
+    run(settings, **arguments)
+    out = arguments.get("out")
+    provenance.record(outs, made, out if all(path.parent == out for path in outs) else None)
 
 
 def settings_of(stage: Stage, files: Sequence[Path], model: str | None = None) -> View:
@@ -98,6 +140,9 @@ def build_parser(names: Iterable[str] = ()) -> argparse.ArgumentParser:
     """The parser of the stages `names`, or of all where one of them is none or there are none."""
     parser = argparse.ArgumentParser(
         prog="cos", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"chain_of_steps {version('chain_of_steps')}"
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="STAGE")
     names = list(names)
@@ -135,6 +180,8 @@ def _add(commands: Any, stage: Stage) -> None:
         command.add_argument(f"--{name}", type=Path, required=True, help=text)
     for option in stage.options:
         command.add_argument(option.name, **option.about)
+    # digest of the code, which the workflow has at hand
+    command.add_argument("--code", default="", help=argparse.SUPPRESS)
 
 
 def _help(name: str, text: str = "") -> str:

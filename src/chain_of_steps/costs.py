@@ -12,6 +12,7 @@ from pathlib import Path
 
 from chain_of_steps.cases.sources import Shape
 from chain_of_steps.files import read_json
+from chain_of_steps.models.files import weight_files
 from chain_of_steps.settings.models import Model
 
 WAN = {"z_dim": 16, "scale_factor_temporal": 4, "scale_factor_spatial": 8, "num_layers": 40}
@@ -60,8 +61,7 @@ class Makeup:
             path = folder / component / "config.json"
             found |= read_json(path) if path.is_file() else {}
         known = {name: found[name] for name in WAN if name in found}
-        files = list(folder.rglob("*.safetensors")) if folder.is_dir() else []
-        weights = sum(file.stat().st_size for file in files) or None
+        weights = sum(file.stat().st_size for file in weight_files(folder)) or None
         if model.weights_gb is not None:
             weights = round(model.weights_gb * 1e9)
         assumed = tuple(name for name in WAN if name not in known)

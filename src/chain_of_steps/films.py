@@ -10,9 +10,12 @@ import numpy as np
 import pandas as pd
 
 from chain_of_steps.models.model import VideoModel
+from chain_of_steps.tasks.observe import Observer
+from chain_of_steps.tasks.puzzle import Puzzle
 from chain_of_steps.trajectory import Trajectory
 from chain_of_steps.video import write_png
 
+SEEN = 0.2  # weight of what is not right, from which a tile shows it to the eye
 FRACTIONS = (0.0, 0.06, 0.14, 0.24, 0.34, 0.46, 0.6, 0.8, 1.0)  # of the run; 1 is the result
 
 
@@ -34,8 +37,14 @@ def draw_run(
     readouts: pd.DataFrame,
     case: str,
     seed: int,
+    puzzle: Puzzle | None = None,
 ) -> dict[str, Any]:
-    """Writes the film sheet of one run; returns what the index says of it from `seed` on."""
+    """Writes the film sheet of one run; returns what the index says of it from `seed` on.
+
+    With its puzzle it says of each row, in the last latent frame: off, how many tiles show anything
+    but what is right, though nothing is to be drawn there; undecided, how many tiles of the right
+    answer are not accepted. Those are lists of numbers, empty without the puzzle.
+    """
     chosen = (trajectory.runs["case"] == case) & (trajectory.runs["seed"] == seed)
     row, steps = int(np.flatnonzero(chosen)[0]), shown_steps(trajectory.n_steps)
     looks = [
@@ -51,8 +60,23 @@ def draw_run(
         "steps": steps,
         "sigmas": [trajectory.sigmas[k].item() for k in steps],
         "frames": frames,
-        "n_candidates": reading["n_candidates"].tolist(),
+        # none where nothing is readable
+        "n_candidates": [None if np.isnan(n) else n for n in reading["n_candidates"].tolist()],
         "correct": reading["correct"].tolist(),
+        **_tiles(puzzle, video),
+    }
+
+
+def _tiles(puzzle: Puzzle | None, video: np.ndarray) -> dict[str, list[int]]:
+    if puzzle is None:
+        return {"off": [], "undecided": []}
+    found = Observer(puzzle).read_tiles(video)
+    last = found.frame == found.frame.max()
+    way = last & (found.depth > 0)
+    off = (found.weight < 1 - SEEN) & (last & ~way)
+    return {
+        "off": off.sum(1).tolist(),
+        "undecided": (~found.accepted & way).sum(1).tolist(),
     }
 
 

@@ -35,7 +35,7 @@ def hold(lock: Path) -> int:
     """
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)  # less the umask, for a group
     except OSError as error:
         raise UserError(f"cannot write {lock}: {error.strerror}.") from None
     try:

@@ -10,18 +10,30 @@ from pathlib import Path
 from typing import Any
 
 from chain_of_steps.errors import UserError
-from chain_of_steps.files import AGAIN, digest_file, existing, files_below, read_json, write_json
+from chain_of_steps.files import (
+    AGAIN,
+    digest_file,
+    existing,
+    files_below,
+    manifest_path,
+    read_json,
+    write_json,
+)
 
-MANIFEST_SUFFIX = ".manifest.json"
 VERSIONED = (
+    "av",
     "chain_of_steps",
     "diffusers",
+    "matplotlib",
     "numpy",
     "pandas",
+    "pillow",
     "pyarrow",
     "safetensors",
     "scipy",
+    "seaborn",
     "snakemake",
+    "tokenizers",
     "torch",
     "transformers",
 )
@@ -43,8 +55,8 @@ def write_manifest(
     """
     path = Path(path)
     if not isinstance(inputs, Mapping):
-        inputs = {_shown(name): digest_file(name) for name in inputs}
-    manifest = _manifest_path(path)
+        inputs = {shown_path(name): digest_file(name) for name in inputs}
+    manifest = manifest_path(path)
     content = {
         "artifact": path.name,
         "bytes": _size(path),
@@ -66,9 +78,9 @@ def check_manifest(path: str | Path) -> dict:
     is missing or lacks what this reads.
     """
     path = Path(path)
-    manifest = read_json(_manifest_path(path))
+    manifest = read_json(manifest_path(path))
     if not isinstance(manifest, dict) or not {"bytes", "sha256"} <= manifest.keys():
-        raise UserError(f"{_manifest_path(path)} has no size and digest: {AGAIN}.")
+        raise UserError(f"{manifest_path(path)} has no size and digest: {AGAIN}.")
     found, expected = _size(existing(path)), manifest["bytes"]
     if found < expected:
         raise UserError(f"{path} is truncated ({found} of {expected} bytes): {AGAIN}.")
@@ -78,12 +90,12 @@ def check_manifest(path: str | Path) -> dict:
 
 
 def check_if_recorded(path: Path) -> None:
-    if _manifest_path(path).exists():
+    if manifest_path(path).exists():
         check_manifest(path)
 
 
 def package_versions() -> dict[str, str]:
-    """Versions of Python and of the packages that can change a number, without importing them."""
+    """Versions of Python and of what can change a number or a picture, without importing it."""
     found = {"python": platform.python_version()}
     for name in VERSIONED:
         try:
@@ -93,16 +105,12 @@ def package_versions() -> dict[str, str]:
     return found
 
 
-def _manifest_path(path: Path) -> Path:
-    return path.with_name(path.name + MANIFEST_SUFFIX)
-
-
 def _size(path: Path) -> int:
     files = files_below(path) if path.is_dir() else [existing(path)]
     return sum(file.stat().st_size for file in files)
 
 
-def _shown(path: str | Path) -> str:
+def shown_path(path: str | Path) -> str:
     """Relative to the working directory where that is possible: no machine's paths in manifests."""
     path = Path(path)
     absolute = path.absolute()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
 NO_ANSWER = -1
+OPEN = 1.5  # effective number of candidates from which a look counts as holding several
 RUN = ["model", "case", "seed"]
 
 
@@ -44,24 +48,48 @@ def commitment(readouts: pd.DataFrame) -> pd.DataFrame:
 def openness(readouts: pd.DataFrame, task: str) -> pd.Series:
     """Openness of the cases of `task` that may be shown, by case, from least to most.
 
-    It is the mean effective number of candidates over seeds and steps. Shown may be the cases whose
-    every seed ends right, or, if there are none, all.
+    It is the mean effective number of candidates over the seeds and steps at which anything is
+    readable; nan where it never is. Shown may be the cases whose every seed ends right, or, if
+    there are none, all.
 
-    readouts: the rows of one model, as `read_trajectory` gives them. Ties are in order of name.
+    readouts: the rows of one model, as `read_trajectory` gives them.
     """
+    looks = _shown(readouts, task)
+    looks = looks[looks["step"] < looks["step"].max()]
+    return looks.groupby("case", sort=True)["n_candidates"].mean().sort_values(kind="stable")
+
+
+def change(readouts: pd.DataFrame, task: str) -> pd.Series:
+    """Change along the steps of the cases that may be shown, by case, from least to most.
+
+    It is the evidence for a right answer in the result minus that in the first clean estimate, the
+    mean over seeds. Cases and readouts as in `openness`.
+    """
+    looks = _shown(readouts, task).set_index(["case", "seed"])
+    ends = (looks.loc[looks["step"] == step, "solution"] for step in (looks["step"].max(), 0))
+    last, first = ends
+    return (last - first).groupby("case", sort=True).mean().sort_values(kind="stable")
+
+
+def _shown(readouts: pd.DataFrame, task: str) -> pd.DataFrame:
     rows = readouts[readouts["task"] == task]
-    last = rows["step"].max()
-    final = rows[rows["step"] == last].groupby("case")["correct"].all()
+    final = rows[rows["step"] == rows["step"].max()].groupby("case")["correct"].all()
     solved = final.index[final] if final.any() else final.index
-    looks = rows[(rows["step"] < last) & rows["case"].isin(solved)]
-    means = looks.groupby("case", sort=True)["n_candidates"].mean()
-    return means.sort_values(kind="stable")
+    return rows[rows["case"].isin(solved)]
 
 
-def pick_case(readouts: pd.DataFrame, task: str, quantile: float) -> str:
-    """The case of `task` at `quantile` of openness."""
-    ranked = openness(readouts, task).index
-    return ranked[round(quantile * (len(ranked) - 1))]
+def case_at(ranked: pd.Series, quantile: float) -> str | None:
+    """The case at a quantile of a measure, among those that share their value with no other.
+
+    ranked: the measure by case. None where every value is shared: then no case stands out.
+    """
+    known = ranked.dropna().sort_values(kind="stable")
+    alone = known[~known.round(6).duplicated(keep=False)]
+    if alone.empty:
+        return None
+    place = quantile * (len(known) - 1)
+    ranks = known.index.get_indexer(alone.index)
+    return str(alone.index[int(np.abs(ranks - place).argmin())])
 
 
 def vote(answers: np.ndarray) -> int:
@@ -74,3 +102,32 @@ def vote(answers: np.ndarray) -> int:
         return 0
     winner = max(dict.fromkeys(given), key=given.count)
     return int(np.flatnonzero(np.asarray(answers) == winner)[0])
+
+
+def band_of(need: pd.Series, reach: float, right: pd.Series) -> pd.Series:
+    """Whether each run's need is `within reach` or `beyond reach`; `no need` where it is 0.
+
+    Where the reach is not crossed, all lie on the side on which most runs at step 0 are.
+    """
+    if math.isnan(reach):
+        reach = math.inf if right.mean() >= 0.5 else -math.inf
+    band = pd.Series(np.where(need <= reach, "within reach", "beyond reach"), index=need.index)
+    return band.where(need > 0, "no need")
+
+
+def reach_of(need: Sequence[int], right: Sequence[bool]) -> float:
+    """The need at which half of the runs are right: where a falling curve through them crosses.
+
+    The curve is the isotonic regression of right on need, joined by straight lines; nan where it
+    stays on one side of a half.
+    """
+    from scipy.optimize import isotonic_regression
+
+    shares = pd.DataFrame({"need": need, "right": right}).groupby("need")["right"]
+    mean, weight = shares.mean(), shares.size()
+    curve = isotonic_regression(mean, weights=weight, increasing=False).x
+    below = np.flatnonzero(curve < 0.5)
+    if not len(below) or not below[0]:
+        return math.nan
+    ends = slice(below[0] - 1, below[0] + 1)
+    return float(np.interp(-0.5, -curve[ends], mean.index[ends]))

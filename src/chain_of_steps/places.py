@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from chain_of_steps.stage import File, Files
 
-CASES = Files("cases", ("cases.csv",))
+CASES = Files("cases", ("cases.csv",), whole=True)
 TRAJECTORY = File("trajectories/{model}/{shard}.safetensors")
 TRAJECTORIES = Files("trajectories/{model}", ("{shard}.safetensors",))
 READOUTS = File("tables/readouts.parquet")
 REFERENCES = File("tables/references.csv")
+CALIBRATION = File("tables/calibration.csv")
 PERTURBATION = File("tables/perturbation.csv")

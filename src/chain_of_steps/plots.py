@@ -8,15 +8,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import av
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib import ft2font
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from chain_of_steps.artifacts import write_table
-from chain_of_steps.files import atomic_path, inside, read_json, write_json
+from chain_of_steps.files import atomic_path, digest_file, inside, read_json, write_json
+from chain_of_steps.manifests import package_versions
 from chain_of_steps.tasks import task_of
 from chain_of_steps.video import read_image
 
@@ -28,6 +31,7 @@ COLOURS = dict(zip(_NAMES, sns.color_palette("colorblind"), strict=False))
 
 def style() -> None:
     """Colour-blind safe colours, small readable type, the same in every notebook."""
+    plt.rcdefaults()  # not what a matplotlibrc of the user says
     sns.set_theme(context="paper", style="ticks", palette="colorblind")
     plt.rcParams.update(
         {
@@ -69,10 +73,7 @@ def save_figure(
             figure.savefig(path, bbox_inches="tight", **options)
     with atomic_path(stem.with_suffix(".md")) as path:
         path.write_text(textwrap.fill(caption, 100) + "\n", encoding="utf-8")
-    write_json(
-        stem.with_suffix(".json"),
-        {"caption": caption, "inputs": list(inputs), "facts": dict(facts or {})},
-    )
+    _write_facts(stem, caption, inputs, facts or {})
 
 
 def save_table(table: pd.DataFrame, stem: Path, note: str, inputs: Sequence[str]) -> None:
@@ -89,7 +90,25 @@ def save_table(table: pd.DataFrame, stem: Path, note: str, inputs: Sequence[str]
         body = [rows[0], "\\midrule", *rows[1:]]
         parts = [f"% {note}", f"\\begin{{tabular}}{{{columns}}}", "\\toprule", *body]
         path.write_text("\n".join([*parts, "\\bottomrule", "\\end{tabular}", ""]), encoding="utf-8")
-    write_json(stem.with_suffix(".json"), {"caption": note, "inputs": list(inputs), "facts": {}})
+    _write_facts(stem, note, inputs, {})
+
+
+def _write_facts(stem: Path, caption: str, inputs: Sequence[str], facts: Mapping[str, Any]) -> None:
+    """<stem>.json: with them the digest of each input, and what this process draws with."""
+    content = {
+        "caption": caption,
+        "inputs": list(inputs),
+        "facts": dict(facts),
+        "digests": {name: digest_file(inside(stem.parent, name)) for name in inputs},
+        "versions": drawing_versions(),
+    }
+    write_json(stem.with_suffix(".json"), content)
+
+
+def drawing_versions() -> dict[str, str]:
+    """Versions of the packages and libraries that draw and decode in this process."""
+    libraries = {name: ".".join(map(str, found)) for name, found in av.library_versions.items()}
+    return {**package_versions(), "freetype": ft2font.__freetype_version__, **libraries}
 
 
 def _tex_row(cells: Sequence[str]) -> str:
@@ -105,6 +124,26 @@ def label_steps(axis: Axes, sigmas: Sequence[float]) -> Axes:
     top.set_xticks(marks, [f"{sigmas[mark]:.2f}" for mark in marks])
     top.tick_params(labelsize=6, pad=1)
     axis.set_xticks(marks)
+    return top
+
+
+def log_snr(sigma: float | np.ndarray) -> np.ndarray:
+    """2 ln((1 - sigma) / sigma): how much of a latent is signal; -inf at sigma 1."""
+    sigma = np.asarray(sigma, float)
+    with np.errstate(divide="ignore"):
+        return 2 * (np.log(1 - sigma) - np.log(sigma))
+
+
+def label_levels(
+    axis: Axes, sigmas: Sequence[float], levels: Sequence[float] = (0.95, 0.76, 0.32, 0.02)
+) -> Axes:
+    """Names sigma on an x axis in log-SNR, and the steps nearest to it on a second axis on top."""
+    inner = np.asarray(sigmas[:-1], float)
+    steps = [int(np.abs(inner - level).argmin()) for level in levels]
+    axis.set_xticks(log_snr(levels), [f"{level:g}" for level in levels])
+    top = axis.secondary_xaxis("top")
+    top.set_xticks(log_snr(levels), [str(step) for step in steps])
+    top.tick_params(labelsize=6, pad=1)
     return top
 
 
@@ -133,19 +172,34 @@ def margin_labels(axis: Axes, marks: Mapping[str, float], gap: float) -> None:
         )
 
 
+def sentence(text: str) -> Figure:
+    """A figure that says in words what there is nothing to draw of."""
+    figure = plt.figure(figsize=(PAGE, 0.8))
+    figure.text(0.5, 0.5, textwrap.fill(text, 90), ha="center", va="center", fontsize=9)
+    return figure
+
+
 def load_examples(folder: Path, figure: str) -> list[dict[str, Any]]:
     """The example runs of one figure, each with its film sheet as `sheet`."""
     entries = [e for e in read_json(folder / "examples.json") if e["figure"] == figure]
     return [{**entry, "sheet": read_image(inside(folder, entry["file"]))} for entry in entries]
 
 
+def still(example: Mapping[str, Any], row: int, column: int = -1) -> np.ndarray:
+    """One picture of a film sheet (H, W, 3), by default the last frame of the row."""
+    sheet, rows, columns = example["sheet"], len(example["steps"]), len(example["frames"])
+    height, width = sheet.shape[0] // rows, sheet.shape[1] // columns
+    top, left = row % rows * height, column % columns * width
+    return sheet[top : top + height, left : left + width]
+
+
 def film(axis: Axes, example: Mapping[str, Any], *, row_labels: bool = True, gap: int = 3) -> None:
     """A film sheet with rows labelled by step and sigma, columns by frame."""
-    rows, columns = len(example["steps"]), len(example["frames"])
-    sheet = _with_gaps(example["sheet"], rows, columns, gap)
+    rows, frames = len(example["steps"]), example["frames"]
+    sheet = _with_gaps(example["sheet"], rows, len(frames), gap)
     axis.imshow(sheet, interpolation="nearest")
-    height, width = sheet.shape[0] / rows, sheet.shape[1] / columns
-    axis.set_xticks([(i + 0.5) * width for i in range(columns)], example["frames"])
+    height, width = sheet.shape[0] / rows, sheet.shape[1] / len(frames)
+    axis.set_xticks([(i + 0.5) * width for i in range(len(frames))], frames)
     labels = [
         "result" if sigma == 0 else f"step {step}, σ {sigma:.3f}"
         for step, sigma in zip(example["steps"], example["sigmas"], strict=True)
@@ -155,16 +209,22 @@ def film(axis: Axes, example: Mapping[str, Any], *, row_labels: bool = True, gap
     sns.despine(ax=axis, left=True, bottom=True)
 
 
+def held_open(example: Mapping[str, Any]) -> list[str]:
+    """The number of candidates of each row of a film; a dash where nothing is readable."""
+    return ["–" if n is None else f"{n:.1f}" for n in example["n_candidates"]]
+
+
 def beside(axis: Axes, texts: Sequence[str]) -> None:
     """Texts to the right of the rows of a film, one a row."""
     height, width = axis.get_images()[0].get_array().shape[:2]
     for row, text in enumerate(texts):
-        axis.text(width + 4, (row + 0.5) * height / len(texts), text, fontsize=5.5, va="center")
+        axis.text(width + 4, (row + 0.5) * height / len(texts), text, fontsize=6, va="center")
 
 
 def _with_gaps(sheet: np.ndarray, rows: int, columns: int, gap: int) -> np.ndarray:
     height, width = sheet.shape[0] // rows, sheet.shape[1] // columns
-    spaced = np.full((rows * (height + gap), columns * (width + gap), 3), 255, dtype=sheet.dtype)
+    # grey, so that pictures with a light edge stay apart
+    spaced = np.full((rows * (height + gap), columns * (width + gap), 3), 205, dtype=sheet.dtype)
     for i in range(rows):
         for j in range(columns):
             picture = sheet[i * height : (i + 1) * height, j * width : (j + 1) * width]

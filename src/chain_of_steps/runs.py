@@ -25,9 +25,9 @@ from chain_of_steps.models.condition import Condition
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.progress import progress
 from chain_of_steps.sampling import Edit, Watch, cuts, sample, sample_by
-from chain_of_steps.tasks.observe import Observer, kept_from
+from chain_of_steps.tasks.drawing import DEFAULT_DRAWING, Drawing
+from chain_of_steps.tasks.observe import Observation, Observer, kept_from
 from chain_of_steps.tasks.puzzle import Puzzle
-from chain_of_steps.tasks.reader import Reader, Reading, first_frame
 from chain_of_steps.trajectory import Recorder, Trajectory
 from chain_of_steps.video import to_uint8
 
@@ -38,18 +38,29 @@ from chain_of_steps.video import to_uint8
 class Drawn:
     """What a run is given that is no case of the study: any first frame and prompt.
 
-    puzzle: what its videos are read as.
+    puzzle: what its videos are read as; drawing: how it is drawn.
     """
 
     image: Image.Image
     prompt: str
     puzzle: Puzzle
+    drawing: Drawing = DEFAULT_DRAWING
 
     @classmethod
-    def of(cls, puzzle: Puzzle, picture: np.ndarray | None = None) -> Drawn:
+    def of(
+        cls,
+        puzzle: Puzzle,
+        picture: np.ndarray | None = None,
+        drawing: Drawing = DEFAULT_DRAWING,
+    ) -> Drawn:
         """The puzzle, or its prompt under another picture (H, W, 3) in [0, 1]."""
-        picture = first_frame(puzzle) if picture is None else picture
-        return cls(Image.fromarray(to_uint8(picture)), puzzle.prompt, puzzle)
+        picture = drawing.still(puzzle) if picture is None else picture
+        return cls(Image.fromarray(to_uint8(picture)), drawing.words(puzzle), puzzle, drawing)
+
+    @property
+    def observer(self) -> Observer:
+        """The reader of its videos."""
+        return Observer(self.puzzle, self.drawing)
 
 
 @dataclass(frozen=True)
@@ -103,10 +114,10 @@ class Runs:
         images, prompts = [one.image for one in distinct], [one.prompt for one in distinct]
         return self.model.condition(images, prompts, self.n_frames).select(at)
 
-    def readers(self) -> list[Reader]:
+    def readers(self) -> list[Observer]:
         """The reader of each run; runs of one case share theirs."""
         distinct, at = self._distinct()
-        found = [Reader(one.puzzle) for one in distinct]
+        found = [one.observer for one in distinct]
         return [found[number] for number in at]
 
     def noise(self) -> Tensor:
@@ -274,21 +285,22 @@ def by_step(trajectory: Trajectory, steps: Sequence[int]) -> pd.DataFrame:
     )
 
 
-def read_latents(model: VideoModel, reader: Reader, latents: Tensor) -> Reading:
-    """Reads latents (S, C, F, h, w) of one puzzle; only the key frames are decoded."""
-    return reader.read(model.decode(latents, frames=reader.key_frames).numpy())
+def read_latents(model: VideoModel, reader: Observer, latents: Tensor) -> Observation:
+    """Reads latents (S, C, F, h, w) of one puzzle; only the frames to read are decoded."""
+    return reader.read(model.decode(latents, frames=reader.frames).numpy())
 
 
 def read_looks(
-    model: VideoModel, readers: Sequence[Reader], looks: Tensor
+    model: VideoModel, readers: Sequence[Observer], looks: Tensor
 ) -> dict[str, np.ndarray]:
     """score (float), correct (bool) and answer (int), each (S, R), of S looks at R runs.
 
+    answer: the accepted candidate, or -1.
     looks: (S, R, C, F, h, w); readers: one a run.
     """
     found = [read_latents(model, reader, looks[:, row]) for row, reader in enumerate(readers)]
-    names = ("score", "correct", "answer")
-    return {name: np.stack([getattr(one, name) for one in found], axis=1) for name in names}
+    names = {"score": "score", "correct": "correct", "answer": "accepted"}
+    return {n: np.stack([getattr(one, of) for one in found], axis=1) for n, of in names.items()}
 
 
 def read_trajectory(
@@ -296,38 +308,54 @@ def read_trajectory(
 ) -> pd.DataFrame:
     """One row for each (run, step): the clean estimate of steps 0 .. N-1, then the result as N.
 
-    Columns: those of the run table, step, sigma, answer, correct, score, n_candidates, solution
+    Columns: those of the run table, step, sigma, answer (the accepted candidate, or -1), correct
+    (whether that is right), leads (the leading candidate, or -1), leads_right, best, weight (see
+    `Observation`), best_right, score, n_candidates (nan where nothing is readable), solution
     (strongest evidence for a right answer), evidence (list, one weight a candidate).
     """
     by_name, tables = {case.name: case for case in cases}, []
     groups = trajectory.runs.groupby("case", sort=False).indices
     for name, rows in progress(groups.items(), desc="read", unit="cases"):
-        reader, runs = Reader(by_name[name].puzzle), trajectory.select(rows)
+        reader, runs = by_name[name].observer, trajectory.select(rows)
         reading = read_latents(model, reader, looks_of(runs).flatten(0, 1))
         table = by_step(runs, range(runs.n_steps + 1))
-        table["answer"] = reading.answer
+        table["answer"] = reading.accepted
         table["correct"] = reading.correct
+        table["leads"] = reading.leads
+        table["leads_right"] = np.isin(reading.leads, reading.solutions)
+        table["best"], table["weight"] = reading.best, reading.weight
+        table["best_right"] = np.isin(reading.best, reading.solutions)
         table["score"] = reading.score
         table["n_candidates"] = reading.n_candidates
-        table["solution"] = reading.evidence[:, list(reader.puzzle.solutions)].max(1)
+        table["solution"] = reading.evidence[:, list(reading.solutions)].max(1)
         table["evidence"] = list(reading.evidence.astype(np.float32))
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
 
 
-def read_tiles(model: VideoModel, trajectory: Trajectory, cases: Sequence[Case]) -> pd.DataFrame:
+def read_tiles(
+    model: VideoModel,
+    trajectory: Trajectory,
+    cases: Sequence[Case],
+    steps: Sequence[int] | None = None,
+) -> pd.DataFrame:
     """One row for each run and decisive tile of its video, latent frame by latent frame.
 
+    steps: those whose clean estimates are read beside the result; all where none are given.
     Columns: those of the run table, frame, row, column, depth (-1 where the task says none), and
     leads, accepted: the step from which the right appearance leads, is accepted, to the end; N is
     the result alone, N + 1 never.
     """
+    n_steps = trajectory.n_steps
+    looks = [*(range(n_steps) if steps is None else steps), n_steps]
+    names = np.array([*looks, n_steps + 1])
+    columns = [*trajectory.runs, "frame", "row", "column", "depth", "leads", "accepted"]
     by_name, tables = {case.name: case for case in cases}, []
     groups = trajectory.runs.groupby("case", sort=False).indices
     for name, rows in progress(groups.items(), desc="read tiles", unit="cases"):
-        observer = Observer(by_name[name].puzzle)
+        observer = by_name[name].observer
         for row in rows:
-            video = model.decode(looks_of(trajectory, int(row))).numpy()
+            video = model.decode(looks_of(trajectory, int(row))[looks]).numpy()
             found = observer.read_tiles(video)
             table = pd.DataFrame(
                 {
@@ -335,9 +363,9 @@ def read_tiles(model: VideoModel, trajectory: Trajectory, cases: Sequence[Case])
                     "row": found.row,
                     "column": found.column,
                     "depth": found.depth,
-                    "leads": kept_from(found.leads),
-                    "accepted": kept_from(found.accepted),
+                    "leads": names[kept_from(found.leads)],
+                    "accepted": names[kept_from(found.accepted)],
                 }
             )
             tables.append(table.assign(**trajectory.runs.iloc[row])[[*trajectory.runs, *table]])
-    return pd.concat(tables, ignore_index=True)
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)

@@ -43,10 +43,16 @@ class File:
 
 @dataclass(frozen=True)
 class Files:
-    """Named files of one folder; the command is told the folder."""
+    """Named files of one folder; the command is told the folder.
+
+    every_model: as of a `File`, where the model is part of the files' names.
+    whole: whether it makes the whole folder, not these files alone.
+    """
 
     folder: str
     files: tuple[str, ...]
+    every_model: bool = False
+    whole: bool = False
 
     @property
     def places(self) -> tuple[str, ...]:
@@ -96,7 +102,9 @@ class Stage:
     node of a cluster; whatever loads a model is. joined: table -> the files of all jobs that are
     joined to it. priority: of its jobs. also: files below the package that it uses beside the
     modules that it imports. every_task: whether it has to do with all puzzles, not with those of
-    the study alone. watches: the user's files that it reads, given its settings.
+    the study alone. watches: the user's files that it reads, given its settings. writes: what an
+    option --out leads to where that is not the path itself, the main file first; none where it is
+    None. signed: what stands in the main file that it wrote.
     """
 
     name: str
@@ -114,6 +122,8 @@ class Stage:
     also: tuple[str, ...] = ()
     every_task: bool = False
     watches: Callable[[Any], list[Path]] | None = None
+    writes: Callable[[Path], list[Path]] | None = None
+    signed: str = ""
 
     @property
     def local(self) -> bool:

@@ -90,14 +90,15 @@ def read_mp4(path: str | Path) -> NDArray[np.uint8]:
 
 
 def video_facts(path: str | Path) -> dict[str, int | float]:
-    """frames, width, height, fps of a video, counted without decoding it.
+    """frames, width, height, fps of a video. frames: those that are shown, as it may hold more.
 
     Raises UserError naming a file it cannot read.
     """
     try:
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
-            frames = sum(1 for packet in container.demux(stream) if packet.size)
+            stream.thread_type = "AUTO"
+            frames = sum(1 for _ in container.decode(stream))
             fps = float(stream.average_rate or 0)
             facts = {"frames": frames, "width": stream.width, "height": stream.height, "fps": fps}
     except (OSError, IndexError, av.FFmpegError) as error:

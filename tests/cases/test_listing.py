@@ -12,8 +12,10 @@ import standin
 from PIL import Image
 
 from chain_of_steps.cases import sources
-from chain_of_steps.cases.listing import files_of, own_cases
+from chain_of_steps.cases.folders import prompt_text
+from chain_of_steps.cases.listing import files_of, own_cases, passed_over
 from chain_of_steps.cases.vbvr import vbvr_tasks
+from chain_of_steps.errors import UserError
 from chain_of_steps.settings.cases import Cases
 from chain_of_steps.settings.video import Video
 from chain_of_steps.study.config import check_config
@@ -187,6 +189,46 @@ def test_samples_of_vbvr_bench_are_listed_by_task(tmp_path):
     first = {"in-domain": 0, "out-of-domain": 1}  # of these the study takes the first ones
     assert listed(root, source="vbvr-bench", tasks=[OTHER, TASK], **first) == expected[:4]
     assert listed(tmp_path / "nowhere", source="vbvr-bench", tasks=[TASK]) == []
+
+
+def test_what_is_no_part_of_a_case_is_named_with_the_reason(own):
+    (own / "late.mp4").touch()
+    (own / "photo.heic").touch()
+    (own / "inside/two").mkdir(parents=True)
+    shutil.copy(own / "red.png", own / "inside/two/final_frame.PNG")
+    found = {path.relative_to(own).as_posix(): why for path, why in passed_over(asked(own))}
+    assert found.keys().isdisjoint(OWN_FILES)
+    everything = {p.relative_to(own).as_posix() for p in own.rglob("*") if p.is_file()}
+    hidden = {".hidden/no.txt", "._red.txt"}  # of hidden files, pictures are named
+    assert everything - set(OWN_FILES) - hidden == found.keys()
+    assert found["notes.txt"] == "a text without a picture"
+    assert found["late.mp4"] == "a video without a picture"
+    assert found["photo.heic"].startswith("a format that is not read; pictures end in .png")
+    assert found[".hidden/no.png"] == found["._red.png"] == "hidden"
+    assert found["inside/two/final_frame.PNG"] == "a last frame without a first one"
+
+
+def test_folders_of_vbvr_bench_that_are_no_samples_are_named(tmp_path):
+    folder = tmp_path / vbvr_tasks()[TASK].folder
+    for name in ("00000", "00001_old", "1", "000002", "notes"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "first_frame.png").touch()
+    (folder / "00003").touch()
+    cases = asked(tmp_path, source="vbvr-bench", tasks=[TASK])
+    assert [path.parent.name for path in files_of(cases)] == ["00000"]
+    found = {path.name: why for path, why in passed_over(cases)}
+    assert found.keys() == {"00001_old", "1", "000002", "notes", "00003"}
+    assert found["00001_old"] == "a folder whose name is not five digits"
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff", "\ufeff\ufeff", " \ufeff"])
+def test_a_mark_before_a_text_is_no_part_of_it(own, mark):
+    (own / "red.txt").write_text(f"{mark}Draw the way.\n", encoding="utf-8")
+    assert prompt_text(own / "red.txt") == "Draw the way."
+    assert prompt_text(f"{mark}Draw the way.") == "Draw the way."
+    (own / "red.txt").write_text(mark, encoding="utf-8")
+    with pytest.raises(UserError, match="is missing or empty"):
+        prompt_text(own / "red.txt")
 
 
 def test_puzzles_and_folders_that_are_not_there_have_no_files(own, tmp_path):

@@ -52,7 +52,7 @@ def test_cases_of_one_job_must_be_alike(inside, data, capsys, tmp_path):
     [
         ("read", ("--trajectory", "0.safetensors")),
         ("perturb", ("--trajectory", "0.safetensors", "--flow", "no.parquet")),
-        ("ensemble", ("--shard", 0)),
+        ("ensemble", ("--trajectory", "0.safetensors")),
         ("energy", ("--job", 0)),
     ],
 )
@@ -99,8 +99,10 @@ def test_noise_and_ensembles_run_on_bench_cases_and_leave_videos(inside, tmp_pat
     assert table["score"].isna().all() and set(table["kind"]) == {"clean", "step", "frame"}
     assert all((tmp_path / file).is_file() for file in index["file"])
 
+    assert cos("ensemble-videos", *given, "--shard", 1) == 1, "another command wrote these"
+    given = (*given[:4], "--out", tmp_path / "e.parquet", "--index", tmp_path / "j.csv")
     assert cos("ensemble-videos", *given, "--shard", 1) == 0
-    index, table = read_table(tmp_path / "i.csv"), read_table(tmp_path / "t.parquet")
+    index, table = read_table(tmp_path / "j.csv"), read_table(tmp_path / "e.parquet")
     assert set(index["label"]) == set(table["method"])
     assert "ensemble" in set(index["label"]) and "ensemble, all go on, vote" not in set(
         index["label"]

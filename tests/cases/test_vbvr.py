@@ -100,8 +100,11 @@ def test_a_mistake_in_the_field_cases_is_one_sentence(cases, said):
         ({"experiments": ["vbvr", "layers"]}, ("experiments has layers",)),
         ({"video": {"frames": 81, "stride": 8}, "experiments": ["videos"]}, ()),
         ({"video": {"frames": 77, "stride": 8}}, ("video.frames is 77", "8 k", "73")),
-        ({"vbvr": {"conditions": ["ensemble"]}, "ensemble": {"k": 1}}, ("ensemble.every is 4",)),
-        ({"seeds": [1], "ensemble": {"many_steps": 1}}, ()),  # no ensemble is asked for
+        (
+            {"vbvr": {"conditions": ["ensemble"]}, "ensemble": {"k": 1}},
+            ("ensemble.averaged has 2",),
+        ),
+        ({"seeds": [1], "ensemble": {"averaged": [9]}}, ()),  # no ensemble is asked for
     ],
 )
 def test_experiments_and_lengths_must_fit_the_source(fields, said):

@@ -80,7 +80,7 @@ def config():
             "models": {"m": {"path": "p", "guidance": 2.0}},
             "cases": {"tasks": ["maze", "identify"]},
             "sampler": SAMPLER,
-            "ensemble": {"k": 2, "many_steps": 2},
+            "ensemble": {"k": 2, "averaged": [2], "controls": True},
             "layers": {"steps": STEPS, "stride": 2, "branches": ["cond", "uncond"]},
             "perturbation": {"steps": [1], "frames": [1], "layers": [1], "modes": ["replace"]},
             "execution": {"batch": 2},
@@ -96,7 +96,7 @@ def test_noise_at_steps_and_frames(model, cases, config):
     assert len(readouts) == len(cases) * len(SEEDS) * (STEPS + 1)
 
     fields = config.perturbation
-    conditions = conditions_of(fields, STEPS, runs.x.shape[-3:])
+    conditions = conditions_of(fields, runs.sigmas, runs.x.shape[-3:])
     table, flow, nfe = perturb_shard(
         model, runs, cases, cases[:1], conditions, seeds=SEEDS[:1], layers=fields.layers
     )
@@ -169,7 +169,7 @@ def test_layers(model, cases, config, analysis):
 
 def test_the_ensemble(model, cases, config):
     fields = config.ensemble
-    methods = variants(fields.k, tuple(fields.band), fields.many_steps)
+    methods = variants(fields, STEPS)
     table = run_ensembles(model, cases, SEEDS, methods, **SAMPLER, n_frames=FRAMES, batch=4)
     assert len(table) == len(cases) * len(methods)
     single = 2 * STEPS  # two branches

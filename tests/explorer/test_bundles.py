@@ -8,10 +8,15 @@ from pathlib import Path
 import pytest
 from repository import ROOT
 
-from chain_of_steps.explorer.publish import PAGE
+from chain_of_steps.explorer import publish as explorer
+from chain_of_steps.playground import publish as playground
 
-SHIPPED = files("chain_of_steps.explorer") / "page"
-BUNDLES = ("explorer.js", "explorer.css")
+PAGES = {"explorer": explorer.PAGE, "playground": playground.PAGE}  # with an index.html each
+
+
+def shipped(page: str) -> dict[str, str]:
+    folder = files(f"chain_of_steps.{page}") / "page"
+    return {path.name: path.read_text("utf-8") for path in folder.iterdir()}
 
 
 @pytest.fixture
@@ -33,22 +38,24 @@ def web(tmp_path) -> Path:
     return copy
 
 
-def build(web: Path, to: Path) -> dict[str, str]:
+def build(web: Path, to: Path, page: str) -> dict[str, str]:
     subprocess.run(["node", "build.js", str(to)], cwd=web, check=True, timeout=60)
-    return {path.name: path.read_text("utf-8") for path in (to / "explorer/page").iterdir()}
+    return {path.name: path.read_text("utf-8") for path in (to / page / "page").iterdir()}
 
 
 @pytest.mark.slow
-def test_the_shipped_page_is_that_of_its_sources(web, tmp_path):
-    made = build(web, tmp_path / "made")
-    shipped = {name: (SHIPPED / name).read_text("utf-8") for name in BUNDLES}
-    assert made == shipped, "web/ has changed: run `make page`"
+@pytest.mark.parametrize("page", PAGES)
+def test_the_shipped_page_is_that_of_its_sources(web, tmp_path, page):
+    made = build(web, tmp_path / "made", page)
+    bundles = {name: text for name, text in shipped(page).items() if name != "index.html"}
+    assert made == bundles, "web/ has changed: run `make page`"
     player = web / "shared/timing.js"
     player.write_text(player.read_text("utf-8").replace("now - last", "now + last"))
-    assert build(web, tmp_path / "changed") != shipped
+    assert build(web, tmp_path / "changed", page) != bundles
 
 
-def test_a_study_gets_every_file_of_the_page():
-    assert {path.name for path in SHIPPED.iterdir()} == set(PAGE)
-    html = (SHIPPED / "index.html").read_text("utf-8")
+@pytest.mark.parametrize("page", PAGES)
+def test_a_study_gets_every_file_of_the_page(page):
+    assert shipped(page).keys() == set(PAGES[page])
+    html = shipped(page)["index.html"]
     assert 'type="module"' not in html, "browsers load no modules from disk"

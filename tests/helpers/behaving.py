@@ -5,9 +5,10 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from chain_of_steps.experiments.behaviours import memory, perception
+from chain_of_steps.experiments.behaviours import memory
 from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.tasks import stream
+from chain_of_steps.tasks.board import DEFAULT_BOARD
 from chain_of_steps.tasks.scene import render_movie
 
 N = 20
@@ -29,6 +30,8 @@ def readouts_of(case, answers, *, seed=0, task="maze", split="in-domain", score=
             "sigma": np.linspace(1, 0, len(answers)),
             "answer": answers,
             "correct": right,
+            "leads": answers,
+            "leads_right": right,
             "score": right.astype(float) if score is None else score,
             "n_candidates": np.where(answers == -1, 2.0, 1.0),
             "solution": right.astype(float),
@@ -47,7 +50,7 @@ def puzzle_of(task, n=0, split="in-domain"):
 
 
 def frames_of(scenes):
-    return render_movie(scenes)[list(perception.BEATS)]
+    return render_movie(scenes)[list(DEFAULT_BOARD.beat_ends)]
 
 
 def evidence_rows(case, seed, condition, localised_at, motion_at, *, level=1.0, split="in-domain"):

@@ -17,12 +17,12 @@ STUDY = {
     "seeds": list(SEEDS),
     "execution": {"shard": 4, "batch": 3, "threads": 1},
     "statistics": {"resamples": 100},
-    "ensemble": {"k": 1, "many_steps": 1},
-    "card": {"cases": 3, "steps": 1},
+    "ensemble": {"k": 1, "averaged": []},
+    "card": {"cases": 3, "elsewhere": 2, "steps": 1},
 }
 EXPLORE = ("explore", "--model", "pocket", "--cases", "cases")
-EXPLORE += ("--trajectory", "trajectories/0.safetensors")
-STRIP = ("strip", "--model", "pocket", "--cases", "cases", "--trajectories", "trajectories")
+EXPLORE += ("--trajectory", "trajectories/pocket/0.safetensors")
+STRIP = ("strip", "--model", "pocket", "--cases", "cases", "--trajectories", "trajectories/pocket")
 
 
 def cos(*arguments: str | Path | int) -> int:
@@ -48,13 +48,14 @@ def run_chain(out: Path) -> None:
     assert cos("cases", "--out", out / "cases") == 0
     for shard in SHARDS:
         given = ("--model", "pocket", "--cases", out / "cases")
-        path = out / "trajectories" / f"{shard}.safetensors"
+        path = out / f"trajectories/pocket/{shard}.safetensors"
         assert cos("sample", *given, "--shard", shard, "--out", path) == 0
         table = out / f"{shard}.parquet"
         assert cos("read", *given, "--trajectory", path, "--out", table) == 0
     tables = [out / f"{shard}.parquet" for shard in SHARDS]
     assert cos("join", "--out", out / "readouts.parquet", *tables) == 0
     given = ("--cases", out / "cases", "--readouts", out / "readouts.parquet")
-    assert cos("timeline", *given, "--out", out / "timeline.parquet") == 0
+    made = ("--out", out / "timeline.parquet", "--outcomes", out / "decision_outcomes.parquet")
+    assert cos("timeline", *given, *made) == 0
     given = (*given, "--trajectories", out / "trajectories")
     assert cos("examples", *given, "--out", out / "examples") == 0

@@ -28,7 +28,12 @@ def run_rows(drops, same=True):
                         **{"model": "m", "case": case, "task": task, "split": "s", "seed": 0},
                         **{"part": part, "kind": kind, "mode": mode, "index": index},
                         **{"sigma": 1 - index / N_STEPS if kind == "step" else np.nan},
-                        **{"injected_l2": 2.0, "injected_l2_sigma": 3.0, "correct": True},
+                        **{
+                            "injected_l2": 2.0,
+                            "injected_l2_sigma": 3.0,
+                            "dose": 1.5,
+                            "correct": True,
+                        },
                         **{"score": clean - drop - 0.001 * number, "clean_score": clean},
                         **{"answer_same_as_clean": same, "frame_is_read": index == 2},
                     }
@@ -56,7 +61,7 @@ def drops(step, frame, **controls):
     }
     for name, value in controls.items():
         key = names[name]
-        indices = STEPS if key[1] == "step" else (np.nan,) if "tokens" in name else (0, 2)
+        indices = STEPS if key[1] == "step" else (np.nan,) if "tokens" in name else (0, 1, 2)
         found[key] = constant(value, indices)
     return found
 
@@ -68,12 +73,14 @@ def flows(peak_of, mode="replace"):
         for injected in STEPS:
             for step in range(injected, N_STEPS):
                 size = 1 / (1 + abs(injected - peak_of(number))) if step == N_STEPS - 1 else 0.9
+                size *= 1 - number / 1000  # no two cases are alike
                 rows.append(
                     {
                         **{"model": "m", "case": case, "task": task, "split": "s", "seed": 0},
                         **{"part": "sweep", "kind": "step", "mode": mode, "injected": injected},
                         **{"site": ESTIMATE, "step": step, "sigma": 1 - step / N_STEPS},
                         **{"dissimilarity": size, "relative_l2": 2 * size},
+                        **{"tiles_dissimilarity": size, "tiles_l2": 2 * size},
                     }
                 )
     return pd.DataFrame(rows)

@@ -71,7 +71,19 @@ def copy_tree(tree: Path) -> Path:
     wrapper = tree / "bin/cos"
     wrapper.write_text(WRAPPER.format(python=sys.executable, jobs=str(tree / "jobs"), cos=real))
     wrapper.chmod(0o755)
+    # jobs take what lies beside their Python: the tree is a virtual environment of its own
+    prefix = Path(sys.prefix)
+    shutil.copy(prefix / "pyvenv.cfg", tree)
+    (tree / "lib").symlink_to(prefix / "lib")
+    for program in (Path(sys.executable).parent).iterdir():
+        if program.name != "cos":
+            (tree / "bin" / program.name).symlink_to(program)
     return tree
+
+
+def python(tree: Path) -> str:
+    """The interpreter of a tree, whose folder holds the `cos` that notices."""
+    return str(tree / "bin" / Path(sys.executable).name)
 
 
 def environment(tree: Path) -> dict[str, str]:
@@ -95,7 +107,7 @@ def records(folder: Path) -> list[dict]:
 def snakemake(tree: Path, *arguments: str, status: int = 0, **variables: str) -> str:
     """Output of snakemake with the package of `tree`, which must end with `status`."""
     done = subprocess.run(
-        [sys.executable, "-m", "snakemake", *arguments],
+        [python(tree), "-m", "snakemake", *arguments],
         cwd=tree,
         env={**environment(tree), **variables},
         text=True,
@@ -111,7 +123,7 @@ def start(tree: Path, log: Path, *arguments: str, **variables: str) -> subproces
     """Snakemake in the background, in a session of its own, its output in `log`."""
     with log.open("w") as file:
         return subprocess.Popen(
-            [sys.executable, "-m", "snakemake", *arguments],
+            [python(tree), "-m", "snakemake", *arguments],
             cwd=tree,
             env={**environment(tree), **variables},
             stdout=file,

@@ -62,7 +62,7 @@ def config_of(root: Path, **fields) -> dict:
         "execution": {"shard": 1, "batch": 2},
         "statistics": {"resamples": 100},
         "perturbation": {"modes": ["replace"], "steps": [1], "frames": [2], "control_cases": 0},
-        "ensemble": {"k": 2, "every": 1, "many_steps": 1},
+        "ensemble": {"k": 2, "averaged": [], "controls": True},
         "vbvr": {"conditions": ["clean", "steps"], "steps_every": 1},
     }
     return base | fields

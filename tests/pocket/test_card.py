@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from chain_of_steps.pocket.card import accuracy_table, need_table, reach_of
+from chain_of_steps.measures import reach_of
+from chain_of_steps.pocket.card import accuracy_table, need_table
 
 
 def row(**given) -> dict:

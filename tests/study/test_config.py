@@ -6,6 +6,7 @@ import math
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -17,7 +18,15 @@ from chain_of_steps.errors import UserError
 from chain_of_steps.settings.models import WithModels, main_model, passes_of, seeds_of
 from chain_of_steps.settings.sampler import WithSampler
 from chain_of_steps.settings.seeds import WithSeeds
-from chain_of_steps.study.config import Study, check_config, load_config, merge, schema
+from chain_of_steps.study.config import (
+    Study,
+    check_config,
+    load_config,
+    load_study,
+    merge,
+    schema,
+    truth,
+)
 from chain_of_steps.study.experiments import EXPERIMENTS
 from chain_of_steps.tasks import task_names
 
@@ -49,6 +58,15 @@ def test_a_later_file_is_laid_over_map_by_map():
         "h": 6,
     }
     assert (base, over) == before
+
+
+def test_a_star_drops_what_a_map_held():
+    base = {"models": {"a": {"path": "x"}, "b": {"path": "y"}}, "seeds": [0]}
+    over = {"models": {"*": None, "c": {"path": "z", "lora": {"*": None}}}}
+    assert merge(base, over) == {"models": {"c": {"path": "z", "lora": {}}}, "seeds": [0]}
+    assert merge(merge({}, base), {"models": {"*": None}}) == {"models": {}, "seeds": [0]}
+    # any other value is a name like others, which the schema then refuses
+    assert merge(base, {"models": {"*": 1}})["models"]["*"] == 1
 
 
 def test_files_are_merged_in_order(tmp_path):
@@ -105,7 +123,9 @@ class Settings(WithModels, WithSampler, WithSeeds):
 
 
 def test_a_view_has_its_sections_and_no_other():
-    resolved = check_config(changed(sampler__steps=17, models__m__seeds=[3])).resolved()
+    resolved = check_config(
+        changed(sampler__steps=17, models__m__seeds=[3], ensemble__k=1)
+    ).resolved()
     view = Settings.model_validate(resolved)
     assert view.sampler.steps == 17
     assert list(type(view).model_fields) == ["seeds", "sampler", "models"]
@@ -275,6 +295,15 @@ def test_the_shift_of_ltx_is_that_of_the_pipeline_for_its_size():
         (changed(sampler__steps=1001), ["sampler.steps", "1001", "write 1000 or less"]),
         (changed(sampler__shift=0), ["sampler.shift", "a number above 0"]),
         (changed(models__m__guidance=0.5), ["models.m.guidance", "0.5", "write 1 or more"]),
+        *(
+            (changed(**{field: value}), [name, "write 9223372036854775807 or less"])
+            for field, value, name in [
+                ("seeds", [2**63], "seeds.0"),
+                ("cases__seed", 2**63, "cases.seed"),
+                ("models__m__seeds", [0, 2**64], "models.m.seeds.1"),
+                ("statistics", {"seed": 2**63}, "statistics.seed"),
+            ]
+        ),
         (changed(cases__seed=-1), ["cases.seed", "-1", "write 0 or more"]),
         (changed(execution__batch=0), ["execution.batch", "write 1 or more"]),
         (changed(execution__shard=0), ["execution.shard", "write 1 or more"]),
@@ -362,3 +391,60 @@ def test_a_folder_is_no_configuration(tmp_path):
     with pytest.raises(UserError, match=re.escape(str(tmp_path))) as caught:
         load_config([tmp_path])
     one_sentence(str(caught.value))
+
+
+# The study of a run of the workflow
+
+
+@pytest.fixture
+def base(tmp_path, monkeypatch):
+    """config.yaml, and two overlays: one names its study."""
+    monkeypatch.chdir(tmp_path)
+    for name, fields in {
+        "config": changed(ensemble__k=1),
+        "named": {"study": "other", "seeds": [1]},
+        "nameless": {"seeds": [1]},
+        "same": {"seeds": [0, 1, 2, 3]},
+    }.items():
+        Path(f"{name}.yaml").write_text(yaml.safe_dump(fields))
+    return Path("config.yaml")
+
+
+def test_an_overlay_that_names_no_study_is_refused(base):
+    named, nameless = Path("named.yaml"), Path("nameless.yaml")
+    assert load_study(base, [], {}).study == "a"
+    assert load_study(base, [named], {}).seeds == [1]
+    assert load_study(base, [named, nameless], {}).study == "other"
+    assert load_study(base, [nameless], {"study": "mine"}).study == "mine"
+    assert load_study(base, [Path("same.yaml")], {}).study == "a"
+    with pytest.raises(UserError, match=r"nameless\.yaml changes the study a and would write over"):
+        load_study(base, [nameless], {})
+    with pytest.raises(UserError, match="--config changes the study a"):
+        load_study(base, [], {"seeds": ["5"]})
+    # which figures are made changes no number of them
+    assert load_study(base, [], {"experiments": ["decision"]}).experiments == ["decision"]
+
+
+def test_values_of_the_command_line_go_through_the_same_checks(base):
+    given = {"seeds": ["0", "1"], "sampler": {"steps": "40"}}
+    found = load_study(base, [Path("named.yaml")], given)
+    assert (found.seeds, found.sampler.steps) == ([0, 1], 40)
+    with pytest.raises(UserError, match=r"seeds\.0 is 'many': write a value of type integer"):
+        load_study(base, [Path("named.yaml")], {"seeds": ["many"]})
+
+
+@pytest.mark.parametrize(
+    ("value", "means"),
+    [
+        *((value, True) for value in (True, "true", "True", "yes", "on", 1, "1")),
+        *((value, False) for value in (False, "false", "no", "off", "FALSE", 0, "0")),
+    ],
+)
+def test_truth_values_of_the_command_line(value, means):
+    assert truth(value, "shipped") is means
+
+
+@pytest.mark.parametrize("value", ["flase", "2", 3, None, "", [], "nil"])
+def test_other_words_are_no_truth_values(value):
+    with pytest.raises(UserError, match=r"shipped is .*: write true, or leave it out"):
+        truth(value, "shipped")

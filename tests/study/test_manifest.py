@@ -7,7 +7,13 @@ import pytest
 from chain_of_steps.errors import UserError
 from chain_of_steps.files import digest_file
 from chain_of_steps.study.config import check_config
-from chain_of_steps.study.manifest import config_digest, figure_manifest, model_digests
+from chain_of_steps.study.manifest import (
+    config_digest,
+    figure_manifest,
+    model_digests,
+    other_inputs,
+    refuse_other_tables,
+)
 
 
 def test_the_digest_of_a_configuration_covers_what_decides_numbers():
@@ -49,3 +55,51 @@ def test_the_manifest_names_notebook_inputs_and_model_of_each_figure(tmp_path, m
     (tmp_path / "notebooks/s9.py").unlink()
     with pytest.raises(UserError, match=r"s9\.json has no notebook"):
         figure_manifest(config.resolved(), tmp_path / "notebooks", [facts])
+
+
+@pytest.fixture
+def shipped(tmp_path):
+    """Figures with one table, drawn and named in a manifest; and the configuration."""
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables/a.csv").write_text("a,b\n")
+    resolved = check_config(
+        {"study": "a", "models": {"m": {"path": "p"}}, "cases": {"tasks": ["maze"]}}
+    ).resolved()
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks/s9.py").write_text("# draws")
+    digests = {"tables/a.csv": digest_file(tmp_path / "tables/a.csv")}
+    facts = {"inputs": list(digests), "digests": digests, "versions": {"freetype": "2"}}
+    (tmp_path / "s9.json").write_text(json.dumps(facts))
+    made = figure_manifest(resolved, tmp_path / "notebooks", [tmp_path / "s9.json"])
+    (tmp_path / "manifest.json").write_text(json.dumps(made))
+    return tmp_path, json.loads(json.dumps(resolved))
+
+
+def test_versions_are_those_of_the_process_that_drew(shipped):
+    made = json.loads((shipped[0] / "manifest.json").read_text())
+    assert made["figures"]["s9"]["versions"] == {"freetype": "2"}
+
+
+def test_tables_of_other_settings_are_refused_with_the_field(shipped):
+    figures, resolved = shipped
+    refuse_other_tables(figures, resolved)
+    refuse_other_tables(figures, {**resolved, "experiments": ["decision"], "new": {"x": 1}})
+    sampler = {**resolved["sampler"], "steps": 7}
+    with pytest.raises(UserError, match=r"other settings \(sampler\.steps 50, now 7\)"):
+        refuse_other_tables(figures, {**resolved, "sampler": sampler})
+    models = {**resolved["models"], "more": {"path": "q"}}
+    with pytest.raises(UserError, match=r"other settings \(models\.more missing"):
+        refuse_other_tables(figures, {**resolved, "models": models})
+
+
+def test_tables_of_another_commit_are_refused_and_drawn_again(shipped):
+    figures, resolved = shipped
+    assert other_inputs(figures / "s9.json") is None
+    (figures / "tables/a.csv").write_text("older\n")
+    assert other_inputs(figures / "s9.json") == "tables/a.csv"
+    with pytest.raises(UserError, match=r"a\.csv is not the table that .*manifest\.json names"):
+        refuse_other_tables(figures, resolved)
+    with pytest.raises(UserError, match=r"s9\.json was drawn from another tables/a\.csv"):
+        figure_manifest(resolved, figures / "notebooks", [figures / "s9.json"])
+    (figures / "manifest.json").unlink()
+    refuse_other_tables(figures, resolved)

@@ -13,6 +13,7 @@ from repository import ROOT
 from chain_of_steps import cli
 from chain_of_steps.artifacts import write_tables
 from chain_of_steps.cases.folders import load_cases, make_cases
+from chain_of_steps.experiments.ensemble.plain import run_plain
 from chain_of_steps.experiments.ensemble.variants import run_ensembles, variants
 from chain_of_steps.experiments.layers.cost import ANALYSES
 from chain_of_steps.experiments.layers.job import pick_cases, share_of_job
@@ -42,6 +43,7 @@ def small(tmp_path_factory):
 
 
 LAYERS = {"steps": 3, "stride": 2, "jobs": 2, "swap_cases": 2, "patching_cases": 1}
+LAYERS["swap_steps"] = [2, 1, 5]
 
 
 def settings(small, guidance=1.0, **fields):
@@ -52,7 +54,8 @@ def settings(small, guidance=1.0, **fields):
         "sampler": {"steps": 3},
         "video": {"frames": 17},
         "seeds": [0, 1],
-        "ensemble": {"k": 2, "every": 2, "many_steps": 2},
+        "ensemble": {"k": 2, "cases": 1, "averaged": [2], "controls": True},
+        "loops": {"few_steps": [1, 2], "above": 2, "below": 1},
         "perturbation": {"steps_every": 2, "frames": [1], "control_cases": 1, "layers": [0]},
         "layers": LAYERS,
         "execution": {"shard": 4, "batch": 4},
@@ -83,6 +86,7 @@ def planned(config):
 def test_noise_and_ensemble_cost_what_was_planned(small):
     config, model, cases = settings(small, 2.0), model_of(small, 2.0), cases_of(small)
     steps, shift, frames, shard = 3, 5.0, 17, 4
+    first_ones = {case.name for case in cases if case.name.endswith("/00000")}
     found = {"sample": 0, "perturb": 0, "ensemble": 0}
     controls_left = {(t, s): 1 for t in TASK_NAMES for s in ("in-domain", "out-of-domain")}
     options = {"steps": steps, "shift": shift, "n_frames": frames, "batch": 4}
@@ -91,14 +95,21 @@ def test_noise_and_ensemble_cost_what_was_planned(small):
         trajectory = run_shard(model, part, [0, 1], **options)
         found["sample"] += trajectory.made_by["nfe"]
         controls = [c for c in part if controls_left.pop((c.task, c.split), 0)]
-        planned_noise = conditions_of(config.perturbation, steps, trajectory.x.shape[-3:])
+        planned_noise = conditions_of(
+            config.perturbation, trajectory.sigmas, trajectory.x.shape[-3:]
+        )
         found["perturb"] += perturb_shard(
             model, trajectory, part, controls, planned_noise, seeds=[0], layers=[0]
         )[2]
-        methods = variants(2, (0.5, 0.75), 2)
-        for some, of_them in ((part, methods[:1]), (part[::2], methods[1:])):
-            outcomes = run_ensembles(model, some, [0, 1], of_them, **options)
-            found["ensemble"] += int(outcomes["nfe"].sum())
+        some = [case for case in part if case.name in first_ones]
+        methods = variants(config.ensemble, steps)
+        outcomes = run_ensembles(model, some, [0, 1], methods, plain=trajectory, **options)
+        found["ensemble"] += int(outcomes["nfe"].sum())
+        options_of_plain = {name: options[name] for name in ("shift", "n_frames", "batch")}
+        plain, nfe = run_plain(model, some, [0, 1], config.loops, **options_of_plain)
+        found["ensemble"] += nfe
+        # a loop takes one pass more than it costs, with guidance two, as others may share it
+        assert nfe == plain["nfe"].sum() + 2 * len(some)
     lines = planned(config)
     assert {name: lines[name].nfe for name in found} == found
     assert lines["sample"].jobs == 2
@@ -123,10 +134,6 @@ def test_layer_analyses_cost_what_was_planned(small, analysis, guidance, branche
     everyone, spent = [cases[name] for name in names], 0
     for job in range(2):
         mine = [cases[name] for name in share_of_job(names, job, 2)]
-        if analysis == "swap" and len(mine) > 1:
-            # the tiny tokenizer knows no word, so that even unrelated cases share their prompt, and
-            # one of two layers is taken to the end in place of both: 2 steps, 2 passes, both twins
-            spent += 2 * 2 * 2 * len(mine)
         options = {"shift": config.sampler.shift, "n_frames": 17, "batch": 4}
         measure = import_module(f"chain_of_steps.experiments.layers.stage_{analysis}").measure
         spent += measure(config, model, mine, everyone, [0], **options)[1].nfe
@@ -164,7 +171,7 @@ BENCH = {
     "cases": {"source": "vbvr-bench", "path": "no-data", "tasks": None}
     | {"in-domain": 1, "out-of-domain": 1},
     "video": {"frames": 81, "area": 147456},
-    "ensemble": {"k": 1, "every": 1, "many_steps": 1},
+    "ensemble": {"k": 1, "averaged": []},
 }
 
 
@@ -241,3 +248,18 @@ def test_no_shipped_bench_study_inherits_the_small_pictures_of_the_pocket_model(
     config = load_config([Path("config.yaml"), Path(f"config/{name}.yaml")])
     shapes = {group.shape for group in plan.groups(config)[0]}
     assert all(shape.width * shape.height >= 256**2 and shape.frames > 17 for shape in shapes)
+
+
+def test_table_1_and_loops_stay_within_their_share_of_the_default_study(monkeypatch):
+    """80,000 passes of depth 3; a pass costs as its blocks do."""
+    monkeypatch.chdir(ROOT)
+    config = load_config([Path("config.yaml")])
+    blocks = {name: config.train.get(name) for name in config.models}
+    lines = plan.stages(config, plan.groups(config)[0])
+    spent = [
+        line.nfe * (blocks[line.model].layers if blocks[line.model] else 3) / 3
+        for line in lines
+        if line.name in ("ensemble", "loops")
+    ]
+    assert len(spent) == 1 + len(config.models)
+    assert sum(spent) <= 80_000

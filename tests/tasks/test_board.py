@@ -13,8 +13,9 @@ from chain_of_steps.cases import folders
 from chain_of_steps.errors import UserError
 from chain_of_steps.tasks import pool_of, stream, task_names, task_of
 from chain_of_steps.tasks.board import DEFAULT_BOARD, Board
+from chain_of_steps.tasks.observe import Observer
 from chain_of_steps.tasks.puzzle import SPLITS, Puzzle
-from chain_of_steps.tasks.reader import Reader, first_frame
+from chain_of_steps.tasks.reader import first_frame
 from chain_of_steps.tasks.regions import tile_masks
 from chain_of_steps.tasks.scene import (
     HELD_OUT_PAIRS,
@@ -104,10 +105,10 @@ def test_a_larger_board_is_drawn_and_read(task, board, tmp_path):
             size = (board.frames, 16 * board.rows, 16 * board.columns, 3)
             assert shown.shape[1:] == size
             assert all(np.array_equal(video[0], first_frame(puzzle)) for video in shown)
-            reading = Reader(puzzle).read_video(shown)
-            assert reading.answer.tolist() == list(range(len(shown)))
+            reading = Observer(puzzle).read_video(shown)
+            assert reading.accepted.tolist() == list(range(len(shown)))
             still = np.broadcast_to(first_frame(puzzle), size)[None]
-            assert not Reader(puzzle).read_video(still).correct[0]
+            assert not Observer(puzzle).read_video(still).correct[0]
             masks = tile_masks(puzzle)
             assert {m.shape for m in masks.values()} == {(board.frames, board.rows, board.columns)}
     folders.write_case(tmp_path, puzzle)

@@ -8,8 +8,9 @@ import pytest
 
 from chain_of_steps.tasks import pool_of, stream, task_of
 from chain_of_steps.tasks.board import DEFAULT_BOARD, Board
+from chain_of_steps.tasks.observe import Observer
 from chain_of_steps.tasks.puzzle import SPLITS, Puzzle
-from chain_of_steps.tasks.reader import NO_ANSWER, Reader, first_frame
+from chain_of_steps.tasks.reader import NO_ANSWER, first_frame
 from chain_of_steps.tasks.scene import COLOURS, RING, render, render_movie, render_tile, split_tiles
 
 DRAWINGS = ("chain", "chain_back", "chain_once", "chain_lit")
@@ -162,20 +163,20 @@ def test_every_way_that_is_wrong_at_one_hop_is_read_as_itself(task, board):
             sets[0],
             frozenset(),
         }
-        reader = Reader(puzzle)
+        reader = Observer(puzzle)
         videos = np.stack(
             [render_movie(task_of(task).movie(puzzle, n), board) for n in range(len(sets))]
         )
-        last = videos[:, [-1]]
+        last = videos[:, [0, -1]]
         reading = reader.read(last)
-        assert reading.answer.tolist() == list(range(len(sets)))
+        assert reading.accepted.tolist() == list(range(len(sets)))
         assert np.allclose(reading.evidence, np.eye(len(sets)), atol=1e-6)
         half = reader.read((last + last[:1])[1:] / 2)
-        assert (half.answer == NO_ANSWER).all()
+        assert (half.accepted == NO_ANSWER).all()
         assert np.allclose(half.evidence[:, 0], 0.5, atol=0.02)
         pairs = np.random.default_rng(0).integers(1, len(sets), (40, 2))
         pairs = pairs[pairs[:, 0] != pairs[:, 1]]
-        assert (reader.read(last[pairs].mean(1)).answer == NO_ANSWER).all()
+        assert (reader.read(last[pairs].mean(1)).accepted == NO_ANSWER).all()
         # a video that marks as candidate n does, drawn here from its set of cells alone
         for cells, n in zip(sets[1:4], range(1, 4), strict=False):
             assert rings(task_of(task).movie(puzzle, n)[-1], board) == set(cells)

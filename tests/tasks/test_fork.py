@@ -7,8 +7,9 @@ import pytest
 
 from chain_of_steps.tasks import fork, stream, task_of
 from chain_of_steps.tasks.board import DEFAULT_BOARD, Board
+from chain_of_steps.tasks.observe import Observer
 from chain_of_steps.tasks.puzzle import SPLITS, Puzzle
-from chain_of_steps.tasks.reader import NO_ANSWER, Reader
+from chain_of_steps.tasks.reader import NO_ANSWER
 from chain_of_steps.tasks.scene import render_movie
 
 BOARDS = (DEFAULT_BOARD, Board(6, 6, 5))
@@ -57,9 +58,10 @@ def test_the_right_answers_are_all_walks_and_the_shortest_is_the_need(split, boa
 def test_every_candidate_is_read_as_itself_and_a_blend_as_none(board):
     for puzzle in draw("in-domain", 5, board):
         movies = [task_of("fork").movie(puzzle, n) for n in range(len(puzzle.candidates))]
-        last = np.stack([render_movie(movie, board)[[-1]] for movie in movies])
-        reading = Reader(puzzle).read(last)
-        assert reading.answer.tolist() == list(range(len(movies)))
+        observer = Observer(puzzle)
+        looks = np.stack([render_movie(movie, board)[list(observer.frames)] for movie in movies])
+        reading = observer.read(looks)
+        assert reading.accepted.tolist() == list(range(len(movies)))
         assert reading.correct.tolist() == [n in puzzle.solutions for n in range(len(movies))]
-        half = Reader(puzzle).read((last + last[:1])[1:] / 2)
-        assert (half.answer == NO_ANSWER).all()
+        half = observer.read((looks + looks[:1])[1:] / 2)
+        assert (half.accepted == NO_ANSWER).all()

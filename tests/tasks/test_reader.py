@@ -1,4 +1,4 @@
-"""The reader against ground truth, noise, blanks and blends, with and without the codec."""
+"""Readings against ground truth, noise, blanks and blends, with and without the codec."""
 
 import itertools
 
@@ -9,11 +9,10 @@ from scipy.optimize import nnls
 from scipy.stats import entropy
 
 from chain_of_steps.tasks import stream, task_names, task_of
+from chain_of_steps.tasks.observe import Observer
 from chain_of_steps.tasks.puzzle import SPLITS, Puzzle
 from chain_of_steps.tasks.reader import (
     NO_ANSWER,
-    Reader,
-    Reading,
     effective_number,
     first_frame,
     mixture_weights,
@@ -76,10 +75,10 @@ def blend_evidence(puzzle: Puzzle, parts: dict[int, float]) -> np.ndarray:
 @every_task_and_split
 def test_every_candidate_is_read_as_itself(task, split):
     for puzzle in draw(task, split, 6):
-        reading = Reader(puzzle).read_video(videos(puzzle))
+        reading = Observer(puzzle).read_video(videos(puzzle))
         n = len(puzzle.candidates)
         right = np.isin(np.arange(n), puzzle.solutions)
-        assert reading.answer.tolist() == list(range(n))
+        assert reading.accepted.tolist() == list(range(n))
         assert np.array_equal(reading.correct, right)
         assert np.allclose(reading.evidence, np.eye(n), atol=1e-3)
         assert np.allclose(reading.n_candidates, 1, atol=1e-3)
@@ -96,8 +95,8 @@ def test_truth_is_read_through_the_codec(task, split, puzzle_codec):
     decoded = puzzle_codec.decode(puzzle_codec.encode(pixels).latent_dist.mode()).sample
     decoded = (decoded.permute(0, 2, 3, 4, 1).numpy() + 1) / 2
     for puzzle, video in zip(puzzles, decoded, strict=True):
-        reading = Reader(puzzle).read_video(video[None])
-        assert reading.answer[0] == puzzle.shown
+        reading = Observer(puzzle).read_video(video[None])
+        assert reading.accepted[0] == puzzle.shown
         assert reading.correct[0]
         assert reading.score[0] == 1
         assert reading.evidence[0, puzzle.shown] > 0.75
@@ -115,8 +114,8 @@ def test_noise_and_blanks_show_no_answer(task, split):
         np.full(SHAPE, 1.0),
     ]
     for puzzle in draw(task, split, 4):
-        reading = Reader(puzzle).read_video(np.stack(nothing))
-        assert (reading.answer == NO_ANSWER).all()
+        reading = Observer(puzzle).read_video(np.stack(nothing))
+        assert (reading.accepted == NO_ANSWER).all()
         assert not reading.correct.any()
         assert (reading.score < 1).all()
 
@@ -125,12 +124,12 @@ def test_noise_and_blanks_show_no_answer(task, split):
 def test_a_blend_of_two_answers_is_no_answer_and_half_the_evidence_each(task, split):
     rng = np.random.default_rng(7)
     for puzzle in draw(task, split, 4):
-        shown, reader = videos(puzzle), Reader(puzzle)
+        shown, reader = videos(puzzle), Observer(puzzle)
         for _ in range(3):
             a, b = map(int, rng.choice(len(shown), 2, replace=False))
             reading = reader.read_video((shown[a] + shown[b])[None] / 2)
             expected = blend_evidence(puzzle, {a: 0.5, b: 0.5})
-            assert reading.answer[0] == NO_ANSWER
+            assert reading.accepted[0] == NO_ANSWER
             assert not reading.correct[0]
             assert reading.evidence[0, [a, b]] == pytest.approx(0.5, abs=0.02)
             assert np.allclose(reading.evidence[0], expected, atol=0.02)
@@ -143,10 +142,10 @@ def test_a_blend_of_two_answers_is_no_answer_and_half_the_evidence_each(task, sp
 def test_the_stronger_of_two_answers_is_read(task, split):
     rng = np.random.default_rng(9)
     for puzzle in draw(task, split, 4):
-        shown, reader = videos(puzzle), Reader(puzzle)
+        shown, reader = videos(puzzle), Observer(puzzle)
         a, b = map(int, rng.choice(len(shown), 2, replace=False))
         reading = reader.read_video((0.8 * shown[a] + 0.2 * shown[b])[None])
-        assert reading.answer[0] == a
+        assert reading.accepted[0] == a
         assert reading.correct[0] == (a in puzzle.solutions)
         assert np.allclose(reading.evidence[0], blend_evidence(puzzle, {a: 0.8, b: 0.2}), atol=0.02)
 
@@ -156,7 +155,7 @@ def test_a_video_that_stands_still_is_never_correct(task, split):
     for puzzle in draw(task, split, 20):
         still = np.broadcast_to(first_frame(puzzle), SHAPE)
         assert np.array_equal(first_frame(puzzle), videos(puzzle)[puzzle.shown][0])
-        reading = Reader(puzzle).read_video(still[None])
+        reading = Observer(puzzle).read_video(still[None])
         assert not reading.correct[0]
         assert reading.score[0] == 0
 
@@ -167,8 +166,8 @@ def test_a_half_drawn_way_scores_its_share_and_is_no_answer():
     moves = len(puzzle.candidates[0]) - 1
     for drawn in range(1, moves):
         # frame n of the truth shows n dots beside the first
-        reading = Reader(puzzle).read_video(np.broadcast_to(video[drawn], SHAPE)[None])
-        assert reading.answer[0] == NO_ANSWER
+        reading = Observer(puzzle).read_video(np.broadcast_to(video[drawn], SHAPE)[None])
+        assert reading.accepted[0] == NO_ANSWER
         assert reading.score[0] == pytest.approx(drawn / moves)
 
 
@@ -182,14 +181,14 @@ def test_a_wrong_colour_is_never_right_though_not_every_one_is_a_candidate(task)
         for other in set(COLOURS) - {colour}:
             changed = {**movie[-1], place: (f"{shape}:{other}:m",)}
             video = render_movie([*movie[:-1], changed])
-            reading = Reader(puzzle).read_video(video[None])
+            reading = Observer(puzzle).read_video(video[None])
             assert not reading.correct[0]
             assert reading.evidence[0, puzzle.shown] < 0.55  # and by some margin
 
 
 def test_looks_are_read_one_by_one():
     puzzle = draw("odd", "in-domain", 1)[0]
-    reader, shown = Reader(puzzle), videos(puzzle)
+    reader, shown = Observer(puzzle), videos(puzzle)
     rng = np.random.default_rng(3)
     looks = np.clip(shown[:4] + rng.normal(0, 0.1, shown[:4].shape), 0, 1)
     together = reader.read_video(looks)
@@ -201,13 +200,13 @@ def test_looks_are_read_one_by_one():
 
 def test_key_frames_are_all_that_is_read():
     puzzle = draw("reappear", "in-domain", 1)[0]
-    reader, shown = Reader(puzzle), videos(puzzle)[:2]
-    assert reader.key_frames == (8, 16)
+    reader, shown = Observer(puzzle), videos(puzzle)[:2]
+    assert reader.frames == (0, *reader.key_frames) == (0, 8, 16)
     other = np.random.default_rng(0).random(shown.shape)
-    other[:, [8, 16]] = shown[:, [8, 16]]
+    other[:, [0, 8, 16]] = shown[:, [0, 8, 16]]
     assert np.array_equal(reader.read_video(other).evidence, reader.read_video(shown).evidence)
     assert np.array_equal(
-        reader.read(shown[:, [8, 16]]).evidence, reader.read_video(shown).evidence
+        reader.read(shown[:, [0, 8, 16]]).evidence, reader.read_video(shown).evidence
     )
 
 
@@ -240,7 +239,5 @@ def test_effective_number_is_the_exponential_of_the_entropy():
         assert np.allclose(effective_number(weights), expected)
     assert effective_number(np.array([0.3, 0.3, 0.3])) == pytest.approx(3)
     assert effective_number(np.array([0.9, 0.04, 0.03])) == pytest.approx(1)  # too weak to see
-    assert effective_number(np.array([0.04, 0.0])) == 0
-    evidence = np.array([[0.5, 0.5, 0.0], [0.0, 0.0, 0.0]])
-    reading = Reading(np.array([-1, -1]), np.zeros(2, bool), np.zeros(2), evidence)
-    assert np.allclose(reading.n_candidates, [2, 0])
+    assert effective_number(np.array([0.04, 0.0]), visible=0.01) == pytest.approx(1)
+    assert np.isnan(effective_number(np.array([0.04, 0.0])))  # nothing is no number

@@ -29,15 +29,16 @@ from chain_of_steps.video import write_mp4
 SAMPLE = ("sample", "--model", "pocket", "--cases", "cases", "--out", "new/0.safetensors")
 SAMPLE += ("--shard", "0")
 READ = ("read", "--model", "pocket", "--cases", "cases", "--out", "new/0.parquet")
-READ += ("--trajectory", "trajectories/0.safetensors")
+READ += ("--trajectory", "trajectories/pocket/0.safetensors")
 CASES = ("cases", "--out", "new")
 JOIN = ("join", "--out", "new.parquet", "0.parquet", "1.parquet")
-TIMELINE = ("timeline", "--cases", "cases", "--readouts", "readouts.parquet", "--out", "new.csv")
-EXAMPLES = ("examples", *TIMELINE[1:-1], "new", "--trajectories", "trajectories")
+LOOKS = ("--cases", "cases", "--readouts", "readouts.parquet")
+TIMELINE = ("timeline", *LOOKS, "--out", "new.csv", "--outcomes", "o.csv")
+EXAMPLES = ("examples", *LOOKS, "--out", "new", "--trajectories", "trajectories")
 MAZE_STRIP = (*STRIP, "--out", "new", "--case", "in-domain/maze/00000")
 PAGE = ("explore-page", "--out", "page/index.html")
 FIRST = "cases/in-domain/maze/00000"
-LATENTS = "trajectories/0.safetensors"
+LATENTS = "trajectories/pocket/0.safetensors"
 TRANSFORMER = "model/transformer/diffusion_pytorch_model.safetensors"
 TEXT = "model/text_encoder/model.safetensors"
 CODEC = "model/vae/diffusion_pytorch_model.safetensors"
@@ -158,7 +159,7 @@ def both(*acts: Callable[[], None]) -> Callable[[], None]:
 
 
 # fmt: off
-AGAIN = "delete it and run the command or rule that makes it again."
+AGAIN = "move it away and run the command or rule that makes it again."
 NOT_WHOLE = "The pipeline at ...model is not whole (...): fetch or train it again."
 NO_CASES = "cases/cases.csv does not exist: run the command or rule that makes it first."
 TABLE = [
@@ -231,7 +232,7 @@ TABLE = [
     (remove(LATENTS), READ, f"{LATENTS} does not exist: ..."),
     (tear(LATENTS), READ, f"{LATENTS} is truncated (100 of ... bytes): {AGAIN}"),
     (flip_a_bit(LATENTS), READ, f"{LATENTS} was altered after its manifest was written: {AGAIN}"),
-    (flip_a_bit(LATENTS), EXAMPLES, f"{LATENTS} was altered after its manifest was written: {AGAIN}"),
+    (flip_a_bit(LATENTS), MAZE_STRIP, f"{LATENTS} was altered after its manifest was written: {AGAIN}"),
     (remove(f"{LATENTS}.manifest.json"), READ, f"{LATENTS}.manifest.json does not exist: ..."),
     (both(tear(LATENTS), partial(write_manifest, LATENTS, parameters={}, seconds=0.0)), READ, f"{LATENTS} is not a readable tensor file (...): {AGAIN}"),
     (both(pickled(LATENTS, "0.safetensors"), partial(write_manifest, LATENTS, parameters={}, seconds=0.0)), READ, f"{LATENTS} is not a readable tensor file (...): {AGAIN}"),
@@ -251,7 +252,7 @@ TABLE = [
     (nothing, (*EXPLORE, "--readouts", "no.parquet", "--out", "page/0"), "...no.parquet..."),
     (flip_a_bit("readouts.parquet"), TIMELINE, f"readouts.parquet was altered after its manifest was written: {AGAIN}"),
     (flip_a_bit("readouts.parquet"), EXAMPLES, f"readouts.parquet was altered after its manifest was written: {AGAIN}"),
-    (remove("trajectories"), EXAMPLES, "trajectories holds no trajectory: write a folder of `cos sample`."),
+    (remove("trajectories"), EXAMPLES, "trajectories/pocket holds no trajectory: run `cos sample` first."),
 ]
 # fmt: on
 

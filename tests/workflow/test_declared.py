@@ -13,6 +13,7 @@ from PIL import Image
 from chain_of_steps.experiments.vbvr.scorer import pins
 from chain_of_steps.files import write_json
 from chain_of_steps.fingerprints import modules_of
+from chain_of_steps.playground.publish import GLUE, SCRIPT, WASM
 from chain_of_steps.settings.base import RESOLVED
 from chain_of_steps.stage import stage_modules, stage_of
 from chain_of_steps.study.config import check_config
@@ -60,6 +61,10 @@ def of_puzzles(tmp_path_factory, build_pocket) -> list[dict]:
         page = Path("page/pocket/0")
         recorded_cos(*chain.EXPLORE, "--readouts", "0.parquet", "--out", page)
         recorded_cos("explore-page", "--out", "page/index.html", page)
+        for name in (SCRIPT, GLUE, WASM):  # whatever npm would put there
+            Path("runtime").mkdir(exist_ok=True)
+            Path("runtime", name).write_text("")
+        recorded_cos("playground", "--runtime", "runtime", "--out", "playground")
         odd = ("--case", "in-domain/odd/00000", "--noise", "frame-1")
         recorded_cos(*chain.STRIP, *odd, "--out", "strip")
         Image.new("RGB", (80, 80)).save("own.png")

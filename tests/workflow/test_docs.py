@@ -1,11 +1,15 @@
 """README and docs: what they show works as written, their links lead somewhere, none is stale."""
 
+import itertools
 import math
 import re
 import runpy
 import shutil
 from pathlib import Path
 
+import judged
+import numpy as np
+import pandas as pd
 import pytest
 from pages import (
     Block,
@@ -24,7 +28,18 @@ from chain_of_steps.artifacts import read_table
 from chain_of_steps.cases.folders import write_case
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.models.velocity import VideoVelocity
+from chain_of_steps.statistics.verdicts import (
+    FAILS,
+    HOLDS,
+    NO_ROOM,
+    UNDECIDED,
+    UNMEASURED,
+    VERDICTS,
+)
+from chain_of_steps.study.claims import load_claims
 from chain_of_steps.study.config import load_config
+from chain_of_steps.study.evidence import Group
+from chain_of_steps.study.verdicts import TELLS, TELLS_NOT, judge_claims
 from chain_of_steps.tasks import stream
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -40,49 +55,43 @@ def test_the_configuration_reference_is_that_of_the_schema():
     )
 
 
-# a row of README's table of claims, and of its last column but one
-_CLAIM = re.compile(r"^\| ([\d.]+): (.+?) \| (.+?) \| (.+?) \| \*\*(.+?)\*\* \|$", re.MULTILINE)
+def check_claims(text: str, table: pd.DataFrame) -> None:
+    """Whether the block of a page says what a table of claims has, to the digits that it shows."""
+    found = re.search(r"<!-- claims: make docs -->\n(.*?)<!-- end of claims -->", text, re.DOTALL)
+    rows = [line.split(" | ") for line in found[1].splitlines() if line.startswith("| ")]
+    head, _, *rows = rows
+    models = [name.rstrip(" |") for name in head[4:]]
+    assert models == list(dict.fromkeys(table["model"]))
+    primary = table[table["primary"].astype(bool)]
+    assert len(rows) == primary["id"].nunique() > 0
+    for cells, (_, mine) in zip(rows, primary.groupby("id", sort=False), strict=True):
+        first = mine.iloc[0]
+        assert cells[0].startswith(f"| {first['claim']} ({first['where']})")
+        for shown, (_, row) in zip(cells[4:], mine.iterrows(), strict=True):
+            number = rf"{_NUMBER} \[(?:{_NUMBER} to {_NUMBER}|no \w+)\]"
+            said = re.fullmatch(rf"\*\*(.+?)\*\*(?: ({number}))?(?: \|)?", shown)
+            assert said, shown
+            assert said[1] == row["verdict"], first["id"]
+            if math.isnan(row["ours"]):
+                assert said[2] is None
+                continue
+            numbers = re.findall(_NUMBER, said[2])
+            columns = ("ours", "ci_low", "ci_high")[: len(numbers)]
+            for number, column in zip(numbers, columns, strict=True):
+                assert is_rounded(number, row[column]), f"{first['id']}: {column}"
+    main = table[table["model"] == models[0]]
+    for name, some in (("primary endpoints", main[main["primary"].astype(bool)]), ("claims", main)):
+        once = some[some["same_as"].isna()]
+        total, words = re.search(
+            rf"^Of (\d+) {name} on \S+: (.*)\.$", found[1], re.MULTILINE
+        ).groups()
+        assert int(total) == len(once)
+        assert dict(part.rsplit(" ", 1) for part in words.split(", ")) == {
+            verdict: str(n) for verdict, n in once["verdict"].value_counts().items()
+        }
+
+
 _NUMBER = r"-?\d[\d.]*(?:e[+-]?\d+)?"
-_OURS = re.compile(
-    rf"(?P<measure>.+): (?P<value>{_NUMBER}) "
-    rf"\[(?:(?P<low>{_NUMBER}) to (?P<high>{_NUMBER})|(?P<words>no \w+))\], (?P<n>\d+)"
-)
-
-
-def check_claims(text: str) -> None:
-    """Whether README's block says what figures/claims.csv has, to the digits that it shows."""
-    table = read_table(ROOT / "figures/claims.csv").set_index("claim", drop=False)
-    found = re.search(r"<!-- claims: make docs -->\n(.*?)<!-- end of claims -->", text, re.DOTALL)[
-        1
-    ]
-    rows = _CLAIM.findall(found)
-    assert len(rows) == found.count("**") // 2 > 5
-    for section, claim, published, ours, verdict in rows:
-        row = table.loc[claim]
-        assert re.search(rf"^Sections? .*\b{re.escape(section)}(,|$)", row["where"]), claim
-        assert (published, verdict) == (row["published_words"], row["verdict"]), claim
-        shown = _OURS.fullmatch(ours)
-        assert shown, ours
-        assert (shown["measure"], int(shown["n"])) == (row["measure"], row["n"]), claim
-        names = {"value": "ours"}
-        if shown["words"] is None:
-            names |= {"low": "ci_low", "high": "ci_high"}
-            assert float(shown["low"]) <= float(shown["value"]) <= float(shown["high"]), claim
-        else:
-            same = row["ci_low"] == row["ci_high"]
-            assert shown["words"] == ("no spread" if same else "no interval"), claim
-            assert same or math.isnan(row["ci_low"]), claim
-        for name, column in names.items():
-            assert is_rounded(shown[name], row[column]), f"{claim} {column} is {row[column]}"
-    total, counts = re.search(r"^All (\d+) claims: (.*)\.$", found, re.MULTILINE).groups()
-    assert int(total) == len(table)
-    assert dict(part.rsplit(" ", 1) for part in counts.split(", ")) == {
-        verdict: str(n) for verdict, n in table["verdict"].value_counts().items()
-    }
-    measured = table.dropna(subset=["ours"])["where"].str.extract(r"^Sections? .*?([\d.]+)(?:,|$)")[
-        0
-    ]
-    assert [row[0] for row in rows] == measured.dropna().drop_duplicates().tolist()
 
 
 def is_rounded(shown: str, value: float) -> bool:
@@ -93,28 +102,132 @@ def is_rounded(shown: str, value: float) -> bool:
 
 
 def test_the_claims_in_the_readme_are_those_of_the_figures():
-    check_claims(_read(ROOT / "README.md"))
+    check_claims(_read(ROOT / "README.md"), read_table(ROOT / "figures/claims.csv"))
+
+
+@pytest.fixture(scope="module")
+def judged_claims() -> pd.DataFrame:
+    """The claims of the file on two made-up models, one of which works in series."""
+    index = judged.cases()
+
+    def answers(case, model, seed):
+        steps = np.arange(judged.N_STEPS + 1)
+        return np.where((model == "deep") | (steps >= case.need - 5), 0, 1)
+
+    looks = judged.readouts(index, answers, ("ours", "ours-again", "deep"))
+    groups = [
+        Group("ours", ("ours", "ours-again"), chosen=frozenset({"ours"})),
+        Group("deep", ("deep",)),
+    ]
+    claims = load_claims(ROOT / "workflow/paper/expected.yaml")
+    some = [claim for claim in claims if claim.table != "behaviour_outcomes.parquet"]
+    tables = judged.outcomes_of(looks, index)
+    return judge_claims(some, tables, groups, judged.N_STEPS, resampling=judged.FEW)
 
 
 @pytest.mark.parametrize(
     ("shown", "wrong"),
     [
-        (rf"{_NUMBER}(?= \[)", "9.9"),  # a number outside its interval
-        (rf"\[{_NUMBER}(?= to )", "[-7.7"),
+        (r"", ""),
+        (rf"{_NUMBER}(?= \[)", "9.9"),
         (rf"(?<= to ){_NUMBER}(?=\])", "77"),
-        (r"\[no spread\]", "[no interval]"),
-        (r"(?<=\], )\d+", "7"),
         (r"\*\*holds\*\*", "**does not hold**"),
-        (r"^All \d+", "All 7"),
-        (r"(?<=, holds )\d+", "7"),
-        (r"^\| 3\.1: .*\n", ""),
+        (r"^Of \d+", "Of 7"),
+        (r"(?<=holds )\d+", "77"),
+        (r"^\| The answer forms.*\n", ""),
     ],
 )
-def test_a_wrong_number_or_word_among_the_claims_is_found(shown, wrong):
-    text, changes = re.subn(shown, wrong, _read(ROOT / "README.md"), count=1, flags=re.MULTILINE)
+def test_a_wrong_number_or_word_among_the_claims_is_found(judged_claims, shown, wrong):
+    block = runpy.run_path(str(ROOT / "docs/readme_claims.py"))["block"](judged_claims)
+    text = f"<!-- claims: make docs -->\n{block}<!-- end of claims -->"
+    if not shown:
+        check_claims(text, judged_claims)
+        return
+    text, changes = re.subn(shown, wrong, text, count=1, flags=re.MULTILINE)
     assert changes
-    with pytest.raises(AssertionError):
-        check_claims(text)
+    with pytest.raises((AssertionError, ValueError)):
+        check_claims(text, judged_claims)
+
+
+# The sentences at the top of README.md
+
+README_CLAIMS = runpy.run_path(str(ROOT / "docs/readme_claims.py"))
+OUTCOMES = [*itertools.product(VERDICTS, (TELLS, TELLS_NOT))]
+
+
+def judged_as(outcomes, room=(0.3, 0.2), parameters=7e5) -> pd.DataFrame:
+    """Rows of a made-up table of claims: a verdict, and whether it tells, for each clause."""
+    rows = [
+        {
+            **{"id": clause.id, "model": "ours", "verdict": verdict, "tells": tells},
+            **{"ours": 0.125, "ci_low": 0.0625, "ci_high": 0.25, "sesoi": 0.1, "same_as": math.nan},
+            **{"room": room[0], "room_low": room[1], "room_high": 0.4, "could_change": 30},
+            **{"could_change_of": 90, "parameters": parameters},
+        }
+        for clause, (verdict, tells) in zip(README_CLAIMS["CLAUSES"], outcomes, strict=True)
+    ]
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize("first", OUTCOMES)
+def test_no_sentence_of_the_readme_contradicts_a_verdict(first):
+    for others in itertools.product(OUTCOMES, repeat=2):
+        outcomes = (first, *others, *others)[: len(README_CLAIMS["CLAUSES"])]
+        said = " ".join(README_CLAIMS["found"](judged_as(outcomes)).split())
+        found, shown = re.split(r"(?<=\.) (?=[A-Z])", said)  # two sentences
+        for clause, (verdict, tells) in zip(README_CLAIMS["CLAUSES"], outcomes, strict=True):
+            numbers = ("0.12 [0.06 to 0.25]", "0.1")
+            texts = {
+                "holds": clause.holds.format(*numbers),
+                "fails": clause.fails.format(*numbers),
+                "open": clause.question,
+            }
+            expected = {HOLDS: "holds", FAILS: "fails", UNDECIDED: "open"}.get(verdict)
+            if verdict in (HOLDS, FAILS) and tells == TELLS_NOT:
+                expected = None
+            for kind, text in texts.items():
+                assert (text in found) == (kind == expected), (said, verdict)
+            assert (clause.question in shown) == (expected is None), (said, verdict)
+        untold = sum(verdict in (NO_ROOM, UNMEASURED) for verdict, _ in outcomes)
+        assert (f"test {untold} of {len(outcomes)} claims" in shown) == (untold > 0)
+        assert "billions" in shown
+
+
+def test_the_sentences_say_whether_there_is_room():
+    holding = [(HOLDS, TELLS)] * len(README_CLAIMS["CLAUSES"])
+    for room, words in (
+        ((0.3, 0.2), "It can show what steps do ("),
+        ((0.0, -0.1), "It cannot show what steps do ("),
+        ((math.nan, math.nan), "is not known"),
+    ):
+        said = " ".join(README_CLAIMS["found"](judged_as(holding, room)).split())
+        assert words in said
+    assert "0.7 million parameters" in said
+    assert "million" not in README_CLAIMS["found"](judged_as(holding, parameters=math.nan))
+
+
+def test_the_readme_opens_with_what_was_found():
+    """The sentences, Figure 1, two commands, the primary endpoints; and they are of the tables."""
+    text = _read(ROOT / "README.md")
+    marks = ("<!-- found", "![Figure 1]", "make figures", "make test", "<!-- claims", "## ")
+    places = [text.index(mark) for mark in marks]
+    assert places == sorted(places)
+    assert README_CLAIMS["with_blocks"](text, read_table(ROOT / "figures/claims.csv")) == text, (
+        "run `make docs`"
+    )
+
+
+def test_nothing_at_the_top_of_the_readme_is_typed():
+    """Before the first heading, numbers stand between marks alone."""
+    text = _read(ROOT / "README.md")
+    top = text[: text.index("## ")]
+    typed = re.sub(r"<!-- (\w+): make docs -->.*?<!-- end of \1 -->", "", top, flags=re.DOTALL)
+    named = "![Figure 1](figures/figure1.png) [What Figure 1 shows](figures/figure1.md)"
+    assert re.findall(r"\d+", typed) == re.findall(r"\d+", named)
+    broken = text.replace("<!-- claims", "<!-- clams")
+    rows = judged_as([(HOLDS, TELLS)] * len(README_CLAIMS["CLAUSES"]))
+    with pytest.raises(AssertionError, match="marks of claims"):
+        README_CLAIMS["with_blocks"](broken, rows)
 
 
 @every_page

@@ -13,12 +13,12 @@ pytestmark = pytest.mark.slow
 STUDY = {
     "study": "own",
     "experiments": ["videos"],
-    "models": {"pocket-early": None},
+    "models": {"*": None, "pocket": {"path": "models/pocket", "max_sequence_length": 24}},
     "sampler": {"steps": 2},
     "cases": {"source": "folder", "path": "pictures", "tasks": None},
     "video": {"frames": 17, "area": 25600},
     "seeds": [0],
-    "ensemble": {"k": 1, "every": 1, "many_steps": 1},
+    "ensemble": {"k": 1, "averaged": []},
     "execution": {"shard": 2},
 }
 

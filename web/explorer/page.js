@@ -1,22 +1,22 @@
 /* The page: joins what is chosen, what is loaded and what is drawn. */
 
+import { listCandidates } from "../shared/candidates.js";
 import { Chart } from "../shared/chart.js";
 import { byId } from "../shared/dom.js";
 import { LabelStore } from "../shared/labels.js";
 import { Notice } from "../shared/notice.js";
+import { Playing } from "../shared/playing.js";
 import { afterPause, oncePerFrame } from "../shared/timing.js";
-import { listCandidates } from "./candidates.js";
+import { stepName } from "../shared/words.js";
 import { paintEnergy, prepareEnergy } from "./energy.js";
-import { onKey } from "./keys.js";
+import { onKey } from "../shared/keys.js";
 import { Labelling } from "./labelling.js";
 import { follow, linkTo } from "./link.js";
 import { Loader } from "./load.js";
-import { Playing } from "./playing.js";
 import { RunLists } from "./run_lists.js";
 import { paintStage, prepareStage } from "./stage.js";
 import { drawTimeline } from "./timeline.js";
 import { View } from "./view.js";
-import { stepName } from "./words.js";
 
 const LINK_MS = 150; // the address waits until the view rests: browsers limit how often it changes
 
@@ -111,7 +111,7 @@ export class Page {
   /* What stays while step and frame change. */
   #draw() {
     prepareStage(this.#loaded);
-    this.showEvidence = listCandidates(this.#loaded);
+    this.showEvidence = listCandidates(answersOf(this.#loaded));
     prepareEnergy(this.#loaded, this.view);
     this.#drawTimeline();
     this.labelling.draw();
@@ -135,6 +135,16 @@ export class Page {
     this.chart.move(step, frame);
     this.writeLink();
   }
+}
+
+/* The candidates of a case, whose pictures stand in the sheet below the row of the truth. */
+function answersOf({ data, kinds, sheet, frames, size }) {
+  const [h, w] = size;
+  const draw = (context, answer) => {
+    const x = (answer % frames.length) * w, y = (1 + Math.floor(answer / frames.length)) * h;
+    context.drawImage(sheet, x, y, w, h, 0, 0, w, h);
+  };
+  return { n: data.n, solutions: data.solutions, runs: kinds.map(([, run]) => run), size, draw };
 }
 
 /* What the page is about, above everything else. */

@@ -1,7 +1,8 @@
 /* The large pictures: the clean run, the run under noise, the truth. */
 
 import { byId } from "../shared/dom.js";
-import { noiseName, readingOf, stepName } from "./words.js";
+import { readingOf, stepName } from "../shared/words.js";
+import { noiseName } from "./words.js";
 
 const SMALL = 160; // pictures up to this width are drawn with hard pixels
 

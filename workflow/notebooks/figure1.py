@@ -11,8 +11,8 @@
 # ---
 
 # %% [markdown]
-# # Figure 1. A maze solved along the denoising steps
-# Rows are denoising steps, columns are frames of the decoded clean estimate (eq. 2).
+# # Figure 1. A maze and a chain of arrows solved along the denoising steps
+# Columns are denoising steps, each the last frame of the decoded clean estimate (eq. 2).
 
 # %% tags=["parameters"]
 tables: str = "figures/tables"
@@ -26,65 +26,108 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from chain_of_steps import plots
+from chain_of_steps.films import SEEN
 
 plots.style()
 tables, stem = Path(tables), Path(stem)
 examples = plots.load_examples(tables / "examples", "figure1")
+examples.sort(key=lambda example: (example["panel"], example["control"]))
 
 # %% [markdown]
-# The three call-outs of the paper are placed by the measured effective number of candidate routes
-# in the clean estimate: 1 where it is largest, 2 where it first falls half way from there to one,
-# 3 where it first reads as a single right answer to the end.
+# The call-outs of the paper stand where the tiles of the last frame say so: a run *explores* where
+# most tiles off the way show something, *prunes* where first at most half of those are left, and
+# has *decided* from the row on in which every tile of the way is accepted and no other shows any.
 
 
 # %%
 def call_outs(example: dict) -> dict[int, str]:
-    """Row of the film sheet -> call-out."""
-    n = np.array(example["n_candidates"])
-    peak = int(n.argmax())
-    half = 1 + (n[peak] - 1) / 2
-    pruning = next((i for i in range(peak, len(n)) if n[i] <= half), len(n) - 1)
-    correct = np.array(example["correct"])
-    settled = [i for i in range(len(n)) if correct[i:].all()]
+    """Number of the shown step -> call-out."""
+    off, undecided = example["off"], example["undecided"]
     marks: dict[int, list[str]] = {}
-    if n[peak] > 1.05:
-        marks.setdefault(peak, []).append("1 most open")
-        marks.setdefault(pruning, []).append("2 pruned")
+    peak = off.index(max(off))
+    if off[peak]:
+        marks.setdefault(peak, []).append("explores")
+        after = [row for row in range(peak, len(off)) if off[row] <= off[peak] / 2]
+        if after:
+            marks.setdefault(after[0], []).append("prunes")
+    done = [a == b == 0 for a, b in zip(off, undecided, strict=True)]
+    settled = [row for row in range(len(done)) if all(done[row:])]
     if settled:
-        marks.setdefault(settled[0], []).append("3 decided")
-    return {row: "\n".join(texts) for row, texts in marks.items()}
+        marks.setdefault(settled[0], []).append("decided")
+    return {row: ", ".join(texts) for row, texts in marks.items()}
 
 
 # %%
-panels = list(dict.fromkeys(example["panel"] for example in examples))
-seeds = max(sum(e["panel"] == panel for e in examples) for panel in panels)
-rows = len(examples[0]["steps"])
-height = len(panels) * (0.24 * plots.PAGE * rows / len(examples[0]["frames"]) + 0.55)
-figure, axes = plt.subplots(len(panels), seeds, figsize=(plots.PAGE, height), squeeze=False)
-for axis in axes.flat:
-    axis.set_axis_off()
-for i, panel in enumerate(panels):
-    for j, example in enumerate(e for e in examples if e["panel"] == panel):
-        axis = axes[i, j]
-        axis.set_axis_on()
-        plots.film(axis, example, row_labels=j == 0)
-        axis.set_title(f"{panel}, seed {example['seed']}")
-        axis.set_xlabel("frame")
-        below = {row: "\n" + text for row, text in call_outs(example).items()}
-        numbers = [f"{n:.1f}" for n in example["n_candidates"]]
-        plots.beside(axis, [n + below.get(row, "") for row, n in enumerate(numbers)])
-figure.tight_layout(w_pad=3)
+def draw() -> tuple:
+    """The figure, its caption and its facts."""
+    steps, sigmas = examples[0]["steps"], examples[0]["sigmas"]
+    side, beneath = plots.PAGE / (len(steps) + 2), 0.3  # inches of a picture and of what it says
+    kinds = len({example["panel"] for example in examples})
+    height = len(examples) * (side + beneath) + kinds * 0.35
+    figure = plt.figure(figsize=(plots.PAGE, height))
+    place, panel = height, None  # from the bottom
+    for example in examples:
+        opens = example["panel"] != panel
+        panel = example["panel"]
+        place -= side + beneath + (0.35 if opens else 0)
+        marks = call_outs(example)
+        heads = [
+            "given",
+            *(f"step {step}\nσ {sigma:.2f}" for step, sigma in zip(steps, sigmas, strict=True)),
+        ]
+        heads[-1] = "result\n"
+        pictures = [
+            plots.still(example, 0, 0),
+            *(plots.still(example, n) for n in range(len(steps))),
+        ]
+        for n, picture in enumerate(pictures):
+            box = ((n + 0.95) * side, place + beneath, 0.94 * side, 0.94 * side)
+            axis = figure.add_axes(np.divide(box, (plots.PAGE, height) * 2))
+            axis.imshow(picture, interpolation="nearest")
+            axis.set_xticks([])
+            axis.set_yticks([])
+            axis.spines[:].set(visible=True, color="0.8", lw=0.6)
+            if opens:
+                axis.set_title(heads[n], fontsize=6, pad=2)
+            if n:
+                counts = f"{example['off'][n - 1]} | {example['undecided'][n - 1]}"
+                text = "\n".join(filter(None, (counts, marks.get(n - 1))))
+                axis.set_xlabel(text, fontsize=6, labelpad=1.5)
+            else:
+                label = f"{'control, ' if example['control'] else ''}seed {example['seed']}"
+                axis.set_ylabel(label, fontsize=7)
+        if opens:
+            text = f"({panel}) {plots.title(example['task'])}"
+            figure.text(0.0, (place + beneath + side + 0.2) / height, text, fontsize=8)
+
+    main = [e for e in examples if not e["control"]]
+    controls = ", ".join({e["model"]: "" for e in examples if e["control"]})
+    picked = {e["panel"]: e for e in main}
+    rule = "; ".join(
+        f"({name}) {e['value']:.2f}, median case {e['median']:.2f}" for name, e in picked.items()
+    )
+    facts = {
+        f"{e['panel']}, {e['model']}, seed {e['seed']}": {
+            name: e[name] for name in ("case", "value", "median", "off", "undecided")
+        }
+        for e in examples
+    }
+    kinds = ", ".join(f"({name}) {plots.title(e['task'])}" for name, e in picked.items())
+    below = f"The last row is the same case on the control without room, {controls}."
+    caption = f"""Figure 1 ({model} model, its own results). The last frame of the clean
+    estimate along the denoising steps (columns, with sigma), after the picture that is given; a row
+    a seed: {kinds}. {below * bool(controls)} Numbers beneath: tiles that show something where
+    nothing belongs (by
+    {SEEN:.0%} or more) | tiles of the right way that are not accepted yet. Call-outs are placed by
+    them: explores, where most tiles off the way show something; prunes, where first at most half of
+    those do; decided, from where both numbers are 0 to the end. Each case is the one at the 90th
+    percentile of change along the steps (evidence for the right answer at the end minus at step 0,
+    mean over seeds) among those that every seed solves and that share their value with no other:
+    {rule}. n = {len(examples)} single runs, so no interval."""
+    return figure, caption, facts
+
 
 # %%
-facts = {
-    f"{e['panel']}, seed {e['seed']}": {"case": e["case"], "most_open": max(e["n_candidates"])}
-    for e in examples
-}
-caption = f"""Figure 1 ({model} model, its own results). Clean estimates of mazes with one way
-through, decoded at {rows - 1} of the denoising steps and at the end (rows, with sigma), five of
-17 frames (columns). Numbers on the right: effective number of candidate routes read from the last
-frame, exp(entropy) of the evidence (0: none visible). Call-outs are placed by that number. Cases
-are picked by rule among those that every seed solves: `typical` is the median case by mean number
-of candidates, `open` the 95th percentile. n = {len(examples)} runs; single runs, so no
-interval."""
+none = f"Figure 1 ({model} model). No case stands out: all that may be shown are alike."
+figure, caption, facts = draw() if examples else (plots.sentence(none), none, {})
 plots.save_figure(figure, stem, caption, ["tables/examples/examples.json"], facts)

@@ -31,9 +31,13 @@ plots.style()
 tables, stem = Path(tables), Path(stem)
 examples = plots.load_examples(tables / "behaviour_examples", "figure4")
 memory, correction = read_table(tables / "memory.csv"), read_table(tables / "correction.parquet")
-memory = memory[(memory["part"] == "steps") & (memory["split"] == "all")]
+memory = memory[(memory["part"] == "steps") & (memory["split"] == "in-domain")]
 memory = memory[memory["task"] != "all"]
-correction = correction[(correction["part"] == "task") & (correction["model"] == model)]
+correction = correction[
+    (correction["part"] == "task_split")
+    & (correction["split"] == "in-domain")
+    & (correction["model"] == model)
+]
 sigmas = memory.drop_duplicates("step").sort_values("step")["sigma"].tolist()
 
 # %%
@@ -66,8 +70,8 @@ pairs = [[e for e in examples if e["panel"] in letters] for letters in ("ab", "c
 kinds = [
     (pair, draw) for pair, draw in zip(pairs, (memory_curves, state_curves), strict=True) if pair
 ]
-films, frames = len(examples[0]["steps"]), len(examples[0]["frames"])
-height = len(kinds) * (0.24 * plots.PAGE * films / frames + 0.6)
+films, columns = len(examples[0]["steps"]), len(examples[0]["frames"])
+height = len(kinds) * (0.24 * plots.PAGE * films / columns + 0.6)
 figure = plt.figure(figsize=(plots.PAGE, height))
 grid = figure.add_gridspec(2 * len(kinds), 3, width_ratios=(1, 1, 0.9))
 for i, (pair, draw) in enumerate(kinds):
@@ -79,10 +83,10 @@ for i, (pair, draw) in enumerate(kinds):
         plots.beside(axis, example["states"])
         axis = figure.add_subplot(grid[2 * i + j, 2])
         draw(axis, example["task"])
-        axis.set_title(f"({example['panel']}) all runs", pad=12)
+        axis.set_title(f"({example['panel']}) in domain", pad=12)
         plots.label_steps(axis, sigmas)
         if j == (draw is memory_curves):  # where there is room
-            axis.legend(fontsize=5.5, handlelength=1.4, loc="center right")
+            axis.legend(fontsize=6, handlelength=1.4, loc="center right")
         if j:
             axis.set_xlabel("denoising step (σ above)")
 figure.tight_layout(w_pad=0.4)
@@ -107,11 +111,13 @@ RULES = {
     "and right at the end",
     "flips": "the run whose answer changes most often, as no run gets right after step 0",
 }
+length = examples[0]["frames"][-1] + 1
 rules = "; ".join(f"({e['panel']}) {RULES[e['rule']]}" for e in examples)
 caption = f"""Figure 4 ({model} model, its own results). Clean estimates along the denoising steps
-(rows, with sigma), five of 17 frames (columns); beside each row how the answer reads. Shown by
-rule: {rules}. Right: all runs. (a), (b): working memory, errors of position, colour and identity
-of what was out of sight, read from the last frame (0: remembered exactly; 1: nothing there);
+(rows, with sigma), five of {length} frames (columns); beside each row how the answer reads. Shown
+by rule: {rules}. Right: all runs on puzzles in domain. (a), (b): working memory, errors of
+position, colour and identity of what was out of sight, read from the last frame (0: remembered
+exactly; 1: nothing there);
 dashed: the same first latents with the object taken out of the first frame, the forgetting
 control. (c), (d): share of runs whose clean estimate reads as a right answer, a wrong one, or none
 (open). Bands: 95 % bootstrap intervals by case. Runs (n): {count(counts, counts.index)}; without

@@ -12,8 +12,8 @@
 
 # %% [markdown]
 # # Figure 6. Inside one step
-# (a) Token energy, layer by layer and frame by frame. (b) At which layer does a swap of hidden
-# states change the answer?
+# (a) Token energy, layer by layer and frame by frame. (b) Is it the layer at which hidden states
+# are swapped that changes the answer, or how much is swapped?
 
 # %% tags=["parameters"]
 tables: str = "figures/tables"
@@ -29,16 +29,19 @@ from matplotlib.colors import LogNorm
 
 from chain_of_steps import plots
 from chain_of_steps.artifacts import read_table
+from chain_of_steps.experiments.layers.sentences import PARTS, flips_by_dose, swap_sentences
+from chain_of_steps.experiments.layers.swap import FORKED, first_middle_last
 
 plots.style()
 tables, stem = Path(tables), Path(stem)
 maps = read_table(tables / "token_maps_runs.parquet")
 swap = read_table(tables / "layer_swap.csv")
 maps = maps[(maps["model"] == model) & (maps["branch"] == "cond") & (maps["step"] == 0)]
-swap = swap[(swap["model"] == model) & (swap["step"] == 0) & (swap["direction"] == "both")]
+swap = swap[swap["model"] == model]
 
 # %% [markdown]
-# One picture a case: rows are layers, columns latent frames, a cell is the board of tokens.
+# The first, the middle and the last layer and latent frame of one case: a cell is the board of
+# tokens.
 
 
 # %%
@@ -53,25 +56,30 @@ def energy_picture(case, column: str, gap: int = 1) -> np.ndarray:
     return padded.transpose(0, 2, 1, 3).reshape(layers * height, frames * width)
 
 
-wanted = [t for t in ("identify", "move", "maze", "odd") if t in set(maps["task"])]
-tasks = wanted or list(maps["task"].unique()[:4])
+wanted = [t for t in ("identify", "maze") if t in set(maps["task"])]
+tasks = wanted or list(maps["task"].unique()[:2])
 cases = {task: maps.loc[maps["task"] == task, "case"].min() for task in tasks}
 shown = maps[maps["case"].isin(cases.values())]
-n_layers, n_frames = int(shown["layer"].max()) + 1, int(shown["frame"].max()) + 1
+all_layers = int(shown["layer"].max()) + 1
+kept = sorted(first_middle_last(all_layers))
+shown = shown[shown["layer"].isin(kept)].assign(layer=lambda t: t["layer"].map(kept.index))
+frames = sorted(first_middle_last(int(shown["frame"].max()) + 1))
+shown = shown[shown["frame"].isin(frames)].assign(frame=lambda t: t["frame"].map(frames.index))
+n_layers, n_frames = len(kept), len(frames)
 scale = LogNorm(shown["energy_rest"].min(), shown["energy"].max())
 kinds = {"energy": "all channels", "energy_rest": "without the massive channels"}
 
 # %%
-figure = plt.figure(figsize=(plots.PAGE, 7.7), layout="constrained")
-upper, lower = figure.subfigures(2, 1, height_ratios=(5.3, 2.4))
+figure = plt.figure(figsize=(plots.PAGE, 7.0), layout="constrained")
+upper, lower = figure.subfigures(2, 1, height_ratios=(4.2, 2.8))
 axes = upper.subplots(len(kinds), len(tasks), squeeze=False)
 for i, (column, title) in enumerate(kinds.items()):
     for axis, (task, name) in zip(axes[i], cases.items(), strict=True):
         picture = energy_picture(shown[shown["case"] == name], column)
         drawn = axis.imshow(picture, norm=scale, cmap="viridis", interpolation="nearest")
         height, width = picture.shape[0] / n_layers, picture.shape[1] / n_frames
-        axis.set_xticks((np.arange(n_frames) + 0.45) * width, range(n_frames))
-        axis.set_yticks((np.arange(n_layers) + 0.45) * height, range(n_layers))
+        axis.set_xticks((np.arange(n_frames) + 0.45) * width, frames)
+        axis.set_yticks((np.arange(n_layers) + 0.45) * height, kept)
         axis.tick_params(length=0, pad=2)
         axis.spines[:].set_visible(False)
         if i == 0:
@@ -86,65 +94,70 @@ bar.set_ticks(ticks, labels=[str(t) for t in ticks])
 bar.minorticks_off()
 upper.text(0.005, 0.97, "(a)", fontsize=9, weight="bold")
 
+# %% [markdown]
+# Left and middle: by the number of first steps that are swapped, one line a layer; grey, all
+# tokens. Right: the same flips by dose. If the layer did not matter, they would lie on one line.
+
 # %%
-panels = {
-    "step 0, its clean estimate": ("one", "estimate"),
-    "step 0, final video": ("one", "final"),
-    "every step, final video": ("every", "final"),
-}
-lines = {
-    "all tokens": ("twin", "all", "black", "-"),
-    "picture (frame 0)": ("twin", "picture", plots.COLOURS["blue"], "-"),
-    "video (frames 1 on)": ("twin", "video", plots.COLOURS["orange"], "-"),
-    "update of the block": ("twin", "update", plots.COLOURS["green"], "-"),
-    "all, unrelated donor": ("unrelated", "all", "0.5", ":"),
-}
-flips = swap[swap["quantity"] == "flipped"]
-axes = lower.subplots(1, len(panels), sharey=True)
-for axis, (title, (span, look)) in zip(axes, panels.items(), strict=True):
-    here = flips[(flips["span"] == span) & (flips["look"] == look)]
-    for n, (label, (donor, part, colour, dashes)) in enumerate(lines.items()):
-        rows = here[(here["donor"] == donor) & (here["part"] == part)].sort_values("layer")
-        if rows.empty:
-            continue
-        bars = [rows["mean"] - rows["low"], rows["high"] - rows["mean"]]
-        beside = rows["layer"] + 0.13 * (n - (len(lines) - 1) / 2)  # or equal rates would hide
-        style = {"color": colour, "linestyle": dashes, "lw": 0.9, "elinewidth": 0.7}
-        axis.errorbar(beside, rows["mean"], yerr=bars, marker=".", ms=4, label=label, **style)
+flips = flips_by_dose(swap)
+layers = sorted(first_middle_last(all_layers))
+palette = [plots.COLOURS[name] for name in ("blue", "orange", "green")]
+colours = dict(zip(layers, palette, strict=False))
+counts = sorted(flips["swapped"].unique()) or [0]
+shapes = {"picture": "o", "video": "s"}
+axes = lower.subplots(1, 3, sharey=True)
+control = flips[(flips["part"] == "all") & (flips["layer"] == 0)].sort_values("swapped")
+for axis, (part, title) in zip(axes, PARTS.items(), strict=False):
+    axis.plot(range(len(counts)), control["mean"], color="0.5", ls=":", lw=1.2, label="all tokens")
+    for n, (layer, colour) in enumerate(colours.items()):
+        here = flips[(flips["part"] == part) & (flips["layer"] == layer)].sort_values("swapped")
+        bars = [here["mean"] - here["low"], here["high"] - here["mean"]]
+        # or equal rates would hide each other
+        beside = np.array([counts.index(k) for k in here["swapped"]]) + 0.12 * (n - 1)
+        style = {"color": colour, "marker": shapes[part], "ms": 3.5, "lw": 0.9, "elinewidth": 0.7}
+        axis.errorbar(beside, here["mean"], yerr=bars, label=f"layer {layer}", **style)
     axis.set_title(title)
-    axis.set_xlabel("swapped layer")
-    axis.set_xticks(range(0, n_layers, max(1, n_layers // 8)))
-    axis.set_ylim(-0.03, 1.03)
+    axis.set_xticks(range(len(counts)), [str(k) for k in counts])
+    axis.set_xlabel(f"first steps swapped, of {counts[-1]}")
+    axis.set_ylim(-0.04, 1.04)
 axes[0].set_ylabel("share of runs that flip")
-handles, labels = axes[0].get_legend_handles_labels()
-lower.legend(handles, labels, loc="outside lower center", ncols=len(lines), handlelength=1.4)
-lower.text(0.005, 0.93, "(b)", fontsize=9, weight="bold")
+axes[0].legend(fontsize=6, loc="upper left", handlelength=1.4)
+axes[-1].plot(control["dose"], control["mean"], color="0.5", ls=":", lw=1.2)
+for part in FORKED:
+    for layer, colour in colours.items():
+        here = flips[(flips["part"] == part) & (flips["layer"] == layer)]
+        style = {"color": colour, "marker": shapes[part], "s": 14, "lw": 0.8}
+        axes[-1].scatter(here["dose"], here["mean"], **style)
+axes[-1].set_xscale("log")
+axes[-1].set_title("by dose")
+axes[-1].set_xlabel("|Δx|/|x| when the swap is over")
+lower.text(0.005, 0.95, "(b)", fontsize=9, weight="bold")
 
 # %%
 facts = {
-    f"{row.span}/{row.look}/{row.donor}/{row.part}/layer {row.layer}": {
+    f"{row.part}/{row.swapped} steps/layer {row.layer}": {
         "flips": row.mean,
         "low": row.low,
         "high": row.high,
         "n": int(row.n),
+        "dose": row.dose,
     }
     for row in flips.itertuples()
 }
-one, every = flips[flips["span"] == "one"], flips[flips["span"] == "every"]
-first = maps["sigma"].iloc[0]
+
+
+first, n = maps["sigma"].iloc[0], int(flips["n"].max()) if len(flips) else 0
 caption = f"""Figure 6 ({model} model, its own results). (a) Token energy (L2 norm of the hidden
-state after each block, conditional pass) at step 0 (sigma {first:.2f}) for
-{", ".join(cases.values())}: rows are layers, columns latent frames, a cell is the board of tokens;
-below, the same without the channels of largest mean square. All cells share one logarithmic colour
-scale. (b) Identify task: share of runs whose answer flips to that of the twin run, which has the
-other set of objects and the same prompt and noise, when hidden states after one block are replaced
-by the twin's. Left: at step 0 of {int(one["steps"].max())}, read in the clean estimate of that
-step; middle: in the final video of such runs; right: at every step of
-{int(every["steps"].max())}. All tokens at one step is the same at every layer, because
-between runs of one prompt a later block is given nothing but the tokens; the picture
-itself comes back with the next step. Grey: tokens of an
-unrelated case. n = {int(one["n"].max())} runs in both directions whose unpatched ends are right;
-bars are 95 % intervals, bootstrap clustered by case, Wilson's over cases where all runs agree."""
+state after each block, conditional pass) at step 0 (sigma {first:.2f}) for the first case of a
+task, {", ".join(cases.values())}: rows are the first, the middle and the last layer, columns the
+first, the middle and the last latent frame, a cell is the board of tokens; below, the same without
+the channels of largest mean square. The paper's maps are those of all channels; the two need not
+agree, and S8 tests both. All cells share one logarithmic colour scale. (b) Identify task: share of
+runs whose answer flips to that of the twin run, which has the other set of objects and the same
+prompt and noise, when hidden states after one block are replaced by the twin's, at the first steps
+of {counts[-1]}, up to all of them. {" ".join(swap_sentences(swap))} n = {n} runs in both directions
+whose unpatched ends are right; bars are 95 % intervals, bootstrap clustered by case, Wilson's over
+cases where all runs agree."""
 plots.save_figure(
     figure, stem, caption, ["tables/token_maps_runs.parquet", "tables/layer_swap.csv"], facts
 )

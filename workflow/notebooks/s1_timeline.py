@@ -37,51 +37,55 @@ sigmas = timeline.dropna(subset="step").groupby("step")["sigma"].first().tolist(
 n_steps = len(sigmas) - 1
 
 # %%
+SPLITS = {"in-domain": "-", "out-of-domain": "--"}
+CURVES = {"agrees": "blue", "leads_final": "green"}
 keys = timeline[["task", "solutions"]].drop_duplicates()
 order = in_order(set(timeline["task"]))
 panels = sorted(keys.itertuples(index=False), key=lambda p: (p.solutions, order.index(p.task)))
 columns = 3
 rows = -(-(len(panels) + 1) // columns)
 figure, axes = plt.subplots(rows, columns, figsize=(plots.PAGE, 1.45 * rows), squeeze=False)
-colours = {"agrees": plots.COLOURS["blue"], "candidates": plots.COLOURS["orange"]}
-styles = dict(zip(models, ("-", "--", ":", "-."), strict=False))
+colours = {name: plots.COLOURS[colour] for name, colour in CURVES.items()}
+orange = plots.COLOURS["orange"]
 for axis, panel in zip(axes.flat, panels, strict=False):
     here = timeline[(timeline["task"] == panel.task) & (timeline["solutions"] == panel.solutions)]
     right = axis.twinx()
     right.spines["right"].set_visible(True)
-    for name in models:
-        mine = here[here["model"] == name]
-        plots.band(
-            axis, mine[mine["quantity"] == "agrees"], colours["agrees"], linestyle=styles[name]
-        )
-        plots.band(
-            right,
-            mine[mine["quantity"] == "candidates"],
-            colours["candidates"],
-            linestyle=styles[name],
-        )
-    for row in here[(here["quantity"] == "commitment") & (here["model"] == model)].itertuples():
+    mine = here[here["model"] == model]
+    for split, line in SPLITS.items():
+        some = mine[mine["split"] == split]
+        for quantity, colour in colours.items():
+            plots.band(axis, some[some["quantity"] == quantity], colour, linestyle=line)
+        plots.band(right, some[some["quantity"] == "candidates"], orange, linestyle=line)
+    for name in models[1:]:
+        other = here[(here["model"] == name) & (here["split"] == "in-domain")]
+        plots.band(axis, other[other["quantity"] == "agrees"], "grey", linestyle=":")
+    known = mine[(mine["quantity"] == "commitment") & (mine["split"] == "in-domain")]
+    for row in known.itertuples():
         bar = [[row.mean - row.low], [row.high - row.mean]]
         axis.errorbar(row.mean, 1.04, xerr=bar, fmt="v", color="black", ms=3, lw=1, clip_on=False)
     axis.set_ylim(0, 1.08)
-    right.set_ylim(bottom=0)
+    right.set_ylim(bottom=1)
     several = " (several solutions)" if panel.solutions == "several" else ""
     axis.set_title(plots.title(panel.task) + several, pad=12)
     plots.label_steps(axis, sigmas)
     axis.tick_params(axis="y", labelcolor=colours["agrees"])
-    right.tick_params(axis="y", labelcolor=colours["candidates"])
+    right.tick_params(axis="y", labelcolor=orange)
 for axis in axes.flat[len(panels) :]:
     axis.set_axis_off()
 legend = axes.flat[len(panels)]
-for quantity, text in (
-    ("agrees", "share that reads as the final answer"),
-    ("candidates", "effective number of candidates"),
+for colour, text in (
+    (colours["agrees"], "final answer is accepted"),
+    (colours["leads_final"], "final answer leads"),
+    (orange, "effective number of candidates"),
 ):
-    legend.plot([], [], color=colours[quantity], label=text)
-for name in models:
-    legend.plot([], [], color="grey", linestyle=styles[name], label=f"model {name}")
+    legend.plot([], [], color=colour, label=text)
+for split, line in SPLITS.items():
+    legend.plot([], [], color="black", linestyle=line, label=split)
+for name in models[1:]:
+    legend.plot([], [], color="grey", linestyle=":", label=f"accepted, model {name}")
 legend.plot([], [], "v", color="black", ms=3, label=f"mean commitment step ({model})")
-legend.legend(loc="center")
+legend.legend(loc="center", fontsize=6)
 figure.supxlabel("denoising step (below), σ (above each panel)", fontsize=8)
 figure.tight_layout()
 
@@ -89,8 +93,10 @@ figure.tight_layout()
 runs = timeline[(timeline["quantity"] == "correct") & (timeline["step"] == 0)]
 counts = ", ".join(f"{name}: {int(n)}" for name, n in runs.groupby("model")["n"].sum().items())
 committed = timeline[timeline["quantity"] == "commitment"]
+never = timeline[(timeline["quantity"] == "never") & (timeline["model"] == model)]
+never = float((never["mean"] * never["n"]).sum() / never["n"].sum())
 facts = {
-    f"{row.model}/{row.task}/{row.solutions}": {
+    f"{row.model}/{row.task}/{row.solutions}/{row.split}": {
         "commitment": row.mean,
         "low": row.low,
         "high": row.high,
@@ -99,9 +105,11 @@ facts = {
     for row in committed.itertuples()
 }
 caption = f"""Supplement S1 ({model} model, its own results). Share of runs whose clean estimate
-already reads as the final answer (blue) and effective number of candidates, exp(entropy) of the
-evidence (orange), by step; bands are 95 % bootstrap intervals clustered by case. Triangles: mean
-commitment step, the first after which the answer never changes. Runs that end without a readable
-answer are left out of the blue curves. Puzzles with one and with several right answers are
-separate. Runs (n): {counts}, of {n_steps} steps."""
+already shows the final answer: accepted, its weight above the threshold (blue), or leading, its
+evidence the largest (green); and effective number of candidates, exp(entropy) of the evidence, of
+looks in which anything is readable (orange). Solid: in domain; dashed: out of domain. Bands are
+95 % bootstrap intervals clustered by case. Triangles: mean commitment step in domain, the first
+after which the answer never changes; a run that ends without an answer never commits and counts as
+the last step ({never:.0%} of the {model} runs), and is in neither curve. Puzzles with one and with
+several right answers are separate. Runs (n): {counts}, of {n_steps} steps."""
 plots.save_figure(figure, stem, caption, ["tables/timeline.parquet"], facts)

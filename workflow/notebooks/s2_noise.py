@@ -29,7 +29,7 @@ from chain_of_steps import plots
 from chain_of_steps.artifacts import read_table
 from chain_of_steps.experiments.noise.propagation import ESTIMATE
 from chain_of_steps.experiments.noise.sentences import control_sentences
-from chain_of_steps.experiments.noise.tables import MEASURES
+from chain_of_steps.experiments.noise.tables import IDEAL
 from chain_of_steps.statistics.verdicts import HOLDS, REVERSED, UNDECIDED
 
 plots.style()
@@ -39,7 +39,7 @@ noise, cka, sensitivity, verdicts = (read_table(tables / f"{name}.csv") for name
 noise, sensitivity, verdicts = (
     table[table["model"] == model] for table in (noise, sensitivity, verdicts)
 )
-cka = cka[(cka["quantity"] == "dissimilarity") & (cka["site"] == ESTIMATE)]
+cka = cka[(cka["quantity"] == "tiles_dissimilarity") & (cka["site"] == ESTIMATE)]
 sigmas = [*cka.groupby("step")["sigma"].first(), 0.0]
 n_steps = len(sigmas) - 1
 main = noise.loc[(noise["part"] == "sweep") & (noise["kind"] == "step"), "mode"].iloc[0]
@@ -50,26 +50,52 @@ shapes = dict(zip(modes, "os^D", strict=False))
 indexed = noise[noise["index"].notna()]
 
 # %%
-figure, axes = plt.subplots(
-    3, 2, figsize=(plots.PAGE, 7.6), gridspec_kw={"height_ratios": [1, 1.25, 1]}
-)
+figure = plt.figure(figsize=(plots.PAGE, 7.4), layout="constrained")
+parts = figure.subfigures(3, 1, height_ratios=[1, 0.9, 1])
+upper, middle, lower = parts[0].subplots(1, 2), parts[1].subplots(), parts[2].subplots(1, 2)
+
+
+def by_level(axis: plt.Axes, rows, mode: str, **line) -> None:
+    """Dots with their interval at the disturbed steps; the modes stand a little apart."""
+    rows = rows.sort_values("sigma")
+    beside = 0.12 * (modes.index(mode) - (len(modes) - 1) / 2)
+    axis.errorbar(
+        plots.log_snr(rows["sigma"].to_numpy()) + beside,
+        rows["mean"],
+        yerr=[rows["mean"] - rows["low"], rows["high"] - rows["mean"]],
+        color=colours[mode],
+        fmt=shapes[mode],
+        ms=3.5,
+        lw=1,
+        label=mode,
+        **line,
+    )
+
+
+def name_levels(axis: plt.Axes, title: str, words: str) -> None:
+    plots.label_levels(axis, sigmas)
+    axis.set_title(title, pad=13, loc="left")
+    axis.set_xlabel(words)
+
 
 # %% [markdown]
 # (a), (b) The drop of the score by disturbed step or frame, for each kind of noise.
 
 # %%
 drop = indexed[indexed["quantity"] == "drop"]
+drop = drop[drop["part"] != IDEAL]
 for mode in modes:
-    line = {"marker": shapes[mode], "ms": 2.5}
-    rows = drop[(drop["kind"] == "step") & (drop["mode"] == mode)]
-    plots.band(axes[0, 0], rows.rename(columns={"index": "step"}), colours[mode], mode, **line)
+    by_level(upper[0], drop[(drop["kind"] == "step") & (drop["mode"] == mode)], mode)
 shown = {"frame": "-", "frame_last_clean": ":", "frame_energy": "--"}
 titles = {"frame": "", "frame_last_clean": ", last step clean", "frame_energy": ", equal energy"}
 groups = [(kind, mode) for kind in shown for mode in modes]
 for n, (kind, mode) in enumerate(groups):
-    rows = drop[(drop["kind"] == kind) & (drop["mode"] == mode)].sort_values("index")
+    rows = drop[(drop["kind"] == kind) & (drop["mode"] == mode)]
+    # in the controls there are all frames where all cases have some of them
+    rows = rows[rows["part"] == rows["part"].value_counts().idxmax()] if len(rows) else rows
+    rows = rows.sort_values("index")
     if len(rows):
-        axes[0, 1].errorbar(
+        upper[1].errorbar(
             rows["index"] + 0.09 * (n - len(groups) / 2),
             rows["mean"],
             yerr=[rows["mean"] - rows["low"], rows["high"] - rows["mean"]],
@@ -81,20 +107,17 @@ for n, (kind, mode) in enumerate(groups):
             lw=1,
             label=mode + titles[kind],
         )
-plots.label_steps(axes[0, 0], sigmas)
-axes[0, 0].set_xlim(-1, n_steps)
-axes[0, 0].set_title("(a) noise at a step  (σ above)", pad=13, loc="left")
-axes[0, 0].set_xlabel("disturbed step")
-axes[0, 1].set_title("(b) noise at a frame", pad=13, loc="left")
-axes[0, 1].set_xlabel("disturbed latent frame")
-axes[0, 1].set_xticks(sorted(drop.loc[drop["kind"] == "frame", "index"].unique()))
-for axis in axes[0]:
+name_levels(upper[0], "(a) noise at a step  (step above)", "σ (log-SNR)")
+upper[1].set_title("(b) noise at a latent frame", pad=13, loc="left")
+upper[1].set_xlabel("disturbed latent frame")
+upper[1].set_xticks(sorted(drop.loc[drop["kind"] == "frame", "index"].unique()))
+for axis in upper:
     axis.axhline(0, color="0.6", lw=0.7)
     axis.set_ylabel("drop of the score")
-axes[0, 0].legend(fontsize=6, loc="best")
-axes[0, 1].set_ylim(top=1.6)
-axes[0, 1].set_yticks([0, 0.5, 1])
-axes[0, 1].legend(fontsize=6, loc="upper center", ncol=2, columnspacing=1)
+upper[0].legend(fontsize=6, loc="best")
+upper[1].set_ylim(top=1.6)
+upper[1].set_yticks([0, 0.5, 1])
+upper[1].legend(fontsize=6, loc="upper center", ncol=2, columnspacing=1)
 
 # %% [markdown]
 # (c) Is noise at a step worse than noise at a frame? One line for each control.
@@ -105,86 +128,55 @@ marks = {HOLDS: ("blue", "o"), REVERSED: ("orange", "s"), UNDECIDED: ("grey", "D
 for place, row in enumerate(forest.itertuples()):
     colour, shape = marks[row.verdict]
     bar = [[row.mean - row.low], [row.high - row.mean]]
-    axes[1, 0].errorbar(
-        row.mean, place, xerr=bar, color=plots.COLOURS[colour], fmt=shape, ms=4, lw=1.2
-    )
+    middle.errorbar(row.mean, place, xerr=bar, color=plots.COLOURS[colour], fmt=shape, ms=4, lw=1.2)
 labels = [  # the count keeps together: its spaces do not break
-    textwrap.fill(f"{row.control} (n\u00a0=\u00a0{row.n})", 26) for row in forest.itertuples()
+    textwrap.fill(f"{row.control} (n\u00a0=\u00a0{row.n})", 60) for row in forest.itertuples()
 ]
-axes[1, 0].set_yticks(range(len(forest)), labels, fontsize=6)
-axes[1, 0].axvline(0, color="0.6", lw=0.7)
-axes[1, 0].set_xlabel("drop at steps minus drop at frames (or tokens)")
-axes[1, 0].set_title("(c) step against frame, by control", loc="left")
+middle.set_yticks(range(len(forest)), labels, fontsize=6)
+middle.axvline(0, color="0.6", lw=0.7)
+middle.set_xlabel("drop at steps minus drop at frames (or tokens)")
+middle.set_title("(c) step against frame, by control", loc="left")
 for verdict, (colour, shape) in marks.items():
     style = {"color": plots.COLOURS[colour], "marker": shape, "ms": 4, "ls": ""}
-    axes[1, 0].plot([], [], label=verdict, **style)
-axes[1, 0].legend(fontsize=6, loc="best")
+    middle.plot([], [], label=verdict, **style)
+middle.legend(fontsize=6, loc="best")
 
 # %% [markdown]
-# (d) The drop against the injected energy, every condition.
-
-# %%
-values = indexed.pivot_table(
-    index=["part", "kind", "mode", "index"], columns="quantity", values="mean"
-)
-pooled = noise[noise["index"].isna() & noise["kind"].str.startswith("tokens")]
-tokens = pooled.pivot_table(index=["part", "kind", "mode"], columns="quantity", values="mean")
-for kind, shape in (("step", "o"), ("frame", "s"), ("tokens", "x")):
-    table = tokens if kind == "tokens" else values
-    kinds = table.index.get_level_values("kind").str.startswith(kind)
-    for mode in modes:
-        rows = table[kinds & (table.index.get_level_values("mode") == mode)]
-        style = {"color": colours[mode], "marker": shape, "s": 14, "alpha": 0.8, "lw": 0.8}
-        axes[1, 1].scatter(rows["injected_l2_sigma"], rows["drop"], **style)
-    axes[1, 1].scatter([], [], color="0.3", marker=shape, s=14, lw=0.8, label=f"noise at {kind}")
-axes[1, 1].set_xscale("log")
-axes[1, 1].axhline(0, color="0.6", lw=0.7)
-axes[1, 1].set_xlabel("L2 of the injected change, in units of σ")
-axes[1, 1].set_ylabel("drop of the score")
-axes[1, 1].set_title("(d) drop against injected energy", loc="left")
-axes[1, 1].legend(fontsize=6, loc="upper left")
-
-# %% [markdown]
-# (e), (f) Sensitivity by injection step, for each kind of noise.
+# (d), (e) Sensitivity by disturbed step, for each kind of noise.
 
 # %%
 seeds = cka[(cka["kind"] == "other seed") & (cka["step"] == n_steps - 1) & (cka["model"] == model)]
-panels = {"dissimilarity": "(e) 1 − CKA at the end", "answer_changed": "(f) answers changed"}
-for axis, (measure, title) in zip(axes[2], panels.items(), strict=True):
+panels = {
+    "tiles_dissimilarity": "(d) 1 − CKA where candidates differ",
+    "answer_changed": "(e) answers changed",
+}
+for axis, (measure, title) in zip(lower, panels.items(), strict=True):
     for mode in modes:
         rows = sensitivity[(sensitivity["mode"] == mode) & (sensitivity["quantity"] == measure)]
-        plots.band(axis, rows, colours[mode], mode, marker=shapes[mode], ms=2.5)
-        peak = verdicts[
-            (verdicts["claim"] == "peak_in_the_middle")
-            & (verdicts["control"] == f"mode {mode}, {MEASURES[measure]}")
-        ]
-        for row in peak.itertuples():
-            at = rows.loc[rows["step"] == row.mean, "mean"]
-            bar = [[row.mean - row.low], [row.high - row.mean]]
-            thin = {"fmt": "D", "ms": 5, "mfc": "none", "lw": 0.7, "capsize": 2}
-            axis.errorbar([row.mean], at, xerr=bar, color=colours[mode], **thin)
-    plots.label_steps(axis, sigmas)
-    axis.set_xlim(-1, n_steps)
+        by_level(axis, rows, mode)
     axis.set_ylim(bottom=0)
-    axis.set_title(title, pad=13, loc="left")
-    axis.set_xlabel("injection step")
+    name_levels(axis, title, "σ (log-SNR)")
 for row in seeds.itertuples():
-    axes[2, 0].axhline(row.mean, color="0.5", lw=0.8, ls=":", label="another seed")
-axes[2, 0].legend(fontsize=6, loc="best")
-axes[2, 1].legend(fontsize=6, loc="best")
-figure.tight_layout()
+    lower[0].axhline(row.mean, color="0.5", lw=0.8, ls=":", label="another seed")
+for axis in lower:
+    axis.legend(fontsize=6, loc="best")
 
 # %%
 facts = {"verdicts": verdicts.to_dict("records")}
 n = noise.groupby("part")["n"].max()
+doses = noise[(noise["quantity"] == "dose") & noise["index"].isna() & (noise["part"] != IDEAL)]
+told = ", ".join(
+    f"{row.kind.replace('_', ' ')} ({row.mode}) {row.mean:.2f}"
+    for row in doses.drop_duplicates(["kind", "mode"]).itertuples()
+)
 caption = f"""Supplement S2 ({model} model, its own results). Figure 3 under other kinds of noise
-({", ".join(modes)}; {modes[0]} is Figure 3's) and controls. (a), (b) Drop of the score against
-the same run undisturbed, by step and by latent frame. Equal energy: frame noise at the strength
-where its changes over all steps have the L2 of one step of noise. (c) Paired difference of the
-two drops, one line a control; equal count: as many random cells as one step has, spread over the
-run. (d) Every condition by the L2 of its changes, each divided by its σ; colours as in (a). (e),
-(f) Sensitivity; diamonds: peaks with the interval over resampled cases. Bars and bands: 95 %
-bootstrap intervals over cases, within task where it has five or more, n = {n["sweep"]} runs
-({modes[0]}) and {n.get("controls", 0)} (controls).
-{" ".join(control_sentences(verdicts, model))}"""
+({", ".join(modes)}; {modes[0]} is Figure 3's) and controls. (a), (b) Drop of the score against the
+same run undisturbed, by step and by latent frame; nothing is drawn between the steps that were
+disturbed. Equal energy: frame noise at the strength where its changes over all steps have the L2 of
+one step of noise. (c) Paired difference of the two drops, one line a control; equal count: as many
+random cells as one step has, spread over the run; undecided where the interval holds 0, which with
+few runs says little. (d), (e) Sensitivity. Dose, the root of the summed squares of all changes,
+each relative to the latent it was made in: {told}. Bars: 95 % bootstrap intervals over cases,
+within task where it has five or more, n = {n["sweep"]} runs ({modes[0]}) and {n.get("controls", 0)}
+(controls). {" ".join(control_sentences(verdicts, model))}"""
 plots.save_figure(figure, stem, caption, [f"tables/{name}.csv" for name in names], facts)

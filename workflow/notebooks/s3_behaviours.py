@@ -47,7 +47,7 @@ sigmas = sigmas.tolist()
 # (e) gains and losses by puzzle; (f) how soon runs commit.
 
 # %%
-figure, axes = plt.subplots(2, 3, figsize=(plots.PAGE, 4.4))
+figure, axes = plt.subplots(2, 3, figsize=(plots.PAGE, 5.2))
 axis = axes[0, 0]
 for quantity, colour in (("position", "blue"), ("colour", "orange"), ("identity", "green")):
     rows = whole[(whole["part"] == "withheld") & (whole["quantity"] == quantity)]
@@ -58,7 +58,7 @@ for quantity, colour in (("position", "blue"), ("colour", "orange"), ("identity"
 axis.plot([], [], "s", ms=3.5, color="grey", label="never withheld")
 axis.set_xlabel("object withheld from step (σ above)")
 axis.set_ylabel("memory error at the end")
-axis.legend(fontsize=5.5)
+axis.legend(fontsize=6)
 plots.label_steps(axis, sigmas)
 
 COLOURS = {"memory": plots.COLOURS["blue"], "others": plots.COLOURS["grey"]}
@@ -91,7 +91,7 @@ plots.label_steps(axes[0, 1], sigmas)
 axes[0, 2].set_xlabel("noise at latent frame")
 axes[0, 2].set_xticks(sorted(noise.loc[noise["kind"] == "frame", "index"].dropna().unique()))
 axes[0, 2].plot([], [], "o", ms=4.5, mfc="white", color="black", label="frame is read")
-axes[0, 2].legend(fontsize=5.5)
+axes[0, 2].legend(fontsize=6)
 
 axis = axes[1, 0]
 for state, colour in (("right", "blue"), ("open", "grey"), ("wrong", "red")):
@@ -104,7 +104,7 @@ for state, colour in (("right", "blue"), ("open", "grey"), ("wrong", "red")):
 axis.set_ylim(-0.03, 1.03)
 axis.set_xlabel("denoising step (σ above)")
 axis.set_ylabel("P(right at the end)")
-axis.legend(fontsize=5.5)
+axis.legend(fontsize=6)
 plots.label_steps(axis, sigmas)
 
 axis = axes[1, 1]
@@ -119,9 +119,9 @@ for sign, column, colour in ((1, "gained", "blue"), (-1, "lost", "red")):
     counts = strict.loc[order, column] / strict.loc[order, "n"]
     axis.barh(place, sign * counts, color=plots.COLOURS[colour], label=f"{column}, from an answer")
 axis.axvline(0, color="black", lw=0.6)
-axis.set_yticks(place, [plots.title(task) for task in order], fontsize=5.5)
+axis.set_yticks(place, [plots.title(task) for task in order], fontsize=6)
 axis.set_xlabel("share of runs, step 0 to the end")
-axis.legend(fontsize=5, loc=(0.42, 0.42))
+axis.legend(fontsize=6, loc=(0.42, 0.42))
 
 axis = axes[1, 2]
 rows = correction[(correction["part"] == "task") & (correction["quantity"] == "commitment")]
@@ -131,7 +131,7 @@ place = np.arange(len(order))[::-1]
 rows = rows.loc[order]
 bars = [rows["mean"] - rows["low"], rows["high"] - rows["mean"]]
 axis.errorbar(rows["mean"], place, xerr=bars, fmt="o", ms=3, lw=1, color=plots.COLOURS["blue"])
-axis.set_yticks(place, [plots.title(task) for task in order], fontsize=5.5)
+axis.set_yticks(place, [plots.title(task) for task in order], fontsize=6)
 axis.set_xlabel("mean commitment step")
 axis.set_xlim(left=min(-0.5, axis.get_xlim()[0]))
 for axis, letter in zip(axes.flat, "abcdef", strict=True):
@@ -166,11 +166,14 @@ n_runs = correction[(correction["part"] == "all") & (correction["quantity"] == "
 caption = f"""Supplement S3 ({model} model, its own results). (a) Memory error of the final frame
 where the object is taken out of the first frame that the model is given from some step on
 (n = {n_held} runs each; squares: never); {finding}. (b), (c) Share of the runs right without noise
-that stay right with one step or one latent frame replaced by noise; n = {int(n_noise["memory"])}
-and {int(n_noise["others"])}; open circles: the reader looks at that frame. (d) Puzzles with one
+that stay right with one step or one latent frame replaced by noise;
+n = {int(n_noise.get("memory", 0))}
+and {int(n_noise.get("others", 0))}; open circles: the reader looks at that frame. (d) Puzzles with
+one
 right answer: chance that a run ends right, given how its clean estimate reads at a step. (e) Runs
 that are not right at step 0 and right at the end (gained), and the reverse (lost); dark: those
-that read as a wrong answer, not as none, at the other end. (f) Mean commitment step. Bars and
+that read as a wrong answer, not as none, at the other end; these are counts, the claims judge them
+with intervals. (f) Mean commitment step. Bars and
 bands: 95 % intervals by case. n = {int(n_runs.iloc[0])} runs in (d) to (f).
 {dispute(verdicts, tests, model)}"""
 plots.save_figure(figure, stem, caption, [f"tables/{name}" for name in names], facts)

@@ -33,13 +33,19 @@ plots.style()
 tables, stem = Path(tables), Path(stem)
 posterior = read_table(tables / "posterior.parquet")
 verdicts = read_table(tables / "behaviour_verdicts.csv")
-posterior = posterior[(posterior["split"] == "all") & (posterior["model"] == model)]
+posterior = posterior[(posterior["split"] == "in-domain") & (posterior["model"] == model)]
 steps = posterior.dropna(subset="step")
 sigmas = [*steps.drop_duplicates("step").sort_values("step")["sigma"], 0.0]
-ORDER = [("grid", "several"), ("tictactoe", "several"), ("tictactoe", "one"), ("maze", "one")]
+ORDER = [
+    *(("grid", "several"), ("fork", "several"), ("tictactoe", "several")),
+    *(("tictactoe", "one"), ("maze", "one"), ("chain", "one")),
+]
 KINDS = {"one": "one right answer", "several": "several right answers"}
-there = set(map(tuple, steps[["task", "solutions"]].drop_duplicates().to_numpy()))
-panels = [key for key in ORDER if key in there]
+KEY = ["task", "solutions"]
+read = posterior[posterior["step"].isna() & posterior["quantity"].isin(["candidates_read", "own"])]
+counts = read.groupby(KEY)["quantity"].nunique()
+# where nothing can be read at any step there is nothing to compare
+panels = [key for key in ORDER if counts.get(key, 0) == 2]
 
 # %%
 CURVES = (
@@ -53,7 +59,7 @@ DISTANCES = (
     ("kl", "wide", "grey", "--", "all candidates to model"),
 )
 figure, axes = plt.subplots(
-    2, len(panels), figsize=(plots.PAGE * len(panels) / 4 + 0.4, 3.8), squeeze=False
+    2, len(panels), figsize=(plots.PAGE * min(1, len(panels) / 4 + 0.05), 3.8), squeeze=False
 )
 for (top, bottom), (task, kind) in zip(axes.T, panels, strict=True):
     here = steps[(steps["task"] == task) & (steps["solutions"] == kind)]
@@ -69,7 +75,7 @@ for (top, bottom), (task, kind) in zip(axes.T, panels, strict=True):
 axes[0, 0].set_ylabel("effective candidates")
 axes[1, 0].set_ylabel("KL divergence (nats)")
 for axis in axes[:, -1]:
-    axis.legend(fontsize=5.5, loc="upper right")
+    axis.legend(fontsize=6, loc="upper right")
 figure.tight_layout(w_pad=1.0)
 
 
@@ -111,7 +117,7 @@ for task, kind in panels:
     own = verdicts[
         (verdicts["model"] == model)
         & (verdicts["claim"] == "holds_more_than_posterior")
-        & (verdicts["control"] == f"{task}, {KINDS[kind]}, all cases")
+        & (verdicts["control"] == f"{task}, {KINDS[kind]}, in-domain")
     ]["verdict"]
     judged = FOUND[own.iloc[0]] if len(own) else FOUND[UNDECIDED]
     more, less = (found[f"candidates_{who}"]["mean"] - 1 for who in ("model", "read"))
@@ -130,7 +136,8 @@ for task, kind in panels:
 caption = f"""Supplement S4 ({model} model, its own results). What a clean estimate holds open,
 beside the exact posterior mean given the model's own latent of that step. Top: effective number
 of candidates, exp(entropy) of the evidence, read by the same reader from the model's clean
-estimate and from the ideal denoiser's. Bottom: KL divergence from the exact posterior to the
+estimate and from the ideal denoiser's; puzzles in domain. Bottom: KL divergence from the exact
+posterior to the
 model's evidence, and what reading a picture costs by itself. Right answers only: the training
 distribution given first frame and prompt, so with one right answer this ideal has decided from
 the start, and what the model still holds open is its own. All candidates: what the latent tells

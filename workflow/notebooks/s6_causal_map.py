@@ -12,7 +12,7 @@
 
 # %% [markdown]
 # # Supplement S6. The causal map
-# Every (layer, step) at which hidden states of another run were put in, on two tasks.
+# What hidden states of the clean run do in a perturbed one, and the reverse, by layer and step.
 
 # %% tags=["parameters"]
 tables: str = "figures/tables"
@@ -27,83 +27,86 @@ import numpy as np
 
 from chain_of_steps import plots
 from chain_of_steps.artifacts import read_table
+from chain_of_steps.experiments.layers.sentences import estimate_sentence
 from chain_of_steps.statistics.text import with_interval
 
 plots.style()
 tables, stem = Path(tables), Path(stem)
 swap = read_table(tables / "layer_swap.csv")
 patching = read_table(tables / "layer_patching.csv")
-swap = swap[(swap["model"] == model) & (swap["span"] == "one") & (swap["donor"] == "twin")]
-swap = swap[(swap["direction"] == "both") & swap["quantity"].isin(["flipped", "moved"])]
-patching = patching[patching["model"] == model]
+patching = patching[(patching["model"] == model) & (patching["look"] == "final")]
+swap = swap[swap["model"] == model]
+
+# %% [markdown]
+# One line a layer. With all tokens the layers are one number, so that is one line.
 
 # %%
 parts = {
     "all": "all tokens",
-    "picture": "picture (frame 0)",
-    "video": "video (frames 1 on)",
+    "picture": "picture (latent frame 0)",
+    "video": "video (later latent frames)",
     "update": "update of the block",
 }
-rows = [
-    ("flips, estimate", swap[(swap["quantity"] == "flipped") & (swap["look"] == "estimate")]),
-    ("way to twin, estimate", swap[(swap["quantity"] == "moved") & (swap["look"] == "estimate")]),
-    ("maze restored, final", patching[
-        (patching["direction"] == "denoising") & (patching["look"] == "final")
-    ]),
-    ("maze destroyed, final", patching[
-        (patching["direction"] == "noising") & (patching["look"] == "final")
-    ]),
-]  # fmt: skip
+directions = {"denoising": "share of the score restored", "noising": "share destroyed"}
+n_layers = int(patching["layer"].max()) + 1 if len(patching) else 0
+shades = plt.get_cmap("viridis")(np.linspace(0, 0.85, n_layers))
 figure, axes = plt.subplots(
-    len(rows), len(parts), figsize=(plots.PAGE, 7.6), squeeze=False, layout="constrained"
+    len(directions),
+    len(parts),
+    figsize=(plots.PAGE, 4.2),
+    sharey=True,
+    squeeze=False,
+    layout="constrained",
 )
-for i, (title, table) in enumerate(rows):
-    for axis, (part, name) in zip(axes[i], parts.items(), strict=True):
-        here = table[table["part"] == part]
-        grid = here.pivot(index="layer", columns="step", values="mean")
-        sigmas = here.groupby("step")["sigma"].first()
-        drawn = axis.imshow(grid, vmin=0, vmax=1, cmap="viridis", aspect="auto", origin="lower")
-        some = np.unique(np.linspace(0, len(sigmas) - 1, min(3, len(sigmas))).round().astype(int))
-        labels = [f"{sigmas.index[n]}\n{sigmas.iloc[n]:.2f}" for n in some]
-        axis.set_xticks(some, labels)
-        axis.set_yticks(range(len(grid)), grid.index)
-        axis.spines[:].set_visible(False)
-        axis.tick_params(length=2)
-        if i == 0:
-            axis.set_title(name)
-        if part == "all":
-            axis.set_ylabel(f"{title}\nlayer")
-figure.supxlabel("step (below it, σ)", fontsize=8)
-figure.colorbar(drawn, ax=axes, fraction=0.02, pad=0.01, label="share, 0 to 1")
-
-# %% [markdown]
-# The final answers of the swap runs, where they were taken.
+levels = np.array(sorted(patching["sigma"].unique()))
+for row, (direction, words) in zip(axes, directions.items(), strict=True):
+    for axis, (part, title) in zip(row, parts.items(), strict=True):
+        here = patching[(patching["direction"] == direction) & (patching["part"] == part)]
+        here = here.assign(snr=plots.log_snr(here["sigma"].to_numpy()))
+        one = part == "all"
+        for layer in (0,) if one else range(n_layers):
+            rows = here[here["layer"] == layer].sort_values("snr")
+            beside = rows["snr"] + (0 if one else 0.12 * (layer - (n_layers - 1) / 2))
+            bars = [rows["mean"] - rows["low"], rows["high"] - rows["mean"]]
+            colour, name = ("0.3", "any") if one else (shades[layer], str(layer))
+            style = {"color": colour, "fmt": "o", "ms": 2.5, "lw": 0.8}
+            axis.errorbar(beside, rows["mean"], yerr=bars, label=name, **style)
+        axis.set_xticks(plots.log_snr(levels), [f"{level:.2f}" for level in levels], rotation=90)
+        axis.set_ylim(-0.05, 1.05)
+        if direction == "denoising":
+            axis.set_title(title)
+        else:
+            axis.set_xlabel("σ (log-SNR)")
+    row[0].set_ylabel(words)
+if n_layers:
+    axes[0][1].legend(title="layer", title_fontsize=6, fontsize=6, handlelength=1)
 
 # %%
-final = swap[(swap["look"] == "final") & (swap["quantity"] == "flipped")]
-most = final.loc[final["mean"].idxmax()]
-facts = {
-    "most flips of a final answer": {
-        "part": most["part"], "step": int(most["step"]), "layer": int(most["layer"]),
-        "mean": most["mean"], "low": most["low"], "high": most["high"], "n": int(most["n"]),
-    },
-    "mazes": {
-        d: int(g["n"].max()) for d, g in patching[patching["look"] == "final"].groupby("direction")
-    },
-}  # fmt: skip
-n, mazes = int(swap["n"].max()), facts["mazes"].get("denoising", 0)
-caption = f"""Supplement S6 ({model} model, its own results). One colour scale for all maps; columns
-say what was put in after one block (rows of a map) at one step (columns, sigma below). First row:
-identify task, share of runs whose clean estimate of that step reads as the twin's answer; second:
-how far that estimate has moved from the run's own to the twin's (projection). n = {n} runs of
-{int(swap["steps"].max())} steps. Final videos flip in at most
-{with_interval(most["mean"], most["low"], most["high"])} of runs ({most["part"]}, step
-{int(most["step"])}, layer {int(most["layer"])}). Third and fourth: mazes
-whose latent was replaced by noise before the first step shown, of {int(patching["steps"].max())};
-share of the lost score that states of the clean run restore in the perturbed run, or that states of
-the perturbed run destroy in the clean one. n = {mazes} mazes that lost at least 0.2. Intervals
-(95 %, clustered by case) of all maps are in the tables. All tokens: the same at
-every layer, as both runs have one prompt."""
+facts = {"mazes": {d: int(g["n"].max()) for d, g in patching.groupby("direction")}}
+
+
+def largest(direction: str) -> str:
+    """The part, layer and step that restore or destroy most, all tokens left aside."""
+    rows = patching[(patching["direction"] == direction) & (patching["part"] != "all")]
+    if rows.empty:
+        return "not measured"
+    row = rows.loc[rows["mean"].idxmax()]
+    return (
+        f"{with_interval(row['mean'], row['low'], row['high'])} ({row['part']}, step"
+        f" {int(row['step'])}, layer {int(row['layer'])}, dose {row['dose']:.3f})"
+    )
+
+
+n_steps = int(patching["steps"].max()) if len(patching) else 0
+caption = f"""Supplement S6 ({model} model, its own results). Mazes whose latent was replaced by
+noise before the first step shown, of {n_steps}; share of the lost score that
+states of the clean run restore in the perturbed run when they are put in after one block at one
+step, or that states of the perturbed run destroy in the clean one; 0: the patch changes nothing.
+All tokens: the same at every layer, as both runs have one prompt. Dose: |Δx|/|x| of the latent
+behind the step. Largest effects of the other parts: restored {largest("denoising")}, destroyed
+{largest("noising")}. n = {facts["mazes"].get("denoising", 0)} mazes that lost at least 0.2; bars
+are 95 % intervals by case. {estimate_sentence(swap)} What swaps at one or many steps do to
+the result is Figure 6b."""
 plots.save_figure(
     figure, stem, caption, ["tables/layer_swap.csv", "tables/layer_patching.csv"], facts
 )

@@ -32,25 +32,23 @@ plots.style()
 tables, stem = Path(tables), Path(stem)
 energy = read_table(tables / "token_energy.csv")
 energy = energy[energy["model"] == model]
-regions = {
-    "background": "0.5",
+regions = {  # the background is the complement of the objects: their mirror
     "objects": plots.COLOURS["blue"],
     "named": plots.COLOURS["orange"],
     "path": plots.COLOURS["green"],
 }
 names = {
-    "background": "background",
     "objects": "objects",
     "named": "named in the prompt",
     "path": "path (where the answer is drawn)",
 }
 quantities = {
-    "contrast_energy": "energy, all channels",
-    "contrast_energy_rest": "energy, without massive",
+    "contrast_energy": "all channels: the paper's",
+    "contrast_energy_rest": "massive channels left out",
     "contrast_variance": "channel variance",
 }
 looks = {
-    ("first", "picture"): "step 0, frame 0",
+    ("first", "picture"): "step 0, latent frame 0",
     ("first", "video"): "step 0, later frames",
     ("all", "video"): "all steps, later frames",
 }
@@ -102,9 +100,15 @@ facts = {
 }
 
 
-def told(region: str) -> str:
-    layer = begins(region, "contrast_energy_rest", "first", "video")
+def told(region: str, quantity: str) -> str:
+    layer = begins(region, quantity, "first", "video")
     return f"from layer {layer} on" if layer is not None else "at no layer up to the last"
+
+
+def all_told(quantity: str) -> str:
+    words = {"objects": "objects", "named": "those named in the prompt", "path": "the path"}
+    known = [region for region in words if region in set(energy["region"])]
+    return ", ".join(f"{told(region, quantity)} for {words[region]}" for region in known)
 
 
 contrasts = energy[energy["quantity"].str.startswith("contrast")]
@@ -112,12 +116,13 @@ counts = contrasts.groupby("region")["n"].max()
 shares = energy[(energy["quantity"] == "massive") & (energy["steps"] == "first")]["mean"]
 caption = f"""Supplement S8 ({model} model, its own results). Token energy after each block
 (conditional pass), inside against outside the tiles of each kind in the puzzle's own scenes, as
-log2 of the ratio of means: 0 alike, 1 twice as much inside. Columns: all channels; without the
-massive channels, which at step 0 hold {shares.min():.0%} to {shares.max():.0%} of the squared
-energy (fourth column); variance over channels. Rows: latent frame 0 shows the given picture; the
-later frames are noise at step 0, so a contrast there has come from the picture. There, without
-massive channels, it stays above 0 (95 % interval) {told("objects")} for objects,
-{told("named")} for those named in the prompt, {told("path")} for the path.
-n = {", ".join(f"{n} ({r})" for r, n in counts.items())} cases of all tasks that have such tiles;
-bands are 95 % bootstrap intervals clustered by case."""
+log2 of the ratio of means: 0 alike, 1 twice as much inside. Columns: all channels, the paper's own
+quantity; without the massive channels, which at step 0 hold {shares.min():.0%} to
+{shares.max():.0%} of the squared energy (fourth column); variance over channels. The background is
+all that is no object, so its contrast is the objects' with the other sign. Rows: latent frame 0
+shows the given picture; the later frames are noise at step 0, so a contrast there has come from the
+picture. There, on all channels, it stays above 0 (95 % interval) {all_told("contrast_energy")};
+without massive channels, {all_told("contrast_energy_rest")}. n =
+{", ".join(f"{n} ({r})" for r, n in counts.items() if r in regions)} cases of all tasks that have
+such tiles; bands are 95 % bootstrap intervals clustered by case."""
 plots.save_figure(figure, stem, caption, ["tables/token_energy.csv"], facts)

@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # Table 1. The training-free ensemble against the same compute spent otherwise
+# # Table 1. What forward passes buy: steps, loops, votes and the training-free ensemble
 
 # %% tags=["parameters"]
 tables: str = "figures/tables"
@@ -25,99 +25,102 @@ import pandas as pd
 
 from chain_of_steps import plots
 from chain_of_steps.artifacts import read_table
-from chain_of_steps.statistics.text import interval_text, p_cell, with_interval
-from chain_of_steps.statistics.verdicts import HOLDS, REVERSED, UNDECIDED, judge
+from chain_of_steps.experiments.ensemble.comparison import (
+    CEILING,
+    CHANCE,
+    ENSEMBLE,
+    LOOP,
+    REFERENCE,
+    SINGLE,
+    VOTE,
+)
+from chain_of_steps.statistics.text import p_text, with_interval
 
 tables, stem = Path(tables), Path(stem)
 compared = read_table(tables / "compare.csv")
-compared = compared[compared["quantity"] == "score"]
+compared = compared[compared["model"] == model]
 published = read_table(tables / "published.csv")
 
 # %% [markdown]
-# One row a method: overall with interval and paired test, then in domain and out of domain, each
-# with its five families, as in the paper.
+# One row a method, all on the same cases, ordered by kind and then by price.
 
 
 # %%
-def cell(rows: pd.DataFrame) -> str:
-    return f"{rows['mean'].iloc[0]:.3f}" if len(rows) else ""
+def rate(rows: pd.DataFrame, method: str) -> str:
+    found = rows[rows["method"] == method]
+    return "" if found.empty else with_interval(*found[["mean", "low", "high"]].iloc[0])
+
+
+def name(method: str) -> str:
+    return f"{SINGLE}, all steps" if method == SINGLE else method
 
 
 def gain(row: pd.Series) -> str:
-    difference = (row[name] for name in ("difference", "difference_low", "difference_high"))
-    return with_interval(*difference, "+.3f")
+    if pd.isna(row["difference"]):
+        return ""
+    return with_interval(row["difference"], row["difference_low"], row["difference_high"], "+.2f")
 
 
-everything = compared[compared["part"] == "all"].set_index("method")
-overall = everything[everything["model"] == model]
-lines = []
-for method, row in everything.iterrows():
-    line = {
-        "method": method,
-        "model": row["model"] if row["nfe"] > 0 else "none (reference)",
-        "overall": f"{row['mean']:.3f}",
-        "95 % interval": interval_text(row["low"], row["high"], ".3f"),
+KINDS = (SINGLE, LOOP, VOTE, CHANCE, ENSEMBLE, CEILING)
+overall = compared[compared["part"] == "all"].set_index("method")
+splits = {
+    split: compared[(compared["part"] == "split") & (compared["split"] == split)]
+    for split in ("in-domain", "out-of-domain")
+}
+shown = overall[overall["kind"].isin(KINDS)]
+# what is no choice at all stands for the study's runs alone; with fewer steps it is in compare.csv
+fewer = shown.index.str.endswith((" step", " steps")) & shown["kind"].isin([CHANCE, CEILING])
+shown = shown[~fewer]
+shown = shown.assign(order=shown["kind"].map(KINDS.index)).sort_values(["order", "nfe"])
+table = pd.DataFrame(
+    {
+        "method": name(method),
+        "NFE": f"{row['nfe']:.0f}",
+        "right, in domain": rate(splits["in-domain"], method),
+        "right, out of domain": rate(splits["out-of-domain"], method),
+        "difference": gain(row),
+        "from": name(row["against"]).removeprefix(f"{SINGLE}, ") if gain(row) else "",
+        "dose": "" if pd.isna(row["dose"]) else f"{row['dose']:.2g}",
         "n": str(int(row["n"])),
-        "NFE": f"{row['nfe']:.0f}" if row["nfe"] > 0 else "",
-        "against single run": "",
-        "p": "",
     }
-    if row["nfe"] > 0 and pd.notna(row["difference"]):
-        line["against single run"] = gain(row)
-        line["p"] = p_cell(row["p"])
-    for split, short in (("in-domain", "ID"), ("out-of-domain", "OOD")):
-        mine = compared[(compared["method"] == method) & (compared["split"] == split)]
-        mine = mine[mine["model"] == row["model"]]
-        line[short] = cell(mine[mine["part"] == "split"])
-        for family in sorted(compared["family"].dropna().unique()):
-            chosen = mine[(mine["part"] == "family") & (mine["family"] == family)]
-            line[f"{short} {family}"] = cell(chosen)
-    lines.append(line)
-for row in published.itertuples():
-    name, value = f"{row.model} (published)", f"{row.value:.3f}"
-    lines.append({"method": name, "model": row.source, "overall": value})
-table = pd.DataFrame(lines).fillna("")
+    for method, row in shown.iterrows()
+)
 
 # %% [markdown]
 # The conclusion is written from the numbers, whichever way they go.
 
 
 # %%
-def verdict(method: str, row: pd.Series) -> str:
-    words = {
-        HOLDS: "better than the single run by",
-        REVERSED: "worse than the single run by",
-        UNDECIDED: "not distinguishable from the single run,",
-    }[judge(row["difference_low"], row["difference_high"], p=row["p"])]
-    return f"`{method}` is {words} {gain(row)}, n = {row['n']:.0f}"
+def said(method: str) -> str:
+    row = overall.loc[method]
+    return f"`{method}` {gain(row)}, {p_text(row['p'])}"
 
 
-def others() -> str:
-    found = everything[(everything["model"] != model) & (everything.index == "ensemble")]
-    return "".join(
-        f"; with {row['model']}, {verdict('ensemble', row)}" for _, row in found.iterrows()
-    )
-
-
-rivals = overall[(overall["nfe"] > 0) & ~overall.index.str.startswith(("single run", "oracle"))]
-best = rivals[~rivals.index.str.contains("ensemble|first latents")]["mean"].idxmax()
-paper, vote = overall.loc["ensemble"], "ensemble, all go on, vote"
-majority = overall[overall.index.str.startswith("majority")].iloc[0]
-spread = (  # differences that are all equal have none to plan with
-    f"{paper['detectable']:.3f} with the ensemble's spread of differences, "
-    if paper["detectable"] > 0
-    else ""
-)
-note = f"""Table 1 ({model} model, its own results; rows marked published are the paper's, on
-another model and another benchmark). Mean score in [0, 1] of the final video, 95 % bootstrap
-intervals over cases, within task where it has at least five; the ensemble and all that is read from
-plain runs cover every case of the study, n = {paper["n"]:.0f}, the controls every so many of each
-task, n in their row. Against
-the single run: paired difference on the same cases and sign-flip test. NFE: transformer passes for
-one case, all runs counted. {verdict("ensemble", paper)}{others()};
-{verdict(vote, overall.loc[vote])}. Best among the ways to choose from plain runs, at
-{overall.loc[best, "nfe"]:.0f} NFE: {verdict(best, overall.loc[best])}. `ensemble` changes the score
-of {paper["changed"]:.0f} of {paper["n"]:.0f} cases (95 % upper limit of that share
-{paper["changed_high"]:.3f}). Smallest true difference that n cases find with probability 0.8:
-{spread}{majority["detectable"]:.3f} with that of the majority vote."""
+averaged = shown[(shown["kind"] == ENSEMBLE) & shown["dose"].notna()].sort_values("dose")
+changing = averaged[averaged["changed"] > 0]
+paper = overall.loc["ensemble"]
+dose = f"""`ensemble`, the paper's, changes the latent by {paper["dose"]:.2g} of its size and the
+    answer of {paper["changed"]:.0f} of {paper["n"]:.0f} cases (95 % upper limit of that share
+    {paper["changed_high"]:.2f})"""
+if len(changing):
+    first = changing.iloc[0]
+    dose += f"""; the least dose that changes any answer is {first["dose"]:.2g}, of
+    `{changing.index[0]}`, in {first["changed"]:.0f} cases"""
+else:
+    dose += "; none of the larger doses changes any answer either"
+loops = [said(method) for method in shown.index[shown["kind"] == LOOP]]
+references = overall[overall["kind"] == REFERENCE]
+values = ", ".join(f"{row.Index} {row.mean:.2f}" for row in references.itertuples())
+quoted = "; ".join(f"{row.model} {row.value:.3f}" for row in published.itertuples())
+note = f"""Table 1 ({model} model, its own results). Share of cases whose accepted answer in the
+final video is right, by method, with 95 % intervals over cases within task; every method runs on
+the same n cases, the first of each task and split. NFE: forward passes for one returned answer, all
+runs counted. Difference: of both splits together, paired by case, from the single run named beside
+it, which has as many passes or, where none has, the most below that; for runs of fewer steps it is
+the full run. Loop: passes at one noise level, whose setting was chosen on the development pool.
+Majority and vote: self-consistency (Wang et al. 2022, arXiv 2203.11171), of whole runs or at an
+early step, after which all runs but the chosen one stop. Oracle: knows the truth. Dose: relative
+change of the latent by averaging, |dx| / |x|. {"; ".join(loops)}; {said("ensemble")}. {dose}.
+Videos that no model made are right in: {values}. Published overall scores, of other models on
+another benchmark, are not to be compared with these: {quoted}."""
 plots.save_table(table, stem, note, ["tables/compare.csv", "tables/published.csv"])

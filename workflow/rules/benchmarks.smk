@@ -3,7 +3,7 @@
 
 rule benchmarks:
     input:
-        sorted(Path(STUDY.models[MAIN_MODEL].path).rglob("*.safetensors")),
+        [str(path) for path in model_files(STUDY.models[MAIN_MODEL].path).values()],
     log:
         LOGS / "benchmarks.log",
     localrule: True

@@ -2,16 +2,20 @@
 import json
 import os
 import shlex
+from functools import cache
 from pathlib import Path
 
-import yaml
 from chain_of_steps import guard
 from chain_of_steps.cases.sources import count_cases
 from chain_of_steps.cli import resolved_file
 from chain_of_steps.errors import UserError
 from chain_of_steps.experiments.vbvr.scorer import pins
-from chain_of_steps.files import atomic_path, digest_json
+from chain_of_steps.files import atomic_path, digest_file, digest_json, manifest_path, read_yaml
+from chain_of_steps.files import refuse_foreign, set_aside, tracked
 from chain_of_steps.fingerprints import code_digest, modules_named_in, modules_of
+from chain_of_steps.jobs import job_environment, prepare
+from chain_of_steps.models.files import model_files
+from chain_of_steps.provenance import Digests, Made, changed, weights_of
 from chain_of_steps.settings.base import RESOLVED as MARK
 from chain_of_steps.stage import (
     File,
@@ -24,7 +28,8 @@ from chain_of_steps.stage import (
     stage_of,
     stages,
 )
-from chain_of_steps.study.config import check_config
+from chain_of_steps.study.config import load_study, truth
+from chain_of_steps.study.manifest import other_inputs, refuse_other_tables
 from chain_of_steps.study.experiments import EXPERIMENTS
 from chain_of_steps.tasks import task_names
 from snakemake.exceptions import WorkflowError
@@ -39,21 +44,29 @@ configfile: "config.yaml"
 container: "docker://python:3.11"
 
 
-# Linux's malloc returns every large tensor to the system and pays for its pages again: a tenth of
-# a forward pass on a CPU.
-for name in ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"):
-    os.environ.setdefault(name, str(2**32))
+# Whatever the user has set for work of their own, jobs run in the same environment.
+ENVIRONMENT = job_environment()
+for name in os.environ.keys() - ENVIRONMENT.keys():
+    del os.environ[name]
+os.environ.update(ENVIRONMENT)
 
 
-# `--config shipped=true` draws the figures from the tables that came with the repository.
-SHIPPED = bool(config.pop("shipped", False))
+# Snakemake reads files and --config by its own lights: equal fields go unseen, numbers become text.
+BASE = Path("config.yaml")
+OVERLAYS = [
+    path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    for path in map(Path, workflow.config_settings.configfiles)
+]
+GIVEN = dict(workflow.config_settings.config)
 try:
-    STUDY = check_config(config)
+    # `--config shipped=true` draws the figures from the tables that came with the repository.
+    SHIPPED = truth(GIVEN.pop("shipped", False), "shipped")
+    STUDY = load_study(BASE, OVERLAYS, GIVEN)
     N_CASES = count_cases(STUDY.cases)
+    IS_DEFAULT = STUDY.study == read_yaml(BASE, "a config file")["study"]
 except UserError as error:
     raise WorkflowError(f"configuration: {error}") from None
 
-IS_DEFAULT = STUDY.study == yaml.safe_load(Path("config.yaml").read_text())["study"]
 RESOLVED = STUDY.resolved()
 RESULTS = Path("results") / STUDY.study
 FIGURES = Path("figures") if IS_DEFAULT else RESULTS / "figures"
@@ -84,6 +97,8 @@ def begin() -> None:
         if prefix is not None:  # SLURM's executor
             guard.refuse_live_jobs(prefix, Path(workflow.workdir_init))
         refuse_earlier()
+        refuse_replacing()
+        prepare()
         guard.sweep([RESULTS, FIGURES])
         write_settings()
     except UserError as error:
@@ -95,7 +110,16 @@ def begin() -> None:
 def refuse_earlier() -> None:
     """Results of an earlier version would be made again bit by bit, over what they cost."""
     if SETTINGS.exists() and resolved_file(SETTINGS) is None:
-        raise UserError(f"{RESULTS} was made by an earlier version: move it away, or remove it.")
+        raise UserError(f"{RESULTS} was made by an earlier version: move it away.")
+
+
+def refuse_replacing() -> None:
+    """Before a job Snakemake deletes the folders that it makes: only if they are a command's."""
+    for job in workflow.dag.needrun_jobs():
+        for folder in (Path(str(out)) for out in job.output if out.is_directory):
+            set_aside(folder)
+            if folder.is_dir() and not tracked(folder):
+                refuse_foreign(folder, None)
 
 
 def write_settings() -> None:
@@ -106,15 +130,99 @@ def write_settings() -> None:
             temporary.write_text(text)
 
 
+# What made a result is compared with what would make it now, whatever .snakemake remembers.
+DIGESTS = Digests.of_results()
+
+
+def checked(stage: Stage, main, out=None):
+    """A function for `input:` that takes no file: runs a job again whose result others made.
+
+    main: what the stage writes, with names in braces; out: the file of it that the rule knows.
+    """
+
+    def check(wildcards) -> list[str]:
+        if workflow.is_main_process:
+            place = Path(str(main).format(**wildcards))
+            file = str(main if out is None else out).format(**wildcards)
+            model = getattr(wildcards, "model", None)
+            settings = stage.view(RESOLVED, model)
+            found = weights_of(settings, model, DIGESTS) if stage.loads_model else {}
+            now = Made(stage.name, settings.model_dump(by_alias=True), code_of(stage), found)
+            gone = not Path(file).exists() and manifest_path(place).exists()
+            why = "and is gone" if gone else changed(place, now, DIGESTS)
+            force(file, why)
+        return []
+
+    return check
+
+
+def copied(source, target):
+    """The same for a copy: it has the bytes of its source."""
+
+    def check(wildcards) -> list[str]:
+        if workflow.is_main_process:
+            first, second = (Path(str(place).format(**wildcards)) for place in (source, target))
+            if first.exists() and second.exists() and digest_file(first) != digest_file(second):
+                force(str(second), f"from another {first}")
+        return []
+
+    return check
+
+
+@cache
+def say(reason: str, where: str) -> None:
+    """Once for each reason, not for each of many files."""
+    logger.info(f"{where} was made {reason}: it is made again.")
+
+
+def force(file: str, why: str | None) -> None:
+    if why is not None:
+        if Path(file).exists():
+            say(why, file if why.startswith("from") else str(RESULTS))
+        # jobs that are asked for anyway; the option of this name would ask for them
+        workflow.dag.forcefiles.add(file)
+
+
+def record_of(name: str) -> Path:
+    """What drew a figure or table, beside the notebook that was run for it."""
+    return RESULTS / f"notebooks/{name}.made"
+
+
+def drawing_of(name: str) -> str:
+    """Digest of what draws a figure or table beside the tables that it reads."""
+    notebook = digest_file(Path(f"workflow/notebooks/{name}.py"))
+    return digest_json([notebook, code_of_notebook(name), MAIN_MODEL])
+
+
+def drawn_by(name: str) -> list[str]:
+    """No file: draws again what another notebook, code or table has drawn."""
+    facts = FIGURES / f"{name}.json"
+    if workflow.is_main_process and facts.exists():
+        record = record_of(name)
+        if not record.is_file() or record.read_text() != drawing_of(name):
+            force(str(facts), "by other code")
+        else:
+            other = other_inputs(facts)
+            force(str(facts), f"from another {other}" if other else None)
+    return []
+
+
 # What a rule takes from the stage that it runs
 
 
 def code_of(stage: Stage) -> str:
     """Digest of a stage's code, for `params:`: an edit of it runs the rule again."""
+    return code_of_named(stage.name)
+
+
+@cache
+def code_of_named(name: str) -> str:
+    stage = stage_of(name)
     tasks = task_names() if stage.every_task else TASKS
-    return code_digest(modules_of(stage_modules()[stage.name], tasks), stage.also)
+    return code_digest(modules_of(stage_modules()[name], tasks), stage.also)
 
 
+@cache
 def code_of_notebook(name: str) -> str:
     """Digest of the package's code that a notebook uses; its own text is an input of its rule.
 
@@ -137,10 +245,33 @@ def inputs_of(stage: Stage) -> dict:
     """Option -> the files that a stage takes by it; further ones that it reads as `watched`."""
     inputs = {name: inputs_by(stage, artifact) for name, artifact in stage.takes.items()}
     if stage.watches is not None:
-        inputs["watched"] = stage.watches(stage.view(RESOLVED))
+        inputs["watched"] = ancient(stage.watches(stage.view(RESOLVED)))
     if stage.loads_model:
         inputs["weights"] = weights
+    inputs["provenance"] = checked(stage, *main_of(stage))
     return inputs
+
+
+def main_of(stage: Stage) -> list[Path]:
+    """The main output of a stage, and the file of it that its rule knows."""
+    made = next(iter(stage.makes.values()))
+    whole = getattr(made, "whole", False)
+    return [RESULTS / (made.folder if whole else made.places[0]), RESULTS / made.places[0]]
+
+
+def content_of(stage: Stage):
+    """Digest of weights and of the user's files, for `params:`: a new time alone runs nothing."""
+
+    def digest(wildcards) -> str:
+        view = stage.view(RESOLVED, getattr(wildcards, "model", None))
+        found = {}
+        if stage.loads_model:
+            found |= weights_of(view, getattr(wildcards, "model", None), DIGESTS)
+        if stage.watches is not None:
+            found |= {str(path): DIGESTS.of(path) for path in stage.watches(view)}
+        return digest_json(found)
+
+    return digest
 
 
 def inputs_by(stage: Stage, artifact: File | Files | Folder) -> list[Path]:
@@ -167,11 +298,11 @@ def every_file(artifact: File | Files | Folder, place: str, names: frozenset[str
 
 
 def weights(wildcards) -> list[str]:
-    """The weights of a local model, so that new weights re-run what depends on them."""
+    """The files of a local model; what is in them is watched by `content_of`."""
     model = STUDY.models[getattr(wildcards, "model", MAIN_MODEL)]
     loras = [Path(lora.path) for lora in (model.lora.high, model.lora.low) if lora]
-    files = [*Path(model.path).rglob("*.safetensors"), *filter(Path.is_file, loras)]
-    return sorted(map(str, files))
+    files = [*model_files(model.path).values(), *filter(Path.is_file, loras)]
+    return ancient(sorted(map(str, files)))
 
 
 def outputs_of(stage: Stage) -> dict:
@@ -191,7 +322,7 @@ def arguments_of(stage: Stage):
 
     def arguments(wildcards, input, output) -> str:
         known = {"model": MAIN_MODEL, **wildcards}
-        words = ["--config", SETTINGS]
+        words = ["--config", SETTINGS, "--code", code_of(stage)]
         for name in stage.asks:
             words += [f"--{name}", known[name]]
         gathered = []

@@ -15,6 +15,7 @@ rule explore:
         trajectory=RESULTS / "trajectories/{model}/{shard}.safetensors",
         readouts=[RESULTS / "readouts/{model}/{shard}.parquet"] if PUZZLES else [],
         maps=MAPS,
+        provenance=checked(EXPLORE, EXPLORER / "{model}/{shard}"),
     output:
         directory(EXPLORER / "{model}/{shard}"),
     log:
@@ -27,19 +28,21 @@ rule explore:
     params:
         settings=settings_of(EXPLORE),
         code=code_of(EXPLORE),
+        content=content_of(EXPLORE),
         config=SETTINGS,
         cases=RESULTS / "cases",
         tables=lambda wildcards, input: " ".join(
             f"--{name} {input[name]}" for name in ("readouts", "maps") if input[name]
         ),
     shell:
-        "cos explore --config {params.config} --model {wildcards.model} --cases {params.cases}"
+        "cos explore --config {params.config} --code {params.code} --model {wildcards.model} --cases {params.cases}"
         " --trajectory {input.trajectory} {params.tables} --out {output} > {log} 2>&1"
 
 
 rule explorer:
     input:
-        expand(EXPLORER / "{model}/{shard}", model=MAIN_MODEL, shard=SHARDS),
+        shards=expand(EXPLORER / "{model}/{shard}", model=MAIN_MODEL, shard=SHARDS),
+        provenance=checked(EXPLORE_PAGE, EXPLORER / PARTS[0]),
     output:
         page=EXPLORER / PARTS[0],
         parts=[EXPLORER / name for name in PARTS[1:]],
@@ -51,4 +54,5 @@ rule explorer:
         code=code_of(EXPLORE_PAGE),
         config=SETTINGS,
     shell:
-        "cos explore-page --config {params.config} --out {output.page} {input} 2> {log}"
+        "cos explore-page --config {params.config} --code {params.code} --out {output.page}"
+        " {input.shards} 2> {log}"

@@ -20,7 +20,13 @@ try:
     CLAIM_TABLES = tables_of(load_claims(Path(EXPECTED), KNOWN), STUDY.experiments)
 except UserError as error:
     raise WorkflowError(str(error)) from None
-PUBLISHED = sorted({*PUBLISHED, *CLAIM_TABLES})
+# what their runs are of, so that everything can be recomputed
+PUBLISHED = sorted({*PUBLISHED, *CLAIM_TABLES, *(["cases.csv"] if CLAIM_TABLES else [])})
+if SHIPPED and workflow.is_main_process:
+    try:
+        refuse_other_tables(FIGURES, RESOLVED)
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
 FOLDERS = [name for name in PUBLISHED if not Path(name).suffix]
 # A kernel asks for free ports and binds them later; another process may take one in between.
 KERNEL_RETRIES = 2
@@ -28,6 +34,7 @@ RUN_NOTEBOOK = (
     "jupytext --quiet --to ipynb -o - {input.notebook}"
     " | papermill - {log.notebook} -k python3 --no-progress-bar --log-level ERROR"
     " -p tables {params.tables} -p stem {params.stem} -p model {params.model}"
+    " && printf %s {params.drawn} > {params.record}"
 )
 
 if not SHIPPED:
@@ -35,7 +42,8 @@ if not SHIPPED:
     # numbers of the paper, copied beside ours and always labelled published
     rule published:
         input:
-            "workflow/paper/{published}.csv",
+            table="workflow/paper/{published}.csv",
+            provenance=copied("workflow/paper/{published}.csv", RESULTS / "tables/{published}.csv"),
         output:
             RESULTS / "tables/{published}.csv",
         log:
@@ -44,11 +52,24 @@ if not SHIPPED:
             published="published[a-z_]*",
         localrule: True
         shell:
-            "cp {input} {output} 2> {log}"
+            "cp {input.table} {output} 2> {log}"
+
+    rule case_table:
+        input:
+            table=RESULTS / "cases/cases.csv",
+            provenance=copied(RESULTS / "cases/cases.csv", RESULTS / "tables/cases.csv"),
+        output:
+            RESULTS / "tables/cases.csv",
+        log:
+            LOGS / "case_table.log",
+        localrule: True
+        shell:
+            "cp {input.table} {output} 2> {log}"
 
     rule publish:
         input:
-            RESULTS / "tables/{table}.{suffix}",
+            table=RESULTS / "tables/{table}.{suffix}",
+            provenance=copied(RESULTS / "tables/{table}.{suffix}", TABLES / "{table}.{suffix}"),
         output:
             TABLES / "{table}.{suffix}",
         log:
@@ -58,11 +79,12 @@ if not SHIPPED:
             suffix="csv|parquet",
         localrule: True
         shell:
-            "cp {input} {output} 2> {log}"
+            "cp {input.table} {output} 2> {log}"
 
     rule publish_examples:
         input:
-            RESULTS / "tables/{folder}",
+            table=RESULTS / "tables/{folder}",
+            provenance=copied(RESULTS / "tables/{folder}", TABLES / "{folder}"),
         output:
             directory(TABLES / "{folder}"),
         log:
@@ -71,13 +93,14 @@ if not SHIPPED:
             folder="|".join(["-", *FOLDERS]),
         localrule: True
         shell:
-            "cp -r {input} {output} 2> {log}"
+            "cp -r {input.table} {output} 2> {log}"
 
 
 rule figure:
     input:
         notebook="workflow/notebooks/{figure}.py",
         tables=lambda wildcards: [TABLES / name for name in FIGURE_INPUTS[wildcards.figure]],
+        provenance=lambda wildcards: drawn_by(wildcards.figure),
     output:
         png=report(
             FIGURES / "{figure}.png",
@@ -96,6 +119,8 @@ rule figure:
     localrule: True
     params:
         code=lambda wildcards: code_of_notebook(wildcards.figure),
+        drawn=lambda wildcards: drawing_of(wildcards.figure),
+        record=lambda wildcards: record_of(wildcards.figure),
         tables=TABLES,
         stem=lambda wildcards: FIGURES / wildcards.figure,
         model=MAIN_MODEL,
@@ -107,6 +132,7 @@ rule table:
     input:
         notebook="workflow/notebooks/{table}.py",
         tables=lambda wildcards: [TABLES / name for name in TABLE_INPUTS[wildcards.table]],
+        provenance=lambda wildcards: drawn_by(wildcards.table),
     output:
         csv=FIGURES / "{table}.csv",
         md=FIGURES / "{table}.md",
@@ -120,6 +146,8 @@ rule table:
     localrule: True
     params:
         code=lambda wildcards: code_of_notebook(wildcards.table),
+        drawn=lambda wildcards: drawing_of(wildcards.table),
+        record=lambda wildcards: record_of(wildcards.table),
         tables=TABLES,
         stem=lambda wildcards: FIGURES / wildcards.table,
         model=MAIN_MODEL,
@@ -131,10 +159,12 @@ rule claims:
     input:
         expected=EXPECTED,
         tables=[TABLES / name for name in CLAIM_TABLES],
+        provenance=checked(CLAIMS, FIGURES / "claims.csv"),
     output:
         table=FIGURES / "claims.csv",
         page=FIGURES / "claims.md",
         facts=FIGURES / "claims.json",
+        verdicts=FIGURES / "verdicts.json",
     log:
         LOGS / "claims.log",
     localrule: True
@@ -144,7 +174,7 @@ rule claims:
         config=SETTINGS,
         tables=TABLES,
     shell:
-        "cos claims --config {params.config} --expected {input.expected}"
+        "cos claims --config {params.config} --code {params.code} --expected {input.expected}"
         " --tables {params.tables} --out {output.table} 2> {log}"
 
 
@@ -153,6 +183,7 @@ rule manifest:
         facts=expand(FIGURES / "{name}.json", name=NOTEBOOK_INPUTS),
         claims=FIGURES / "claims.json",
         tables=[TABLES / name for name in PUBLISHED],
+        provenance=checked(MANIFEST, FIGURES / "manifest.json"),
     output:
         FIGURES / "manifest.json",
     log:
@@ -163,14 +194,15 @@ rule manifest:
         code=code_of(MANIFEST),
         config=SETTINGS,
     shell:
-        "cos manifest --config {params.config} --out {output} --notebooks workflow/notebooks"
+        "cos manifest --config {params.config} --code {params.code} --out {output} --notebooks workflow/notebooks"
         " --claims {input.claims} {input.facts} 2> {log}"
 
 
 # How long and how much disk, of the machine that made the tables.
 rule cost:
     input:
-        [TABLES / name for name in PUBLISHED],
+        tables=[TABLES / name for name in PUBLISHED],
+        provenance=checked(COST, FIGURES / "cost.md"),
     output:
         FIGURES / "cost.md",
     log:
@@ -181,7 +213,7 @@ rule cost:
         code=code_of(COST),
         config=SETTINGS,
     shell:
-        "cos cost --config {params.config} --out {output} 2> {log}"
+        "cos cost --config {params.config} --code {params.code} --out {output} 2> {log}"
 
 
 # Markdown is no page for a browser: what is not a picture becomes one for the report.

@@ -27,7 +27,8 @@ for name, recipe in STUDY.train.items():
             # outlives a job that is stopped, which the next try goes on from
             state=TRAINED / ".state" / name,
         shell:
-            "cos train --name {params.name} --config {params.config} --out {output.model}"
+            "cos train --name {params.name} --config {params.config} --code {params.code}"
+            " --out {output.model}"
             " --state {params.state} 2> {log}"
 
 
@@ -52,10 +53,11 @@ rule card:
     params:
         settings=settings_of(CARD),
         code=code_of(CARD),
+        content=content_of(CARD),
         config=SETTINGS,
         folder=lambda wildcards: STUDY.models[wildcards.model].path,
     shell:
-        "cos card --config {params.config} --model {wildcards.model} --out {params.folder} 2> {log}"
+        "cos card --config {params.config} --code {params.code} --model {wildcards.model} --out {params.folder} 2> {log}"
         " && touch {output}"
 
 

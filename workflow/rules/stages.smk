@@ -24,6 +24,7 @@ for stage in filter(lambda stage: stage.makes, stages()):
         params:
             settings=settings_of(stage),
             code=code_of(stage),
+            content=content_of(stage),
             command=f"cos {stage.name}",
             arguments=arguments_of(stage),
         shell:
@@ -35,7 +36,8 @@ for stage in filter(lambda stage: stage.makes, stages()):
             name:
                 f"join_{Path(table).stem}"
             input:
-                joined_parts(part),
+                tables=joined_parts(part),
+                provenance=checked(stage_of("join"), RESULTS / table),
             output:
                 RESULTS / table,
             log:
@@ -45,4 +47,5 @@ for stage in filter(lambda stage: stage.makes, stages()):
                 code=code_of(stage_of("join")),
                 config=SETTINGS,
             shell:
-                "cos join --config {params.config} --out {output} {input} 2> {log}"
+                "cos join --config {params.config} --code {params.code} --out {output} {input.tables}"
+                " 2> {log}"

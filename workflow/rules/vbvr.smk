@@ -11,16 +11,18 @@ CONDITION_MODELS = {
 
 # One environment for all studies: the scorer pins an OpenCV of its own.
 rule scorer:
+    input:
+        provenance=checked(stage_of("scorer"), "results/scorer"),
     output:
         directory("results/scorer"),
     log:
         "logs/scorer.log",
     localrule: True
     params:
-        pins=digest_json(pins()),  # pip need not run again for anything else
+        code=code_of(stage_of("scorer")),
         config=SETTINGS,
     shell:
-        "cos scorer --config {params.config} --out {output} 2> {log}"
+        "cos scorer --config {params.config} --code {params.code} --out {output} 2> {log}"
 
 
 rule all_videos:
@@ -36,7 +38,8 @@ rule all_videos:
 
 rule vbvr_scores:
     input:
-        [
+        provenance=checked(stage_of("join"), RESULTS / "tables/vbvr_scores.csv"),
+        tables=[
             RESULTS / f"scores/{model}/{condition}-{shard}.csv"
             for condition, models in (CONDITION_MODELS | {"reference": ["none"]}).items()
             for model in models
@@ -51,4 +54,5 @@ rule vbvr_scores:
         code=code_of(stage_of("join")),
         config=SETTINGS,
     shell:
-        "cos join --config {params.config} --out {output} {input} 2> {log}"
+        "cos join --config {params.config} --code {params.code} --out {output} {input.tables}"
+        " 2> {log}"

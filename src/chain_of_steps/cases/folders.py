@@ -3,13 +3,15 @@
 <root>/<split>/<task>/<00000>/   first_frame.png  final_frame.png  ground_truth.mp4
                                  prompt.txt       meta.json or case.json
 
-meta.json: the puzzle, with its solution. case.json: of any other case, the size and number of
+meta.json: the puzzle, with its solution, and how it is drawn where that is not the default.
+case.json: of any other case, the size and number of
 frames that a model is asked for.
 """
 
 from __future__ import annotations
 
 import itertools
+import string
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,15 +23,17 @@ from PIL import Image
 
 from chain_of_steps.artifacts import read_table, write_table
 from chain_of_steps.errors import UserError
-from chain_of_steps.files import inside, read_json, write_json
+from chain_of_steps.files import inside, read_json, read_text, write_json
 from chain_of_steps.tasks import stream, task_names, task_of
 from chain_of_steps.tasks.board import DEFAULT_BOARD, Board
+from chain_of_steps.tasks.drawing import DEFAULT_DRAWING, Drawing
+from chain_of_steps.tasks.observe import Observer
 from chain_of_steps.tasks.puzzle import SPLITS, Puzzle
-from chain_of_steps.tasks.scene import render_movie
 from chain_of_steps.video import read_image, write_mp4, write_png
 
 INDEX = "cases.csv"
 FACTS = "case.json"
+_BLANK = string.whitespace + "\ufeff"  # the mark that some editors put before a text
 
 
 @dataclass(frozen=True)
@@ -90,16 +94,32 @@ class Case:
                 f"{self.folder} is no puzzle, and only puzzles have a reader of answers: use "
                 "`cos videos`, and `cos score` for VBVR-Bench."
             )
+        return self._described[0]
+
+    @property
+    def drawing(self) -> Drawing:
+        """How its puzzle is drawn. Raises UserError as `puzzle` does."""
+        self.puzzle  # noqa: B018 what is no puzzle is not drawn
+        return self._described[1]
+
+    @cached_property
+    def observer(self) -> Observer:
+        """The reader of its videos. Raises UserError as `puzzle` does."""
+        return Observer(self.puzzle, self.drawing)
+
+    @cached_property
+    def _described(self) -> tuple[Puzzle, Drawing]:
         meta = read_json(self.folder / "meta.json")
         try:
+            drawing = Drawing(**meta.get("drawing", {}))
             puzzle = Puzzle(
                 **{
-                    **meta,
+                    **{name: value for name, value in meta.items() if name != "drawing"},
                     "candidates": tuple(meta["candidates"]),
                     "solutions": tuple(meta["solutions"]),
                 }
             )
-        except (TypeError, KeyError) as error:
+        except (TypeError, KeyError, AttributeError) as error:
             raise UserError(
                 f"{self.folder / 'meta.json'} does not describe a puzzle ({error}): make the cases"
                 " again with `cos cases`."
@@ -109,7 +129,7 @@ class Case:
                 f"{self.folder / 'meta.json'}: task is {puzzle.task!r}, write one of "
                 f"{', '.join(task_names())}."
             )
-        return puzzle
+        return puzzle, drawing
 
     def check(self) -> None:
         """Raises UserError when its prompt or, for a puzzle, its description cannot be read."""
@@ -124,11 +144,12 @@ def prompt_text(path: Path | str) -> str:
     Raises UserError when there is none, or it is empty or no text.
     """
     if isinstance(path, str):
-        if not path.strip():
+        text = path.strip(_BLANK)
+        if not text:
             raise UserError("the prompt is empty: write what shall happen.")
-        return path.strip()
+        return text
     try:
-        text = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+        text = read_text(path).strip(_BLANK) if path.is_file() else ""
     except (UnicodeDecodeError, OSError):
         raise UserError(f"{path} is not a readable text: write it as UTF-8.") from None
     if not text:
@@ -136,14 +157,16 @@ def prompt_text(path: Path | str) -> str:
     return text
 
 
-def write_case(folder: Path, puzzle: Puzzle, fps: int = 16) -> None:
+def write_case(
+    folder: Path, puzzle: Puzzle, fps: int = 16, drawing: Drawing = DEFAULT_DRAWING
+) -> None:
     """Draws one puzzle into a case folder."""
-    video = render_movie(task_of(puzzle.task).movie(puzzle, puzzle.shown), puzzle.board)
+    video = drawing.film(puzzle)
     write_png(folder / "first_frame.png", video[0])
     write_png(folder / "final_frame.png", video[-1])
     write_mp4(folder / "ground_truth.mp4", video, fps=fps)
-    (folder / "prompt.txt").write_text(puzzle.prompt + "\n", encoding="utf-8")
-    write_json(folder / "meta.json", vars(puzzle))
+    (folder / "prompt.txt").write_text(drawing.words(puzzle) + "\n", encoding="utf-8")
+    write_json(folder / "meta.json", {**vars(puzzle), **drawing.entry})
 
 
 def make_cases(
@@ -152,6 +175,7 @@ def make_cases(
     per_split: dict[str, int],
     seed: int,
     board: Board = DEFAULT_BOARD,
+    drawing: Drawing = DEFAULT_DRAWING,
 ) -> pd.DataFrame:
     """Draws the evaluation cases of a study and returns their index.
 
@@ -170,7 +194,7 @@ def make_cases(
         for number, puzzle in enumerate(puzzles):
             name = f"{split}/{task}/{number:05d}"
             (root / name).mkdir(parents=True, exist_ok=True)
-            write_case(root / name, puzzle)
+            write_case(root / name, puzzle, drawing=drawing)
             rows.append(
                 {
                     "case": name,

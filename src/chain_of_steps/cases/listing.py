@@ -5,18 +5,19 @@ Reading and watching go by the same list, so that nothing is read whose change g
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chain_of_steps.cases.vbvr import VbvrTask, vbvr_tasks
+from chain_of_steps.files import walk
 
 if TYPE_CHECKING:
     from chain_of_steps.settings.cases import Cases
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+NUMBER = re.compile(r"[0-9]{5}")  # name of a sample's folder in VBVR-Bench
 OWN = "own"  # the task of one's own cases where there is no folder that names one
 
 
@@ -58,9 +59,53 @@ def files_of(cases: Cases) -> list[Path]:
     return sorted({path for one in found for path in one.files})
 
 
+def passed_over(cases: Cases) -> list[tuple[Path, str]]:
+    """What lies in the folder of a checked section `cases` and is no part of any case, and why."""
+    if cases.source == "puzzles" or cases.path is None:
+        return []
+    root = Path(cases.path)
+    if cases.source == "folder":
+        used = {path for one in own_cases(root) for path in one.files}
+        every = walk(root, hidden=False)
+        hidden = [
+            (path, "hidden")
+            for path in walk(root)
+            if path.suffix.lower() in PICTURES
+            and any(part.startswith(".") for part in path.relative_to(root).parts)
+        ]
+        return [(path, _why(path)) for path in every if path not in used] + hidden
+    found = []
+    for task in (vbvr_tasks()[name] for name in cases.tasks or ()):
+        for path in _entries(root, task):
+            if not (NUMBER.fullmatch(path.name) and path.is_dir()):
+                why = "a folder whose name is not five digits" if path.is_dir() else "no folder"
+                found.append((path, why))
+    return found
+
+
+def _why(path: Path) -> str:
+    """Why a file of an own folder is no part of a case."""
+    suffix = path.suffix.lower()
+    if suffix == ".txt":
+        return "a text without a picture"
+    if suffix == ".mp4":
+        return "a video without a picture"
+    if suffix in PICTURES:
+        return "a last frame without a first one"
+    return f"a format that is not read; pictures end in {', '.join(PICTURES)}"
+
+
+def _entries(root: Path, task: VbvrTask) -> list[Path]:
+    folder = root / task.folder
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
 def vbvr_cases(root: Path, task: VbvrTask) -> list[Found]:
     """The samples of a task below `root`, in order of their numbers."""
-    folders = sorted(path for path in (root / task.folder).glob("[0-9]*") if path.is_dir())
+    folders = sorted(path for path in _entries(root, task) if NUMBER.fullmatch(path.name))
+    folders = [path for path in folders if path.is_dir()]
     names = ("first_frame.png", "prompt.txt", "final_frame.png", "ground_truth.mp4")
     return [Found(task.name, path.name, *(path / name for name in names)) for path in folders]
 
@@ -73,7 +118,7 @@ def own_cases(root: Path) -> list[Found]:
     them, dashes for slashes, or `own` at the root. Links are followed; hidden files and folders
     are left out, and case does not matter in what a name ends with.
     """
-    there = sorted(_files_below(root))
+    there = walk(root, hidden=False)
     # lower case comes last, so of x.TXT and x.txt the latter is meant
     ends = {path.with_suffix(path.suffix.lower()): path for path in there}
     finals = {path.parent: path for path in reversed(there) if path.stem == "final_frame"}
@@ -102,17 +147,3 @@ def own_cases(root: Path) -> list[Found]:
             )
         )
     return found
-
-
-def _files_below(root: Path) -> Iterator[Path]:
-    """Files that are not hidden, also in linked folders; a link that leads nowhere is one too."""
-    for folder, folders, names in os.walk(root, followlinks=True):
-        here = Path(folder)
-        # a link to a folder that holds it would go round for ever
-        above = {path.resolve() for path in (here, *here.absolute().parents)}
-        folders[:] = [
-            name
-            for name in folders
-            if not name.startswith(".") and (here / name).resolve() not in above
-        ]
-        yield from (here / name for name in names if not name.startswith("."))

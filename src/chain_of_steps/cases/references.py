@@ -14,19 +14,17 @@ import numpy as np
 import pandas as pd
 
 from chain_of_steps.cases.folders import Case
-from chain_of_steps.tasks import task_of
+from chain_of_steps.tasks.drawing import DEFAULT_DRAWING, Drawing
 from chain_of_steps.tasks.puzzle import Puzzle
-from chain_of_steps.tasks.reader import Reader
-from chain_of_steps.tasks.scene import render_movie
 
 REFERENCES = ("truth", "jump", "other", "static")
 
 
-def reference_videos(puzzle: Puzzle, other: Puzzle) -> Mapping[str, np.ndarray]:
+def reference_videos(
+    puzzle: Puzzle, other: Puzzle, drawing: Drawing = DEFAULT_DRAWING
+) -> Mapping[str, np.ndarray]:
     """Each reference as (T, H, W, 3) float32 in [0, 1]."""
-    truth, others = (
-        render_movie(task_of(p.task).movie(p, p.shown), p.board) for p in (puzzle, other)
-    )
+    truth, others = (drawing.film(p) for p in (puzzle, other))
     static = np.repeat(truth[:1], len(truth), axis=0)
     jump = np.concatenate([truth[:1], np.repeat(truth[-1:], len(truth) - 1, axis=0)])
     return {"truth": truth, "jump": jump, "other": others, "static": static}
@@ -39,8 +37,8 @@ def read_references(cases: Sequence[Case]) -> pd.DataFrame:
         following = [*cases[number + 1 :], *cases[:number]]
         alike = [c for c in following if c.puzzle.task == case.puzzle.task]
         other = next(iter([*alike, *following]), case)
-        videos = reference_videos(case.puzzle, other.puzzle)
-        reading = Reader(case.puzzle).read_video(np.stack([videos[name] for name in REFERENCES]))
+        videos = reference_videos(case.puzzle, other.puzzle, case.drawing)
+        reading = case.observer.read_video(np.stack([videos[name] for name in REFERENCES]))
         for name, score, correct in zip(REFERENCES, reading.score, reading.correct, strict=True):
             labels = {"case": case.name, "task": case.puzzle.task, "split": case.puzzle.split}
             rows.append({**labels, "kind": name, "score": score, "correct": correct})

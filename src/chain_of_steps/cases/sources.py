@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from chain_of_steps.cases.listing import OWN, Found, own_cases, vbvr_cases
+from chain_of_steps.cases.listing import OWN, Found, own_cases, passed_over, vbvr_cases
 from chain_of_steps.cases.vbvr import vbvr_size, vbvr_tasks
 from chain_of_steps.errors import UserError
+from chain_of_steps.files import shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -340,6 +341,14 @@ def check_prompts(settings: WithModels, model: str, cases: Sequence[Case]) -> No
             prompts.check(case.prompt)
         except UserError as error:
             raise UserError(f"{case.name}: {error}") from None
+
+
+def told_passed_over(cases: Cases, most: int = 20) -> list[str]:
+    """Lines on what lies in the folder of a section and is no part of a case; `most` of them."""
+    found = passed_over(cases)
+    lines = [f"passed over: {shown(path)}: {why}" for path, why in found[:most]]
+    more = len(found) - most
+    return [*lines, f"passed over: {more} more"] if more > 0 else lines
 
 
 def told(checked: Checked) -> str:

@@ -43,6 +43,8 @@ def run(settings: Settings, *, folder: Path | None, model: str | None) -> None:
     ]
     for one in checked:
         print(sources.told(one))
+    for line in sources.told_passed_over(cases):
+        print(line)
     bad = [one for one in checked if one.problem]
     print(f"{len(checked) - len(bad)} of {len(checked)} cases can be used")
     sources.refuse_problems(checked, cases.path)

@@ -15,7 +15,7 @@ import pandas as pd
 
 from chain_of_steps.artifacts import read_table
 from chain_of_steps.errors import UserError
-from chain_of_steps.measures import NO_ANSWER
+from chain_of_steps.measures import NO_ANSWER, OPEN
 from chain_of_steps.statistics.resampling import Resampling, percentile_interval
 
 BEHAVIOURS = (
@@ -29,7 +29,6 @@ BEHAVIOURS = (
 RUN = ["model", "case", "seed", "intervention"]
 COLUMNS = (*RUN, "label", "success", "first_step", "last_step", "annotator")
 MEASURED = "measured"  # the annotator's name of our own measures
-OPEN = 1.5  # effective number of candidates from which a look counts as holding several
 
 
 def cohen_kappa(confusion: np.ndarray) -> np.ndarray:

@@ -14,6 +14,13 @@ class Settings(WithStudy, WithModels, WithCases):
     pass
 
 
+def parts(out: Path) -> list[Path]:
+    """The page and the files beside it."""
+    from chain_of_steps.explorer.publish import PARTS
+
+    return [out, *(out.with_name(name) for name in PARTS[1:])]
+
+
 STAGE = Stage(
     name="explore-page",
     text="The explorer's page; --out is its index.html.",
@@ -25,6 +32,7 @@ STAGE = Stage(
         ),
     ),
     also=("explorer/page",),
+    writes=parts,
 )
 
 

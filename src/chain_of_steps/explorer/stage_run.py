@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chain_of_steps.errors import UserError
+from chain_of_steps.settings.base import MOST_SEED
 from chain_of_steps.settings.execution import WithExecution
 from chain_of_steps.settings.models import WithModels, named_model
 from chain_of_steps.settings.sampler import WithSampler, require_euler
@@ -67,8 +68,8 @@ def run(
     from chain_of_steps.manifests import write_manifest
 
     name = named_model(settings, model)
-    if not 0 <= seed < 2**63:
-        raise UserError(f"--seed is {seed}: write a whole number from 0 on.")
+    if not 0 <= seed <= MOST_SEED:
+        raise UserError(f"--seed is {seed}: write a whole number from 0 to {MOST_SEED}.")
     looped = None if loop is None else loop_of(settings, loop)
     video = settings.video
     title = f"{sources.OWN}/{sources.OWN}/{image.stem}"
@@ -82,7 +83,7 @@ def run(
     from chain_of_steps.runs import run_shard
 
     adapter = load_model(settings, name)
-    with atomic_path(out) as folder:
+    with atomic_path(out, STAGE.name) as folder:
         sources.write_case_of(checked, folder / "case", "folder")
         case = Case(title, folder / "case")
         started = time.monotonic()

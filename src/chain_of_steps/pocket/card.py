@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 import torch
-from scipy.optimize import isotonic_regression
 from torch import Tensor
 
 from chain_of_steps.artifacts import write_table
 from chain_of_steps.files import atomic_path, read_json
+from chain_of_steps.measures import reach_of
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.pocket.settings import Card
 from chain_of_steps.progress import progress
@@ -91,22 +91,6 @@ def solve(
     return rows
 
 
-def reach_of(need: Sequence[int], right: Sequence[bool]) -> float:
-    """The need at which half of the runs are right: where a falling curve through them crosses.
-
-    The curve is the isotonic regression of right on need, joined by straight lines; nan where it
-    stays on one side of a half.
-    """
-    shares = pd.DataFrame({"need": need, "right": right}).groupby("need")["right"]
-    mean, weight = shares.mean(), shares.size()
-    curve = isotonic_regression(mean, weights=weight, increasing=False).x
-    below = np.flatnonzero(curve < 0.5)
-    if not len(below) or not below[0]:
-        return math.nan
-    ends = slice(below[0] - 1, below[0] + 1)
-    return float(np.interp(-0.5, -curve[ends], mean.index[ends]))
-
-
 def accuracy_table(rows: list[dict[str, Any]], resampling: Resampling = STANDARD) -> pd.DataFrame:
     """A row for each task and split, of runs that `solve` gives.
 
@@ -160,18 +144,19 @@ def write_card(folder: Path, model: VideoModel, settings: HasCard) -> None:
 
     Raises UserError when the folder has no training.json.
     """
-    n, steps, batch = settings.card.cases, settings.card.steps, 50
+    card, batch = settings.card, 50
     record = read_json(folder / "training.json")
     board = board_of(record)
     rows = []
-    todo = list(itertools.product(settings.card.tasks or tasks_of(record), SPLITS))
+    todo = list(itertools.product(card.tasks or tasks_of(record), SPLITS))
     for task, split in progress(todo, desc="card", unit="tasks"):
+        n = card.cases if split == SPLITS[0] else card.elsewhere or card.cases
         puzzles = list(itertools.islice(stream(task, split, "evaluation", SEED, board), n))
         for first in range(0, n, batch):
             rows += solve(
                 model,
                 puzzles[first : first + batch],
-                steps=steps,
+                steps=card.steps,
                 shift=settings.sampler.shift,
                 n_frames=board.frames,
             )
@@ -179,7 +164,7 @@ def write_card(folder: Path, model: VideoModel, settings: HasCard) -> None:
     write_table(folder / "accuracy.csv", table)
     write_table(folder / "needs.csv", need_table(rows))
     with atomic_path(folder / "README.md") as path:
-        path.write_text(card_text(model.name, record, table, steps), encoding="utf-8")
+        path.write_text(card_text(model.name, record, table, card.steps), encoding="utf-8")
 
 
 def board_of(record: Mapping[str, Any]) -> Board:

@@ -6,14 +6,17 @@ from typing import Annotated
 
 from pydantic import Field
 
-from chain_of_steps.settings.base import NAME, Distinct, Section, View
+from chain_of_steps.settings.base import NAME, Distinct, Section, Seed, View
 from chain_of_steps.settings.cases import BoardSize
 
 
 class Card(Section):
     """The evaluation in the model card."""
 
-    cases: int = Field(200, ge=1, description="Unseen cases of each task and split.")
+    cases: int = Field(200, ge=1, description="Unseen cases of each task, in domain.")
+    elsewhere: int | None = Field(
+        None, ge=1, description="The same out of domain; null takes as many."
+    )
     steps: int = Field(16, ge=1, description="Denoising steps of the card's runs.")
     tasks: Distinct[str] | None = Field(
         None, min_length=1, description="Tasks it is measured on; default those of its training."
@@ -46,7 +49,7 @@ class Training(Section):
         36, ge=1, description="Channels of a latent: components that the codec keeps of a tile."
     )
     threads: int = Field(2, ge=1, description="CPU threads.")
-    seed: int = Field(0, ge=0, description="Seed of weights, puzzles and noise.")
+    seed: Seed = Field(0, description="Seed of weights, puzzles and noise.")
     checkpoints: Distinct[Annotated[int, Field(ge=1)]] = Field(
         [], description="Steps of the first phase at which it is saved as a model of its own, too."
     )

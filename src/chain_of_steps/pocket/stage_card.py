@@ -23,6 +23,8 @@ STAGE = Stage(
     options=(OUT_FOLDER,),
     loads_model=True,
     every_task=True,  # it is measured on those that it was trained on
+    writes=lambda out: [out / name for name in ("README.md", "accuracy.csv", "needs.csv")],
+    signed="Written by `cos card`",
 )
 
 

@@ -28,7 +28,7 @@ STAGE = Stage(
 
 
 def run(settings: WithTrain, *, name: str, out: Path, state: Path | None = None) -> None:
-    from chain_of_steps.files import atomic_path, digest_json
+    from chain_of_steps.files import atomic_path, digest_json, refuse_foreign
     from chain_of_steps.pocket.training import TrainConfig, train
     from chain_of_steps.tasks import in_order
     from chain_of_steps.tasks.board import Board
@@ -46,6 +46,8 @@ def run(settings: WithTrain, *, name: str, out: Path, state: Path | None = None)
     state /= digest_json([phases, fields])[:16]  # another recipe does not go on from it
     # not where they end up, as Snakemake removes the outputs of a job that was stopped
     saved = {state / f"at-{step}": step for step in checkpoints}
+    for step in checkpoints:
+        refuse_foreign(out.with_name(f"{out.name}-at-{step}"), STAGE.name)
     start = None
     for number, phase in enumerate(phases):
         last = number == len(phases) - 1
@@ -56,7 +58,7 @@ def run(settings: WithTrain, *, name: str, out: Path, state: Path | None = None)
             train(config, folder, {} if number else saved, start, state)
         start = folder
     for folder, step in saved.items():
-        with atomic_path(out.with_name(f"{out.name}-at-{step}")) as temporary:
+        with atomic_path(out.with_name(f"{out.name}-at-{step}"), STAGE.name) as temporary:
             shutil.copytree(folder, temporary)
     shutil.rmtree(state, ignore_errors=True)
     with suppress(OSError):  # that of another recipe is there

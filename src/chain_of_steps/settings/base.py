@@ -48,8 +48,11 @@ def _distinct(values: list[Any]) -> list[Any]:
     return values
 
 
-# A list in which nothing stands twice, and a number that can seed or count from 0.
+MOST_SEED = 2**63 - 1  # of torch
+
+# A list in which nothing stands twice, a number that counts from 0, and one that can seed.
 Distinct = Annotated[
     list[T], AfterValidator(_distinct), Field(json_schema_extra={"uniqueItems": True})
 ]
 Index = Annotated[int, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0, le=MOST_SEED)]

@@ -6,15 +6,39 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from chain_of_steps.settings.base import Distinct, Section, View, refusal
+from chain_of_steps.settings.base import Distinct, Section, Seed, View, refusal
 
 
 class BoardSize(Section):
     """The board that puzzles are drawn on; it decides the size of the videos, and their length."""
 
-    rows: int = Field(5, ge=3, description="Rows of tiles, 16 pixels each.")
-    columns: int = Field(5, ge=3, description="Columns of tiles, 16 pixels each.")
+    rows: int = Field(5, ge=3, description="Rows of tiles, 16 pixels each by default.")
+    columns: int = Field(5, ge=3, description="Columns of tiles, 16 pixels each by default.")
     beats: int = Field(4, ge=3, description="Four frames each, after the first frame.")
+
+
+class DrawingOf(Section):
+    """How puzzles are drawn; how long their videos are says `video.frames`."""
+
+    side: int = Field(
+        16, ge=16, description="Pixels a side of a tile: 96 for Wan, 128 for TI2V-5B and LTX."
+    )
+    width: int | None = Field(
+        None,
+        ge=48,
+        description="Pixels of a frame; null takes the board's. Bare ground is around the board.",
+    )
+    height: int | None = Field(None, ge=48, description="As width.")
+    style: Literal["plain", "white"] = Field(
+        "plain",
+        description=(
+            "plain, or white as in VBVR: white ground, and in maze and grid a dot that moves and "
+            "leaves no trail."
+        ),
+    )
+    prompt: Literal["short", "paragraph"] = Field(
+        "short", description="One sentence, or a paragraph as video models are trained on."
+    )
 
 
 class Cases(Section):
@@ -49,10 +73,14 @@ class Cases(Section):
         ge=0,
         description="Cases of each out-of-domain task, the first ones.",
     )
-    seed: int = Field(0, ge=0, description="Seed of the drawing.")
+    seed: Seed = Field(0, description="Seed of the drawing.")
     board: BoardSize = Field(
         default_factory=BoardSize,
         description="The board of the puzzles; bounce and occlude have none but the default.",
+    )
+
+    drawing: DrawingOf = Field(
+        default_factory=DrawingOf, description="How the puzzles are drawn on their board."
     )
 
     def number(self, split: str) -> int:

@@ -67,7 +67,7 @@ def _depth(error: ErrorDetails) -> int:
 
 def _sentence(error: ErrorDetails, whole: Mapping[str, Any]) -> str:
     fault, path, value = error["type"], error["loc"], error["input"]
-    details = error.get("ctx", {})
+    details = {name: _number(detail) for name, detail in error.get("ctx", {}).items()}
     field = ".".join(map(str, path))
     if fault == REFUSAL:
         return details["sentence"]
@@ -92,10 +92,10 @@ def _sentence(error: ErrorDetails, whole: Mapping[str, Any]) -> str:
         wanted = f"a value of type {types if isinstance(types, str) else ' or '.join(types)}"
     else:
         wanted = {
-            "greater_than_equal": "{ge:g} or more",
-            "less_than_equal": "{le:g} or less",
-            "greater_than": "a number above {gt:g}",
-            "less_than": "a number below {lt:g}",
+            "greater_than_equal": "{ge} or more",
+            "less_than_equal": "{le} or less",
+            "greater_than": "a number above {gt}",
+            "less_than": "a number below {lt}",
             "too_short": "at least {min_length} of them",
             "too_long": "at most {max_length} of them",
             "not_distinct": "each of them once",
@@ -105,6 +105,11 @@ def _sentence(error: ErrorDetails, whole: Mapping[str, Any]) -> str:
         wanted = wanted.format(**details)
     about = part.get("description", "").split(". ")[0].rstrip(".")
     return f"{field} is {value!r}: write {wanted}{f' ({about})' if about else ''}."
+
+
+def _number(value: Any) -> Any:
+    """A limit with all its digits, and without a point where it is whole."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _field(part: Mapping[str, Any], path: Sequence[int | str]) -> Mapping[str, Any]:

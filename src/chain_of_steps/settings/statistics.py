@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from chain_of_steps.settings.base import Section, View
+from chain_of_steps.settings.base import Section, Seed, View
 
 
 class Statistics(Section):
@@ -13,7 +13,7 @@ class Statistics(Section):
     resamples: int = Field(
         2000, ge=100, description="Bootstrap resamples behind each 95 % interval."
     )
-    seed: int = Field(0, ge=0, description="Seed of the resampling.")
+    seed: Seed = Field(0, description="Seed of the resampling.")
 
 
 class WithStatistics(View):

@@ -1,29 +1,23 @@
-"""The paper against ours: a verdict for every claim of the paper (arXiv 2603.16870).
+"""The claims of the paper (arXiv 2603.16870), as data: what each says, and what tests it.
 
 A file of claims (workflow/paper/expected.yaml) holds what the paper says, its published value,
-and which row of which table tests it, as data. The test says where the number must lie; a claim
-
-    holds            where the whole 95 % interval lies there
-    does not hold    where the whole of it lies beyond the bound, on the other side
-    cannot be tested with this model    elsewhere: undecided by the interval, or no measurement
-
-and the reason says which; `statistics.verdicts` has the rules. A test that could only come out one
-way is refused. Cheap to import.
+which rows of which table are measured, and where the number must lie. `study.evidence` measures,
+`study.verdicts` judges. What is refused when the file is read: a test that could only come out one
+way, a claim without a range or a smallest effect of interest, and more than `PRIMARY` primary
+endpoints. Cheap to import.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import NoneType
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
     Field,
     ValidationError,
     WithJsonSchema,
@@ -36,24 +30,12 @@ from chain_of_steps.errors import UserError
 from chain_of_steps.files import read_yaml
 from chain_of_steps.settings.base import Section
 from chain_of_steps.settings.sentences import explain, schema_of
-from chain_of_steps.statistics import verdicts
-from chain_of_steps.statistics.text import NO_SPREAD, interval_text, p_text
-from chain_of_steps.statistics.verdicts import LEVEL, Region
+from chain_of_steps.statistics.verdicts import Region
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-HOLDS, FAILS, UNTESTED = "holds", "does not hold", "cannot be tested with this model"
-VERDICTS = (HOLDS, FAILS, UNTESTED)
-_VERDICTS = {verdicts.HOLDS: HOLDS, verdicts.REVERSED: FAILS, verdicts.UNDECIDED: UNTESTED}
-COLUMNS = (
-    *("id", "claim", "where", "figure", "published", "published_words", "measure"),
-    *("ours", "ci_low", "ci_high", "n", "model", "test", "verdict", "reason"),
-)
-_USUAL = {"value": "mean", "low": "low", "high": "high", "n": "n"}  # columns of most tables
-_PLACES = {"first": 0.0, "middle": 0.5, "last": 1.0}
-_SHOWN = 12  # values that an error lists
-_ROUNDING = 1e-9
+PAPER = "2603.16870"  # on arXiv
+PRIMARY = 8  # endpoints at most; the p of all are corrected together (Holm)
+ROOM = "decision_outcomes.parquet"  # says which runs had room, for claims about steps
+ROOM_OF = "decision"
 
 
 def _of_type(*types: type) -> AfterValidator:
@@ -69,12 +51,30 @@ def _of_type(*types: type) -> AfterValidator:
 
 
 Number = Annotated[Any, _of_type(int, float), WithJsonSchema({"type": "number"})]
-Cell = Annotated[
-    Any,
-    _of_type(str, int, float, bool, NoneType),
-    WithJsonSchema({"type": ["string", "number", "boolean", "null"]}),
-]
 Text = Annotated[str, Field(min_length=1)]
+
+
+def _wanted(value: Any) -> Any:
+    """A cell, a list of cells, or {above: number, below: number}."""
+    if isinstance(value, dict):
+        good = bool(value) and value.keys() <= {"above", "below"}
+        good = good and all(type(bound) in (int, float) for bound in value.values())
+    else:
+        cells = value if isinstance(value, list) and value else [value]
+        good = all(type(cell) in (str, int, float, bool, NoneType) for cell in cells)
+    if not good:
+        raise PydanticCustomError("value_type", "of another type")
+    return value
+
+
+Rows = dict[
+    str,
+    Annotated[
+        Any,
+        AfterValidator(_wanted),
+        WithJsonSchema({"type": ["string", "number", "boolean", "null", "array", "object"]}),
+    ],
+]
 
 
 @with_config(Section.model_config)
@@ -86,23 +86,27 @@ class Published(TypedDict):
 
 
 @with_config(Section.model_config)
-class Columns(TypedDict, total=False):
-    value: str
-    low: str
-    high: str
-    n: str
-    p: str
-
-
-@with_config(Section.model_config)
 class Test(TypedDict, total=False):
     above: Number
     below: Number
     within: Annotated[list[Number], Field(min_length=2, max_length=2)]
 
 
-def _with_usual_columns(given: Any) -> Any:
-    return {**_USUAL, **given} if isinstance(given, Mapping) else given
+@with_config(Section.model_config)
+class Threshold(TypedDict):
+    """What a reading hangs on: its name, the value that is used, and others that are tried."""
+
+    name: Text
+    at: Number
+    over: list[Number]
+
+
+@with_config(Section.model_config)
+class Beside(TypedDict):
+    """The same quantity elsewhere: in which words, and what is changed in rows."""
+
+    words: Text
+    rows: Rows
 
 
 def _one_bound(test: Test) -> Test:
@@ -131,56 +135,129 @@ class Claim(Section):
     figure: str | None = Field(
         None, pattern="^[a-z0-9_]+$", description="The figure or table of ours that shows it."
     )
+    about: Literal["steps"] | None = Field(
+        None,
+        description=(
+            "steps: it is about what later steps do, so a model whose runs have no room to change "
+            "decides nothing."
+        ),
+    )
+    primary: bool = Field(
+        False,
+        description=(
+            "Whether it is a primary endpoint: declared before the run, at most eight, their p "
+            "corrected together. The others are descriptive."
+        ),
+    )
+    held_out: bool = Field(
+        False,
+        description=(
+            "Whether training seeds that a model was chosen by (models.<name>.chosen) are left out "
+            "and the others alone count, for a quantity that it may have been chosen by."
+        ),
+    )
+    same_as: str | None = Field(
+        None, description="The claim before it that reads the same number, and counts for both."
+    )
     measure: Text | None = Field(None, description="What is measured, with its unit.")
     table: str | None = Field(
-        None, pattern="^[a-z_]+[.](csv|parquet)$", description="File in figures/tables."
+        None,
+        pattern="^[a-z_]+_outcomes[.](csv|parquet)$",
+        description="File in figures/tables, of the columns of `chain_of_steps.outcomes`.",
     )
-    rows: dict[str, Cell] = Field(
+    rows: Rows = Field(
         {},
         description=(
-            "Column and value for each column that picks the one row; null is an empty cell; "
-            "first, middle and last are places among the values of a column of numbers. The main "
-            "model's rows are taken."
+            "Column and value, list of values or {above, below} for the rows that are measured; "
+            "null is an empty cell; first, middle and last are places among the values of a column "
+            "of numbers. Rows of one case are averaged, and so are its training seeds."
         ),
     )
-    columns: Annotated[Columns, BeforeValidator(_with_usual_columns)] = Field(
-        _USUAL,
+    against: Rows = Field(
+        {},
         description=(
-            "Names of the columns with the value, its interval, and n; p, if there is one, is a "
-            "two-sided test against 0 and must be below 0.05 too."
+            "What is changed in rows for the other side of a difference, run by run; a run that "
+            "lacks one side does not count."
         ),
+    )
+    trend: Literal["need"] | None = Field(
+        None, description="The slope of the case means on this column, within tasks, is measured."
+    )
+    threshold: Threshold | None = Field(
+        None, description="The threshold of the reading, and others over which the verdict is told."
     )
     test: Annotated[Test, AfterValidator(_one_bound)] = Field(
         {}, description="Where the whole 95 % interval must lie for the claim to hold."
     )
-    range: Annotated[list[Number | None], Field(min_length=2, max_length=2)] = Field(
-        [None, None],
+    bounds: list[Number] = Field(
+        [], description="Other bounds of an above or below test, over which the verdict is told."
+    )
+    sesoi: Annotated[float, Field(gt=0)] | None = Field(
+        None,
+        description=(
+            "Smallest effect of interest: how far beyond the bound the number is at all worth a "
+            "claim. Short of it as a whole, the claim does not hold."
+        ),
+    )
+    range: Annotated[list[Number | None], Field(min_length=2, max_length=2)] | None = Field(
+        None,
         description="Smallest and largest value that the measure can take; null is no limit.",
     )
     scale: Literal["steps"] | None = Field(
-        None, description="What the numbers of test and range are shares of."
+        None, description="What the numbers of test, bounds, sesoi and range are shares of."
+    )
+    dose: Beside | None = Field(
+        None, description="How much an intervention changes: in words, and what is changed in rows."
+    )
+    baseline: Beside | None = Field(
+        None,
+        description=(
+            "The same quantity where there is no effect, such as the final video or another seed."
+        ),
+    )
+    otherwise: Text | None = Field(
+        None, description="What it would take to come out otherwise; of every primary endpoint."
     )
     absent: Text | None = Field(
         None,
         description="Why a study may have no such row; without it a missing row is an error.",
     )
 
+    def region(self, n_steps: int = 1, bound: float | None = None) -> Region:
+        """Where the test wants the number; shares of the steps are turned into steps."""
+        unit = self.unit(n_steps)
+        start, end = self.test.get("within", (-math.inf, math.inf))
+        start, end = self.test.get("above", start), self.test.get("below", end)
+        if bound is not None:
+            start, end = (bound, end) if "above" in self.test else (start, bound)
+        return Region(start * unit, end * unit)
 
-@dataclass(frozen=True)
-class Found:
-    """What a table says: value, its 95 % interval, n, and p of a test against 0 (nan: none)."""
+    def limits(self, n_steps: int = 1) -> tuple[float, float]:
+        """The smallest and the largest value that the measure can take."""
+        unit, (least, most) = self.unit(n_steps), self.range or (None, None)
+        least = -math.inf if least is None else least * unit
+        return least, math.inf if most is None else most * unit
 
-    value: float
-    low: float
-    high: float
-    n: float
-    p: float = math.nan
+    def effect(self, n_steps: int = 1) -> float:
+        """Smallest effect of interest."""
+        return (self.sesoi or 0.0) * self.unit(n_steps)
+
+    def unit(self, n_steps: int) -> int:
+        return n_steps if self.scale == "steps" else 1
+
+    def criterion(self, n_steps: int = 1) -> str:
+        """The test in words."""
+        region = self.region(n_steps)
+        if region.is_band:
+            return f"from {region.start:g} to {region.end:g}"
+        return f"above {region.start:g}" if "above" in self.test else f"below {region.end:g}"
 
 
 def load_claims(path: Path, known: Sequence[str] | None = None) -> list[Claim]:
     """The claims of a file, in its order. Raises UserError naming the first bad claim.
 
-    known: the experiments that a claim may name; None takes any.
+    known: the experiments that a claim may name, but for one whose table may be absent; None takes
+    any.
     """
     content = read_yaml(path, "a file of claims")
     if not isinstance(content, list) or not content:
@@ -191,8 +268,13 @@ def load_claims(path: Path, known: Sequence[str] | None = None) -> list[Claim]:
         try:
             claim = _read(entry)
             _check(claim, known)
-            if claim.id in {other.id for other in claims}:
+            earlier = {other.id: other for other in claims}
+            if claim.id in earlier:
                 raise UserError("there is one of this name before: write another id.")
+            if claim.same_as is not None and claim.same_as not in earlier:
+                raise UserError(f"same_as is {claim.same_as!r}: write the id of a claim before it.")
+            if claim.primary and sum(other.primary for other in claims) >= PRIMARY:
+                raise UserError(f"it is one primary endpoint too many: write at most {PRIMARY}.")
         except UserError as error:
             raise UserError(f"{path}: claim {name or number}: {error}") from None
         claims.append(claim)
@@ -213,7 +295,7 @@ def _schema() -> dict[str, Any]:
 
 def _check(claim: Claim, known: Sequence[str] | None) -> None:
     """What no field can say by itself; above all that the test can come out either way."""
-    needed = ("experiment", "measure", "table", "test")
+    needed = ("experiment", "measure", "table", "rows", "test", "range", "sesoi")
     given = [name for name in needed if getattr(claim, name)]
     if claim.untestable:
         if given:
@@ -222,201 +304,40 @@ def _check(claim: Claim, known: Sequence[str] | None) -> None:
     missing = [name for name in needed if name not in given]
     if missing:
         raise UserError(f"field {missing[0]} is missing: write it, or why it is untestable.")
-    if known is not None and claim.experiment not in known:
+    if known is not None and claim.experiment not in known and claim.absent is None:
         raise UserError(f"experiment is {claim.experiment!r}: write one of {', '.join(known)}.")
-    if "p" in claim.columns and set(claim.test.values()) != {0}:
-        raise UserError("columns.p is a test against 0: write above: 0 or below: 0, or no p.")
-    region, (least, most) = _region(claim), _limits(claim)
-    reached = region.start < most and region.end > least and region.start <= region.end
+    if claim.primary and claim.otherwise is None:
+        raise UserError("it is primary: write in field otherwise what would turn it.")
+    if claim.primary and claim.same_as is not None:
+        raise UserError("it is primary and the same as another: leave out one of them.")
+    if claim.bounds and "within" in claim.test:
+        raise UserError("bounds are of an above or below test: leave them out.")
+    if claim.threshold is not None and "threshold" in claim.rows:
+        raise UserError("threshold is a field of its own: leave it out of rows.")
+    for bound in (None, *claim.bounds):
+        _can_come_out_either_way(claim, bound)
+
+
+def _can_come_out_either_way(claim: Claim, bound: float | None) -> None:
+    region, (least, most) = claim.region(bound=bound), claim.limits()
+    enough = region if region.is_band else region.by(claim.effect())
+    reached = enough.start < most and enough.end > least and enough.start <= enough.end
     missed = region.start > least or region.end < most
+    if region.is_band:  # outside by the smallest effect of interest
+        wide = region.by(claim.effect())
+        missed = wide.start > least or wide.end < most
     if not (reached and missed):
+        named = claim.criterion() if bound is None else f"beyond {bound:g}"
         raise UserError(
-            f"a value in its range {list(claim.range)} is always or never {criterion(claim)}: "
-            "write a test that can come out either way."
+            f"a value in its range {list(claim.range or [])} is always or never {named} by the "
+            f"smallest effect of interest {claim.sesoi:g}: write a test that can come out either "
+            "way."
         )
-
-
-def _region(claim: Claim, n_steps: int = 1) -> Region:
-    """Where the test wants the number; shares of the steps are turned into steps."""
-    start, end = claim.test.get("within", (-math.inf, math.inf))
-    start, end = claim.test.get("above", start), claim.test.get("below", end)
-    return Region(start * _unit(claim, n_steps), end * _unit(claim, n_steps))
-
-
-def _limits(claim: Claim, n_steps: int = 1) -> tuple[float, float]:
-    """The smallest and the largest value that the measure can take."""
-    least, most = claim.range
-    least = -math.inf if least is None else least * _unit(claim, n_steps)
-    return least, math.inf if most is None else most * _unit(claim, n_steps)
-
-
-def _unit(claim: Claim, n_steps: int) -> int:
-    return n_steps if claim.scale == "steps" else 1
-
-
-def criterion(claim: Claim, n_steps: int = 1) -> str:
-    """The test in words."""
-    region = _region(claim, n_steps)
-    if region.is_band:
-        return f"from {region.start:g} to {region.end:g}"
-    return f"above {region.start:g}" if "above" in claim.test else f"below {region.end:g}"
 
 
 def tables_of(claims: Sequence[Claim], experiments: Sequence[str]) -> list[str]:
-    """Names of the tables that the claims on some experiments read, sorted."""
-    return sorted({claim.table for claim in claims if claim.experiment in experiments})
-
-
-def find(claim: Claim, table: pd.DataFrame, model: str) -> Found | None:
-    """What the one row that a claim picks says, or None where it may be absent and is.
-
-    The rows of `model` are taken, where the table has such a column. Raises UserError naming the
-    claim for an unknown column, no row, several rows, or words in place of numbers.
-    """
-    from pandas.api.types import is_numeric_dtype
-
-    def wrong(text: str) -> UserError:
-        return UserError(f"claim {claim.id}: {text}")
-
-    for name in (*claim.rows, *claim.columns.values()):
-        if name not in table:
-            known = ", ".join(table.columns)
-            raise wrong(f"{claim.table} has no column {name}: write one of {known}.")
-    wanted = ({"model": model} if "model" in table else {}) | dict(claim.rows)
-    places = {
-        name: _PLACES[value]
-        for name, value in wanted.items()
-        if value in _PLACES and is_numeric_dtype(table[name])
-    }
-    here = table
-    for name, value in wanted.items():
-        if name in places:
-            continue
-        column = here[name]
-        left = here[column.isna() if value is None else column == value]
-        if left.empty and claim.absent is None:
-            others = ", ".join(str(other) for other in column.drop_duplicates().iloc[:_SHOWN])
-            asked = ", ".join(f"{n}: {v}" for n, v in wanted.items() if n != name)
-            raise wrong(
-                f"{claim.table} has no row with {name}: {value} among those with {asked}; "
-                f"write one of {others}."
-            )
-        here = left
-    for name, place in places.items():
-        values = sorted(here[name].dropna().unique())
-        # the upper one of two middles: block 20 of 0 to 39, step 25 of 0 to 49
-        index = min(int(place * len(values)), len(values) - 1)
-        here = here[here[name] == values[index]] if values else here.iloc[:0]
-    if here.empty:
-        return None
-    if len(here) > 1:
-        raise wrong(f"{len(here)} rows of {claim.table} match: name more of its columns in rows.")
-    row = here.iloc[0]
-    try:
-        numbers = {name: float(row[column]) for name, column in claim.columns.items()}
-    except (TypeError, ValueError):
-        raise wrong(f"{claim.table} has words where numbers are asked for.") from None
-    return Found(**numbers)
-
-
-def judge(claim: Claim, found: Found | None, n_steps: int) -> tuple[str, str]:
-    """Verdict and reason. Raises UserError for a value outside the claim's range."""
-    if claim.untestable is not None:
-        return UNTESTED, claim.untestable
-    if found is None:
-        return UNTESTED, f"no measurement: {claim.absent}"
-    least, most = _limits(claim, n_steps)
-    if found.value < least - _ROUNDING or found.value > most + _ROUNDING:
-        raise UserError(
-            f"claim {claim.id}: its value is {found.value:g}: write a range it can lie in."
-        )
-    if math.isnan(found.value) or math.isnan(found.low):
-        return UNTESTED, "undecided: no interval, as there are too few cases"
-    region, wanted = _region(claim, n_steps), criterion(claim, n_steps)
-    verdict = verdicts.judge(found.low, found.high, region, found.p)
-    return _VERDICTS[verdict], _reason(verdict, found, region, wanted)
-
-
-def _reason(verdict: str, found: Found, region: Region, wanted: str) -> str:
-    """Why the verdict on a number with an interval is what it is."""
-    inside = region.holds(found.low, found.high)
-    outside = region.excludes(found.low, found.high)
-    equal = found.low == found.high
-    width = f" ({NO_SPREAD}: every resample gives the same)" if equal else ""
-    if verdict == verdicts.HOLDS:
-        return f"the whole interval is {wanted}{width}"
-    if verdict == verdicts.REVERSED:
-        return f"no part of the interval is {wanted}{width}"
-    if found.p >= LEVEL and (inside or outside):
-        return f"undecided: the paired test does not tell it from 0 ({p_text(found.p)})"
-    if equal or found.high == region.start or found.low == region.end:
-        return f"undecided: no part of the interval is {wanted}, but it ends at the bound{width}"
-    return f"undecided: only a part of the interval is {wanted}"
-
-
-def judge_claims(
-    claims: Sequence[Claim], tables: Mapping[str, pd.DataFrame], model: str, n_steps: int
-) -> pd.DataFrame:
-    """One row a claim: COLUMNS. tables: by file name; model: the main one; n_steps: its sampler's.
-
-    `published` is the paper's number, `ours` the table's; both may be nan, and so may n.
-    """
-    import pandas as pd
-
-    rows = []
-    for claim in claims:
-        found = None if claim.untestable else find(claim, tables[claim.table], model)
-        verdict, reason = judge(claim, found, n_steps)
-        row = {name: getattr(claim, name) for name in ("id", "claim", "where", "figure", "measure")}
-        row |= {"published": claim.published["value"], "model": model}
-        row |= {"published_words": claim.published["words"]}
-        if found is not None:
-            row |= {"ours": found.value, "ci_low": found.low, "ci_high": found.high, "n": found.n}
-        row["test"] = None if claim.untestable else criterion(claim, n_steps)
-        rows.append({**row, "verdict": verdict, "reason": reason})
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
-    numbers = dict.fromkeys(("published", "ours", "ci_low", "ci_high"), float)
-    return table.astype({**numbers, "n": "Int64"})
-
-
-def summary(table: pd.DataFrame, left_out: Sequence[str]) -> str:
-    """What came out, in one paragraph: it also says how to read the verdicts."""
-    model = table["model"].iloc[0]
-    counts = table["verdict"].value_counts()
-    hold, fail, rest = (int(counts.get(verdict, 0)) for verdict in VERDICTS)
-    undecided = int(table["reason"].str.startswith("undecided").sum())
-    text = (
-        f"Claims of arXiv 2603.16870 against the {model} model (its own results; published values "
-        f"are the paper's, on its own models and puzzles). Of {len(table)} claims {hold} hold, "
-        f"{fail} do not, and {rest} cannot be tested with this model, {undecided} of them because "
-        "their interval or paired test leaves it undecided. A claim holds where the whole 95 % "
-        "interval of what is measured lies where its test says, and does not hold where the whole "
-        "of it lies beyond the bound, on the other side; one that ends at the bound decides "
-        f"nothing. Where there is a paired test, p must be below {LEVEL}, too."
-    )
-    if left_out:
-        text += f" Not part of this study: {', '.join(left_out)}."
-    return text
-
-
-def page(table: pd.DataFrame, text: str) -> str:
-    """The table as Markdown, under a paragraph."""
-    head = ["claim", "published", "measured here", "ours", "95 % interval", "n", "test", "verdict"]
-    lines = [[*head, "why"], ["---"] * (len(head) + 1)]
-    for row in table.itertuples():
-        shown = f"[{row.figure}]({row.figure}.md)" if isinstance(row.figure, str) else ""
-        measured = ", ".join(part for part in (_cell(row.measure), shown) if part)
-        interval = "" if math.isnan(row.ours) else interval_text(row.ci_low, row.ci_high, ".3g")
-        cells = [f"{_cell(row.claim)} ({_cell(row.where)})", _cell(row.published_words), measured]
-        cells += ["" if math.isnan(row.ours) else f"{row.ours:.3g}", interval]
-        cells += [_cell(row.n), _cell(row.test), f"**{row.verdict}**", _cell(row.reason)]
-        lines.append(cells)
-    rows = ["| " + " | ".join(cells) + " |" for cells in lines]
-    return "\n".join(["# The paper against ours", "", text, "", *rows, ""])
-
-
-def _cell(value: Any) -> str:
-    """Text of a cell; nothing for what is missing."""
-    import pandas as pd
-
-    return "" if pd.isna(value) else str(value).replace("|", "\\|")
+    """Names of the tables that the claims on some experiments read, sorted; room is among them."""
+    found = {claim.table for claim in claims if claim.experiment in experiments and claim.table}
+    if found and ROOM_OF in experiments:
+        found.add(ROOM)
+    return sorted(found)

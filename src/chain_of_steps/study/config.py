@@ -20,12 +20,12 @@ from pydantic_core import PydanticCustomError
 from chain_of_steps.cases.vbvr import SUFFIX, vbvr_size, vbvr_tasks
 from chain_of_steps.errors import UserError, suggestion
 from chain_of_steps.explorer.settings import WithExplorer
-from chain_of_steps.files import read_yaml
+from chain_of_steps.files import meant, read_yaml, shown
 from chain_of_steps.pocket.settings import WithCard, WithTrain
 from chain_of_steps.settings.base import RESOLVED, Distinct, refusal
 from chain_of_steps.settings.cases import Cases, WithCases
 from chain_of_steps.settings.execution import WithExecution
-from chain_of_steps.settings.models import WithModels, main_model, seeds_of
+from chain_of_steps.settings.models import WithModels, main_model, repeats_of, seeds_of
 from chain_of_steps.settings.sampler import WithSampler, solver_refusal
 from chain_of_steps.settings.seeds import WithSeeds
 from chain_of_steps.settings.sentences import explain, schema_of
@@ -34,10 +34,10 @@ from chain_of_steps.settings.study import WithExperiments, WithStudy
 from chain_of_steps.settings.video import WithVideo
 from chain_of_steps.study.experiments import EXPERIMENTS
 from chain_of_steps.tasks import task_names
-from chain_of_steps.tasks.board import DEFAULT_BOARD, Board
 
 FORKING = tuple(row.name for row in EXPERIMENTS if row.forks)
 NEED_PUZZLES = tuple(row.name for row in EXPERIMENTS if row.needs_puzzles)
+ALL = "*"  # in an overlay, `"*": null` drops all that a map holds so far
 OLD_WORDS = {"bench": "vbvr"}  # sections and experiments that were renamed
 
 _WORDS = [row.name for row in EXPERIMENTS]
@@ -113,29 +113,29 @@ class Study(*_HOLDERS):
         self._check_forks()
         self._check_ensemble()
         self._check_trainings()
+        try:
+            repeats_of(self)
+        except UserError as error:
+            raise refusal(str(error)) from None
         return self
 
     def _check_source(self) -> None:
         """What puzzles, VBVR-Bench and own pictures cannot be asked for."""
-        source, every = self.cases.source, self.ensemble.every
+        source = self.cases.source
         if source == "puzzles" and self.video.frames is None:
             raise refusal("video.frames is null, which is for ground truths: write 17.")
-        if source != "puzzles" and "ensemble" in self.vbvr.conditions and every > 1:
-            raise refusal(
-                f"ensemble.every is {every}, but cases of {source} are picked by cases.in-domain "
-                "and cases.out-of-domain: write 1."
-            )
         without, instead = {
             "puzzles": (("vbvr",), "[decision]"),
             "folder": ((*NEED_PUZZLES, "vbvr"), "[videos]"),
             "vbvr-bench": (NEED_PUZZLES, "[vbvr]"),
         }[source]
-        board, frames = Board(**self.cases.board.model_dump()), self.video.frames
-        if source == "puzzles" and board != DEFAULT_BOARD and board.frames != frames:
-            raise refusal(
-                f"video.frames is {frames}, but a movie on cases.board has {board.frames}: write "
-                "that."
-            )
+        if source == "puzzles":
+            from chain_of_steps.cases.drawings import check_drawing  # brings NumPy
+
+            try:
+                check_drawing(self.cases, self.video, self.models)
+            except UserError as error:
+                raise refusal(str(error)) from None
         for name in self.experiments:
             if name in without:
                 raise refusal(
@@ -173,10 +173,18 @@ class Study(*_HOLDERS):
             raise refusal(solver_refusal(forked[0]))
 
     def _check_ensemble(self) -> None:
-        ensemble, steps, seeds = self.ensemble, self.sampler.steps, len(self.seeds)
-        if ensemble.many_steps > steps:
-            raise refusal(f"ensemble.many_steps is {ensemble.many_steps}: write {steps} or less.")
-        if "ensemble" in self._asked() and ensemble.k > seeds:
+        """Seeds and steps must exist in the main model's runs."""
+        if "ensemble" not in self._asked():
+            return
+        ensemble, steps = self.ensemble, self.sampler.steps
+        seeds = len(seeds_of(self, main_model(self)))
+        late = [averaged for averaged in ensemble.averaged if averaged >= steps]
+        if late:
+            raise refusal(
+                f"ensemble.averaged has {late[0]}, but a run has {steps} steps: write fewer than "
+                "that; all of them are averaged anyway."
+            )
+        if ensemble.k > seeds:
             raise refusal(f"ensemble.k is {ensemble.k}: write {seeds} or less, or more seeds.")
 
     def _check_trainings(self) -> None:
@@ -194,26 +202,66 @@ class Study(*_HOLDERS):
                 )
 
 
-def load_config(paths: Sequence[Path]) -> Study:
-    """Merges YAML files, later over earlier, checks the result and fills in defaults."""
+def load_config(paths: Sequence[Path], over: Mapping[str, Any] | None = None) -> Study:
+    """Merges YAML files, later over earlier, checks the result and fills in defaults.
+
+    over: values of a command line, laid over all of them. Raises UserError.
+    """
     merged: dict[str, Any] = {}
-    for path in paths:
-        content = read_yaml(path, "a config file")
-        if not isinstance(content, dict):
-            raise UserError(f"{path} holds no fields: write `field: value` lines.")
-        if Path(path).suffix == ".json":
-            content.pop(RESOLVED, None)
+    for content in map(_content, paths):
         merged = merge(merged, content)
-    return check_config(merged)
+    return check_config(merge(merged, meant(over or {})))
+
+
+def _content(path: Path) -> dict[str, Any]:
+    content = read_yaml(path, "a config file")
+    if not isinstance(content, dict):
+        raise UserError(f"{path} holds no fields: write `field: value` lines.")
+    if Path(path).suffix == ".json":
+        content.pop(RESOLVED, None)
+    return content
+
+
+def load_study(base: Path, overlays: Sequence[Path], over: Mapping[str, Any]) -> Study:
+    """The study of a run of the workflow: `base`, with overlays and values of a command line.
+
+    Raises UserError, also where they change the study of `base` without a name of their own, as
+    they would write over its results.
+    """
+    study = load_config([base, *overlays], over)
+    named = "study" in over or any("study" in _content(path) for path in overlays)
+    if named or not (overlays or over):
+        return study
+    plain = load_config([base], {"experiments": study.experiments})
+    if study.study == plain.study and study != plain:
+        source = shown(overlays[-1]) if overlays else "--config"
+        raise UserError(
+            f"{source} changes the study {study.study} and would write over its results: write "
+            "`study:` with a name of its own."
+        )
+    return study
+
+
+def truth(value: Any, field: str) -> bool:
+    """A truth value of a command line. Raises UserError for anything else."""
+    value = meant(value)
+    if value not in (True, False):
+        raise UserError(f"{field} is {value!r}: write true, or leave it out.")
+    return bool(value)
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`over` laid over `base`, map by map; lists and values are replaced."""
+    """`over` laid over `base`, map by map; lists and values are replaced.
+
+    A map with `"*": null` takes the place of the one below it: nothing of that is left.
+    """
     merged = dict(base)
     for key, value in over.items():
-        old = merged.get(key)
-        both = isinstance(old, Mapping) and isinstance(value, Mapping)
-        merged[key] = merge(old, value) if both else value
+        if isinstance(value, Mapping):
+            old = merged.get(key)
+            old = old if isinstance(old, Mapping) and ALL not in value else {}
+            value = merge(old, {k: v for k, v in value.items() if (k, v) != (ALL, None)})
+        merged[key] = value
     return merged
 
 

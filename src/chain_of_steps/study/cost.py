@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from chain_of_steps.files import read_json
-from chain_of_steps.manifests import MANIFEST_SUFFIX
+from chain_of_steps.files import MANIFEST_SUFFIX, read_json, walk
 
 
 @dataclass(frozen=True)
@@ -27,9 +26,9 @@ def spent(results: Path) -> list[Spent]:
     """A line for every folder of a study's results; a job counts where its manifest has seconds."""
     lines = []
     for folder in sorted(path for path in results.iterdir() if path.is_dir()):
-        files = [path for path in folder.rglob("*") if path.is_file()]
+        files = [path for path in walk(folder) if path.is_file()]
         found = [read_json(path) for path in files if path.name.endswith(MANIFEST_SUFFIX)]
-        costs = [(one["nfe"], one["seconds"]) for one in found if one["seconds"]]
+        costs = [(one["nfe"], one["seconds"]) for one in found if one.get("seconds")]
         nfe, seconds = (sum(column) for column in zip(*costs, strict=True)) if costs else (0, 0.0)
         size = sum(path.stat().st_size for path in files)
         lines.append(Spent(folder.name, len(costs), nfe, seconds, size))

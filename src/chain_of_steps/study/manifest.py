@@ -9,10 +9,12 @@ from typing import Any
 from chain_of_steps.errors import UserError
 from chain_of_steps.files import digest_file, digest_json, inside, read_json
 from chain_of_steps.manifests import package_versions
-from chain_of_steps.models.loading import directory_digest
+from chain_of_steps.models.files import directory_digest
+from chain_of_steps.provenance import differing
 from chain_of_steps.settings.models import WithModels
 from chain_of_steps.settings.study import WithStudy
 
+MANIFEST = "manifest.json"
 # fields that say how the weights came about and were measured, not what a study does with them
 ABOUT_WEIGHTS = ("train", "card")
 
@@ -23,7 +25,72 @@ class Named(WithStudy, WithModels):
 
 def config_digest(resolved: Mapping[str, Any]) -> str:
     """SHA-256 (hex) of the sections of a resolved configuration that decide a study's numbers."""
-    return digest_json({k: v for k, v in resolved.items() if k not in ABOUT_WEIGHTS})
+    return digest_json(of_numbers(resolved))
+
+
+def other_inputs(facts: Path) -> str | None:
+    """The first input of a figure that is not what it was drawn from; None where all are.
+
+    Facts of figures that were drawn before they named digests say nothing.
+    """
+    content = read_json(facts)
+    for name, digest in content.get("digests", {}).items():
+        path = inside(facts.parent, name)
+        if not path.exists() or digest_file(path) != digest:
+            return name
+    return None
+
+
+def refuse_other_tables(figures: Path, resolved: Mapping[str, Any]) -> None:
+    """Raises UserError where the tables of `figures` are not those of its manifest, or were made
+    with another configuration: figures of them would be said to come from this one.
+    """
+    path = figures / MANIFEST
+    if not path.is_file():
+        return
+    manifest = read_json(path)
+    for entry in (*manifest["figures"].values(), manifest.get("claims", {"inputs": {}})):
+        for name, digest in entry["inputs"].items():
+            table = inside(figures, name)
+            if table.exists() and digest_file(table) != digest:
+                raise UserError(
+                    f"{table} is not the table that {path} names: bring both from one commit, or "
+                    "run the study without shipped=true."
+                )
+    # a manifest of an earlier version has no configuration, and knows no field that is new
+    made = manifest.get("configuration", {})
+    fields = list(differing(_without_choice(made), _known_to(made, of_numbers(resolved))))
+    if fields:
+        raise UserError(
+            f"the tables in {figures / 'tables'} were made with other settings "
+            f"({', '.join(fields[:3])}): run the study without shipped=true."
+        )
+
+
+def of_numbers(resolved: Mapping[str, Any]) -> dict[str, Any]:
+    """The sections of a resolved configuration that decide a study's numbers."""
+    return {name: value for name, value in resolved.items() if name not in ABOUT_WEIGHTS}
+
+
+def _known_to(
+    old: Mapping[str, Any], new: Mapping[str, Any], named: bool = False
+) -> dict[str, Any]:
+    """The fields of `new` that an older configuration has, but the choice of what is made.
+
+    named: whether the names are the user's, of models, and not those of fields.
+    """
+    found = {}
+    for name, value in new.items() if named else _without_choice(new).items():
+        if name in old and isinstance(value, Mapping) and isinstance(old[name], Mapping):
+            found[name] = _known_to(old[name], value, named=name == "models")
+        elif name in old or named:
+            found[name] = value
+    return found
+
+
+def _without_choice(resolved: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the choice of what is made, which changes no table."""
+    return {name: value for name, value in resolved.items() if name != "experiments"}
 
 
 def model_digests(settings: WithModels) -> dict[str, str]:
@@ -44,10 +111,14 @@ def figure_manifest(
         notebook = notebooks / f"{path.stem}.py"
         if not notebook.is_file():
             raise UserError(f"{path} has no notebook {notebook}: write one, or drop the figure.")
+        other = other_inputs(path)
+        if other is not None:
+            raise UserError(f"{path} was drawn from another {other}: draw the figure again.")
         entries[path.stem] = {
             "notebook": notebook.as_posix(),
             "notebook_sha256": digest_file(notebook),
             "inputs": _input_digests(path),
+            **({"versions": versions} if (versions := read_json(path).get("versions")) else {}),
         }
     judged = {}
     if claims is not None:
@@ -57,6 +128,7 @@ def figure_manifest(
     return {
         "study": settings.study,
         "config_sha256": config_digest(resolved),
+        "configuration": of_numbers(resolved),
         "models": model_digests(settings),
         "versions": package_versions(),
         "figures": entries,

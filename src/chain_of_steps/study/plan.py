@@ -14,16 +14,16 @@ from pathlib import Path
 from types import ModuleType
 
 from chain_of_steps.cases import sources
+from chain_of_steps.cases.drawings import drawing_of
 from chain_of_steps.cases.sources import Shape
 from chain_of_steps.cases.vbvr import vbvr_tasks
 from chain_of_steps.costs import Group, Line, Makeup
-from chain_of_steps.files import read_json
-from chain_of_steps.manifests import MANIFEST_SUFFIX
-from chain_of_steps.settings.models import main_model, seeds_of
+from chain_of_steps.files import MANIFEST_SUFFIX, read_json
+from chain_of_steps.settings.models import main_model, seeds_of, unpinned
 from chain_of_steps.study.config import Study
 from chain_of_steps.study.experiments import EXPERIMENTS, Experiment
+from chain_of_steps.tasks.board import Board
 from chain_of_steps.tasks.puzzle import SPLITS
-from chain_of_steps.tasks.scene import TILE
 
 EXPERIMENTS_FOLDER = Path(__file__).parents[1] / "experiments"
 VBVR_SHAPE = (1024, 1024, 100)  # width, height, frames: the largest that was seen of VBVR-Bench
@@ -36,7 +36,8 @@ def groups(study: Study) -> tuple[list[Group], str | None]:
     """
     cases, video = study.cases, study.video
     if cases.source == "puzzles":
-        shape = Shape(cases.board.columns * TILE, cases.board.rows * TILE, video.frames)
+        board, drawing = Board(**cases.board.model_dump()), drawing_of(cases, video)
+        shape = Shape(drawing.width_on(board), drawing.height_on(board), video.frames)
         found = [Group(task, s, shape, cases.number(s)) for task in cases.tasks for s in SPLITS]
         return [group for group in found if group.cases], None
     if cases.source == "vbvr-bench" and not Path(cases.path).is_dir():
@@ -147,6 +148,8 @@ def report(study: Study, results: Path) -> Iterator[str]:
     if others:
         yield f"not counted: {', '.join(others)}"
     yield "not counted: text encoder, codec, scoring, figures"
+    for sentence in unpinned(study.models):
+        yield f"a run refuses this: {sentence}"
 
 
 def _sizes(study: Study, found: list[Group]) -> Iterator[str]:

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from chain_of_steps.tasks.scene import Scene
 
 # modules here that are no task
-SHARED = frozenset({"board", "puzzle", "scene", "reader", "observe", "regions"})
+SHARED = frozenset(
+    {"board", "puzzle", "scene", "drawing", "reader", "restore", "observe", "regions"}
+)
 POOLS = ("train", "evaluation")
 
 
@@ -36,6 +38,7 @@ class Task(Protocol):
     TITLE: str  # what figures call it
     FAMILY: str  # its category, one of VBVR-Bench's five
     ORDER: int  # where figures put it among the others; of equal ones the name decides
+    STORY: str  # its prompt as a paragraph, with {prompt} for the sentence that asks
 
     @property
     def KEY_FRAMES(self) -> tuple[int, ...]:
@@ -55,7 +58,9 @@ class Task(Protocol):
 
     # A task of known need may also have
     #     depths(puzzle, candidate) -> dict[Cell, int]
-    # the number of inferences that the tile of each cell of an answer takes.
+    # the number of inferences that the tile of each cell of an answer takes. One whose answer is a
+    # trail may also be drawn as a dot that leaves none:
+    #     travelling(puzzle, candidate) -> list[Scene], TRAVEL_PROMPT
 
 
 @cache

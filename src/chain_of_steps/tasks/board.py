@@ -9,6 +9,7 @@ from chain_of_steps.errors import UserError
 
 Cell = tuple[int, int]
 
+TILE = 16  # pixels a side of one tile as the pocket models have it
 BEAT = 4  # frames that one later latent frame stands for
 
 
@@ -35,6 +36,11 @@ class Board:
     def frames(self) -> int:
         """Frames of a movie: one, then four a beat."""
         return 1 + BEAT * self.beats
+
+    @property
+    def beat_ends(self) -> tuple[int, ...]:
+        """The last frame of each beat, which is where a movie shows what the beat brought."""
+        return tuple(range(BEAT, self.frames, BEAT))
 
     @property
     def latent_frames(self) -> int:

@@ -25,6 +25,12 @@ NAME = "bounce"
 TITLE = "bounce"
 FAMILY = "Knowledge"
 ORDER = 10
+STORY = (
+    "The picture shows a chamber between a floor and a ceiling and an object at one side. "
+    "{prompt} It goes on along diagonals at an even speed, turns around at the floor and at "
+    "the ceiling, and comes to rest in the last column. All other things stay as they are, "
+    "and the camera does not move."
+)
 KEY_FRAMES = (FRAMES - 1,)
 
 

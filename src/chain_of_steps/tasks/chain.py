@@ -25,6 +25,12 @@ NAME = "chain"
 TITLE = "arrow chain"
 FAMILY = "Spatiality"
 ORDER = 14
+STORY = (
+    "The picture shows a board of tiles with arrows from straight above, a green dot on one "
+    "tile and red frames on a few. {prompt} Each arrow points to the tile that comes next; "
+    "one tile after another gets an orange frame, until the way ends in a red frame. The "
+    "arrows stay as they are, and the camera does not move."
+)
 PROMPT = "Follow the arrows from the green dot and mark the way to its end."
 KEY_FRAMES = (FRAMES - 1,)
 START = "disc:green:l"

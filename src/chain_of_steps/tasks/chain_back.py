@@ -19,6 +19,13 @@ __all__ = ["FAMILY", "KEY_FRAMES", "depths", "empty"]
 NAME = "chain_back"
 TITLE = "arrow chain, backwards"
 ORDER = 15
+STORY = (
+    "The picture shows a board of tiles with arrows from straight above, a green dot on one "
+    "tile and red frames on a few. {prompt} Each arrow points to the tile that comes next; "
+    "one tile after another gets an orange frame, first the one at the end of the way and "
+    "last the one after the green dot. The arrows stay as they are, and the camera does not "
+    "move."
+)
 PROMPT = "Mark the way along the arrows from its end back to the green dot."
 
 

@@ -1,6 +1,7 @@
 """The puzzle of `chain` with its way coloured in the first picture: nothing is left to infer.
 
 Its videos are as long and drawn in the same order, so it is the control of equal length, need 0.
+Its depths are those of `chain`: how far along the way a tile lies, though nothing is inferred.
 """
 
 from __future__ import annotations
@@ -10,15 +11,22 @@ from dataclasses import replace
 
 from chain_of_steps.tasks import chain
 from chain_of_steps.tasks.board import DEFAULT_BOARD, Board
-from chain_of_steps.tasks.chain import FAMILY, KEY_FRAMES, PROMPT
+from chain_of_steps.tasks.chain import FAMILY, KEY_FRAMES, PROMPT, depths
 from chain_of_steps.tasks.puzzle import Puzzle
 from chain_of_steps.tasks.scene import Scene
 
-__all__ = ["FAMILY", "KEY_FRAMES", "PROMPT"]
+__all__ = ["FAMILY", "KEY_FRAMES", "PROMPT", "depths"]
 
 NAME = "chain_lit"
 TITLE = "arrow chain, way shown"
 ORDER = 17
+STORY = (
+    "The picture shows a board of tiles with arrows from straight above, a green dot on one "
+    "tile, red frames on a few, and a way that is coloured yellow. {prompt} Each arrow points "
+    "to the tile that comes next; one tile after another of the yellow way gets an orange "
+    "frame, until it ends in a red frame. The arrows stay as they are, and the camera does "
+    "not move."
+)
 LIGHT = "square:yellow:l"
 
 

@@ -16,6 +16,12 @@ __all__ = ["FAMILY", "KEY_FRAMES", "depths", "empty"]
 NAME = "chain_once"
 TITLE = "arrow chain, at once"
 ORDER = 16
+STORY = (
+    "The picture shows a board of tiles with arrows from straight above, a green dot on one "
+    "tile and red frames on a few. {prompt} Each arrow points to the tile that comes next; "
+    "all tiles of the way, up to the red frame where it ends, get an orange frame at the same "
+    "time. The arrows stay as they are, and the camera does not move."
+)
 PROMPT = "Mark the whole way along the arrows from the green dot at once."
 
 

@@ -23,6 +23,12 @@ NAME = "flood"
 TITLE = "flood"
 FAMILY = "Spatiality"
 ORDER = 19
+STORY = (
+    "The picture shows a board of tiles from straight above with dark walls and a cyan disc, "
+    "from which water comes. {prompt} A cyan disc appears on tile after tile, through every gap "
+    "and never through a wall, until no further tile can be reached. The walls stay as they "
+    "are, and the camera does not move."
+)
 PROMPT = "Colour every tile that water from the cyan disc can reach."
 KEY_FRAMES = (FRAMES - 1,)
 WATER = "disc:cyan:l"

@@ -38,6 +38,12 @@ NAME = "fork"
 TITLE = "arrow chain, forks"
 FAMILY = "Spatiality"
 ORDER = 20
+STORY = (
+    "The picture shows a board of tiles with arrows from straight above, a green dot on one "
+    "tile and red frames on a few; some tiles have two arrows. {prompt} Each arrow points to "
+    "a tile that may come next; one tile after another gets an orange frame, until the way "
+    "ends in a red frame. The arrows stay as they are, and the camera does not move."
+)
 PROMPT = "Follow the arrows from the green dot, choose at each fork, and mark one way to an end."
 WAYS = (2, 6)  # how many right ones a puzzle may have
 

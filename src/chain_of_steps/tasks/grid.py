@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 
 from chain_of_steps.tasks.board import DEFAULT_BOARD, Board, Cell
-from chain_of_steps.tasks.maze import GOAL, dotted, growing
+from chain_of_steps.tasks.maze import GOAL, dotted, growing, moving
 from chain_of_steps.tasks.maze import depths as depths
 from chain_of_steps.tasks.puzzle import Puzzle, Retry
 from chain_of_steps.tasks.scene import FRAMES, Scene
@@ -18,7 +18,14 @@ NAME = "grid"
 TITLE = "open grid"
 FAMILY = "Spatiality"
 ORDER = 2
+STORY = (
+    "The picture shows a board from straight above with some dark blocks, a green dot and a "
+    "red frame. {prompt} The way goes from tile to tile, up, down, left or right, never over "
+    "a block, and no other way is shorter. The blocks and the red frame stay as they are, and "
+    "the camera does not move."
+)
 PROMPT = "Draw a shortest way around the blocks from the green dot to the red frame."
+TRAVEL_PROMPT = "Move the green dot on a shortest way around the blocks to the red frame."
 KEY_FRAMES = (FRAMES - 1,)
 MOST_WAYS = 40
 
@@ -68,6 +75,11 @@ def backdrop(puzzle: Puzzle) -> Scene:
 
 def movie(puzzle: Puzzle, candidate: int) -> list[Scene]:
     return growing(backdrop(puzzle), puzzle.candidates[candidate], puzzle.board.frames)
+
+
+def travelling(puzzle: Puzzle, candidate: int) -> list[Scene]:
+    """The same way as one dot that moves and leaves no trail."""
+    return moving(backdrop(puzzle), puzzle.candidates[candidate], puzzle.board.frames)
 
 
 def empty(puzzle: Puzzle) -> list[Scene]:

@@ -25,6 +25,11 @@ NAME = "identify"
 TITLE = "identify"
 FAMILY = "Perception"
 ORDER = 13
+STORY = (
+    "The picture shows one or two coloured objects on a plain ground. {prompt} An orange "
+    "frame appears around each of the objects that are there. All objects stay where they "
+    "are, and the camera does not move."
+)
 KEY_FRAMES = (FRAMES - 1,)
 SETS = ("a", "b")
 

@@ -20,6 +20,12 @@ NAME = "latin"
 TITLE = "latin square"
 FAMILY = "Abstraction"
 ORDER = 18
+STORY = (
+    "The picture shows a square of five rows and five columns with objects and some grey "
+    "empty places. {prompt} The right object appears in each grey place, so that each row and "
+    "each column holds all five. The objects that are there stay as they are, and the camera "
+    "does not move."
+)
 PROMPT = "Fill the empty places so that no row and no column has an object twice."
 KEY_FRAMES = (FRAMES - 1,)
 ROUNDS = {"in-domain": (1, 4), "out-of-domain": (5, 8)}

@@ -17,7 +17,14 @@ NAME = "maze"
 TITLE = "maze"
 FAMILY = "Spatiality"
 ORDER = 1
+STORY = (
+    "The picture shows a maze from straight above, with dark walls on a light ground, a green "
+    "dot where it begins and a red frame where it ends. {prompt} The way goes from tile to "
+    "tile, never passes a wall and enters no dead end. The walls and the red frame stay as "
+    "they are, and the camera does not move."
+)
 PROMPT = "Draw the way through the maze from the green dot to the red frame."
+TRAVEL_PROMPT = "Move the green dot through the maze to the red frame."
 KEY_FRAMES = (FRAMES - 1,)
 DOT = "disc:green:m"
 GOAL = "goal"
@@ -119,8 +126,19 @@ def growing(scene: Scene, route: list, frames: int) -> list[Scene]:
     return [parts[min(frame, len(route) - 1)] for frame in range(frames)]
 
 
+def moving(scene: Scene, route: list, frames: int) -> list[Scene]:
+    """A movie of a dot that is one cell further each frame, until it is at the end of a route."""
+    places = [dotted(scene, [cell]) for cell in route]
+    return [places[min(frame, len(route) - 1)] for frame in range(frames)]
+
+
 def movie(puzzle: Puzzle, candidate: int) -> list[Scene]:
     return growing(backdrop(puzzle), puzzle.candidates[candidate], puzzle.board.frames)
+
+
+def travelling(puzzle: Puzzle, candidate: int) -> list[Scene]:
+    """The same route as one dot that moves and leaves no trail."""
+    return moving(backdrop(puzzle), puzzle.candidates[candidate], puzzle.board.frames)
 
 
 def empty(puzzle: Puzzle) -> list[Scene]:

@@ -22,6 +22,11 @@ NAME = "move"
 TITLE = "find, then move"
 FAMILY = "Perception"
 ORDER = 12
+STORY = (
+    "The picture shows several coloured objects on a plain ground. {prompt} It slides in a "
+    "straight line until it reaches that edge and then stays. All other objects stay as they "
+    "are, and the camera does not move."
+)
 KEY_FRAMES = (FRAMES - 1,)
 EDGES = {"left": (0, -1), "right": (0, 1), "top": (-1, 0), "bottom": (1, 0)}
 

@@ -1,25 +1,37 @@
-"""Readings that do not follow brightness: of candidates, and of every decisive tile by itself.
+"""Reads an answer, and the evidence for every candidate answer, from the frames of a video.
 
-`Reader` takes pixels as they are. Here each look is first brought to the colours of the puzzle: a
+One reader serves every puzzle: it knows how each candidate would look. On every tile where the
+candidates (or the empty and the still picture) differ, it explains the tile as a mixture of the
+possible appearances. Then
+
+    evidence of a candidate = its weakest weight over the tiles where it draws something, and those
+                              that it leaves bare while one that draws all the same draws more,
+    accepted                = the candidate whose weight exceeds ACCEPT on every decisive tile, or
+                              none; a tile that no mixture explains counts as unreadable,
+    leads                   = the candidate of the largest evidence.
+
+Two answers drawn half each get evidence 1/2 each, and neither is accepted nor leads.
+
+Readings do not follow brightness: each look is first brought to the colours of the puzzle, by a
 gain and an offset for each channel, fitted where all that can be shown looks alike; where that is
 bare floor alone the first frame, which is given, tells the two apart. What tiles on which nothing
 may change still seem to show of a change is the null of the look; evidence counts from there.
 
-A candidate leads where its evidence is largest, and is accepted where its weight exceeds ACCEPT on
-every decisive tile. A look in which no candidate is visible shows nothing that can be read: that is
-a state of its own, and it has no number of candidates.
+A look in which no candidate is visible shows nothing that can be read: that is a state of its own,
+and it has no number of candidates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property, lru_cache
 
 import numpy as np
 
 from chain_of_steps.tasks import task_of
 from chain_of_steps.tasks.board import BEAT, Cell
+from chain_of_steps.tasks.drawing import DEFAULT_DRAWING, Drawing
 from chain_of_steps.tasks.puzzle import Puzzle
 from chain_of_steps.tasks.reader import (
     ACCEPT,
@@ -30,7 +42,8 @@ from chain_of_steps.tasks.reader import (
     mixture_weights,
     tells,
 )
-from chain_of_steps.tasks.scene import FLOOR, Scene, Tile, render_tile, split_tiles
+from chain_of_steps.tasks.restore import Kinds, Restorer, reduced
+from chain_of_steps.tasks.scene import FLOOR, TILE, Scene, Tile, render_tile, split_tiles
 
 FIRST = 0.05  # weight of a pixel of the first frame beside one of a key frame
 PRIOR = 1e-5  # weight of "no change of colour" against all pixels of a look
@@ -46,14 +59,30 @@ class Observation:
     """What S looks at a video show of a puzzle's candidates.
 
     evidence: float (S, candidates) in [0, 1], above the null. leads: int (S,), the candidate of the
-    largest evidence, or -1 where nothing is readable or two lead alike. accepted: int (S,), the
-    candidate that is accepted, or -1. null: float (S,).
+    largest evidence, or -1 where nothing is readable or two lead alike. best: int (S,), the
+    candidate whose weakest tile weighs most; weight: float (S,) in [0, 1], what that tile weighs.
+    null: float (S,). score: float (S,) in [0, 1], the tiles that change as in a right answer among
+    those that change in it or in the look (Jaccard index), of the right answer that fits best.
+    solutions: the right answers.
     """
 
     evidence: np.ndarray
     leads: np.ndarray
-    accepted: np.ndarray
+    best: np.ndarray
+    weight: np.ndarray
     null: np.ndarray
+    score: np.ndarray
+    solutions: tuple[int, ...]
+
+    @property
+    def accepted(self) -> np.ndarray:
+        """int (S,): the candidate that is accepted, or -1."""
+        return accepted(self.best, self.weight)
+
+    @property
+    def correct(self) -> np.ndarray:
+        """bool (S,): whether a right answer is accepted."""
+        return np.isin(self.accepted, self.solutions)
 
     @property
     def readable(self) -> np.ndarray:
@@ -63,7 +92,7 @@ class Observation:
     @property
     def n_candidates(self) -> np.ndarray:
         """Effective number of candidates (S,), not less than 1; nan where nothing is readable."""
-        return np.where(self.readable, effective_number(self.evidence), np.nan)
+        return effective_number(self.evidence)
 
 
 @dataclass(frozen=True)
@@ -87,6 +116,11 @@ class TileObservation:
     @property
     def accepted(self) -> np.ndarray:
         return self.weight > ACCEPT
+
+
+def accepted(best: np.ndarray, weight: np.ndarray, threshold: float = ACCEPT) -> np.ndarray:
+    """The best candidate (S,) where its weight (S,) exceeds the threshold, else -1."""
+    return np.where(np.asarray(weight) > threshold, best, NO_ANSWER)
 
 
 def kept_from(flags: np.ndarray) -> np.ndarray:
@@ -113,10 +147,12 @@ class _Place:
     of_still: int
 
     @classmethod
-    def of(cls, frames: Sequence[int], cell: Cell, keys: list[tuple[Tile, ...]]) -> _Place:
+    def of(
+        cls, frames: Sequence[int], cell: Cell, keys: list[tuple[Tile, ...]], drawing: Drawing
+    ) -> _Place:
         """keys: the tiles in these frames, of each candidate, then of the empty, then the still."""
         kinds = list(dict.fromkeys(keys))
-        pictures = [np.stack([render_tile(tile) for tile in kind]).ravel() for kind in kinds]
+        pictures = [np.stack([look_of(tile, drawing) for tile in kind]).ravel() for kind in kinds]
         *mine, empty, still = map(kinds.index, keys)
         return cls(frames, cell, np.array(pictures, np.float64), np.array(mine), empty, still)
 
@@ -142,22 +178,28 @@ class _Place:
 
 
 class Observer:
-    """Reads the videos of one puzzle. Sizes are those of its board in tiles of 16 pixels.
+    """Reads the videos of one puzzle, as a drawing has them.
 
-    frames: those that `read` takes, the first frame and then the key frames.
+    A video of 16 pixels a tile is read as it is, any other is restored first. Where a dot moves,
+    the trail is read that it would have left.
+
+    frames: those that `read` takes, the first frame and then the key frames; of the video.
     """
 
-    def __init__(self, puzzle: Puzzle) -> None:
+    def __init__(self, puzzle: Puzzle, drawing: Drawing = DEFAULT_DRAWING) -> None:
         task, board = task_of(puzzle.task), puzzle.board
-        self.puzzle = puzzle
-        key_frames = tuple(map(board.frame, task.KEY_FRAMES))
-        self.frames = (0, *key_frames)
+        self.puzzle, self.drawing = puzzle, drawing
+        drawing.check(board)
+        keys = tuple(map(board.frame, task.KEY_FRAMES))
+        shown = tuple(range(1, board.frames)) if drawing.moves(puzzle) else keys
+        self.key_frames: tuple[int, ...] = tuple(drawing.at(frame, board) for frame in shown)
+        self.frames = (0, *self.key_frames)
         self._movies = [task.movie(puzzle, n) for n in range(len(puzzle.candidates))]
         self._still: Scene = self._movies[puzzle.shown][0]
         self._first = [self._place((0,), cell, (0,), None) for cell in board.cells]
         self._key_places = [
             self._place((k,), cell, (frame,), blank)
-            for k, (frame, blank) in enumerate(zip(key_frames, task.empty(puzzle), strict=True), 1)
+            for k, (frame, blank) in enumerate(zip(keys, task.empty(puzzle), strict=True), 1)
             for cell in board.cells
         ]
 
@@ -165,29 +207,52 @@ class Observer:
         self, at: Sequence[int], cell: Cell, frames: Sequence[int], empty: Scene | None
     ) -> _Place:
         """A cell in some frames of the movies, which stand at `at` among the frames to read."""
-        shown = [tuple(movie[f].get(cell, ()) for f in frames) for movie in self._movies]
-        still = (self._still.get(cell, ()),) * len(frames)
-        blank = still if empty is None else (empty.get(cell, ()),)
-        return _Place.of(at, cell, [*shown, blank, still])
+        keys = _keys(self._movies, self._still, cell, frames, empty)
+        return _Place.of(at, cell, keys, self.drawing)
+
+    @cached_property
+    def _shown(self) -> list[list[Scene]]:
+        """The movie of each candidate as it is drawn: where a dot moves, it does here."""
+        return [self.drawing.movie(self.puzzle, n) for n in range(len(self.puzzle.candidates))]
 
     @cached_property
     def _blocks(self) -> list[_Place]:
         """Every tile of every latent frame: the first frame, then four at a time."""
         beats, cells = self.puzzle.board.beats, self.puzzle.board.cells
         chunks = [range(1), *(range(1 + BEAT * n, 1 + BEAT * (n + 1)) for n in range(beats))]
-        return [self._place(chunk, cell, chunk, None) for chunk in chunks for cell in cells]
+        return [
+            _Place.of(chunk, cell, _keys(self._shown, self._still, cell, chunk), self.drawing)
+            for chunk in chunks
+            for cell in cells
+        ]
+
+    @cached_property
+    def decisive(self) -> np.ndarray:
+        """bool (T, rows, columns): the tiles of the video on which the candidates differ."""
+        board = self.puzzle.board
+        found = np.zeros((1 + BEAT * board.beats, board.rows, board.columns), bool)
+        for place in self._blocks:
+            found[(place.frames, *place.cell)] = len(set(place.of_candidate)) > 1
+        return found
 
     def read(self, frames: np.ndarray) -> Observation:
         """Reads the candidates in `self.frames` of videos, (S, 1 + K, H, W, 3) in [0, 1]."""
         places = [*self._first, *self._key_places]
         weights = [FIRST] * len(self._first) + [1.0] * len(self._key_places)
-        seen, spoilt = _in_true_colours(places, self._cut(frames), weights)
+        seen, spoilt = _in_true_colours(places, self._answers(frames), weights)
         places, seen = self._key_places, seen[len(self._first) :]
         decisive = [n for n, place in enumerate(places) if place.decisive]
-        shares = []
+        shares, shared, united = [], 0, 0
         for n in decisive:
-            weights = np.where(spoilt[:, None], 0.0, places[n].weights(seen[n]))
-            shares.append(weights[:, places[n].of_candidate])
+            place = places[n]
+            weights = np.where(spoilt[:, None], 0.0, place.weights(seen[n]))
+            shares.append(weights[:, place.of_candidate])
+            changed, moved = (
+                place.of_candidate != place.of_still,
+                weights[:, [place.of_still]] <= ACCEPT,
+            )
+            shared = shared + (changed & (shares[-1] > ACCEPT))
+            united = united + (changed | moved)
         mine = np.stack(shares, axis=1)  # (S, tiles, candidates)
         looks = np.stack([places[n].of_candidate for n in decisive])
         telling = tells(looks, np.array([places[n].of_empty for n in decisive]))
@@ -196,11 +261,21 @@ class Observer:
         null = _null(places, seen)
         evidence = np.clip((lowest - null[:, None]) / (1 - null[:, None]), 0, 1)
         weakest = mine.min(1)
-        accepted = np.where(weakest.max(1) > ACCEPT, weakest.argmax(1), NO_ANSWER)
-        return Observation(evidence, _leaders(evidence, mine.mean(1)), accepted, null)
+        solutions = self.puzzle.solutions
+        overlap = np.divide(shared, united, out=np.zeros(mine[:, 0].shape), where=united > 0)
+        return Observation(
+            evidence,
+            _leaders(evidence, mine.mean(1)),
+            weakest.argmax(1),
+            weakest.max(1),
+            null,
+            overlap[:, list(solutions)].max(1),
+            solutions,
+        )
 
     def read_video(self, video: np.ndarray) -> Observation:
         """Reads the candidates in whole videos (S, T, H, W, 3)."""
+        self._check_length(video)
         return self.read(video[:, list(self.frames)])
 
     def read_tiles(self, video: np.ndarray, candidate: int | None = None) -> TileObservation:
@@ -211,7 +286,11 @@ class Observer:
         """
         candidate = self.puzzle.shown if candidate is None else candidate
         places = self._blocks
-        seen, spoilt = _in_true_colours(places, self._cut(video), [1.0] * len(places))
+        self._check_length(video)
+        board = self.puzzle.board
+        frames = video[:, [self.drawing.at(frame, board) for frame in range(board.frames)]]
+        tiles = self._cut(frames, self._every_frame)
+        seen, spoilt = _in_true_colours(places, tiles, [1.0] * len(places))
         depths = getattr(task_of(self.puzzle.task), "depths", None)
         depth_of = depths(self.puzzle, candidate) if depths else {}
         columns, shares, leads, readable = [], [], [], []
@@ -229,13 +308,108 @@ class Observer:
         found = (np.stack(part, axis=1) for part in (shares, leads, readable))
         return TileObservation(*np.array(columns).T, *found)
 
-    def _cut(self, frames: np.ndarray) -> np.ndarray:
+    def _answers(self, frames: np.ndarray) -> np.ndarray:
+        """Tiles of the first frame and the key frames; of a dot that moves, those of its trail."""
+        tiles = self._cut(frames, self._some_frames)
+        return self._trail(tiles) if self.drawing.moves(self.puzzle) else tiles
+
+    def _trail(self, tiles: np.ndarray) -> np.ndarray:
+        """The first frame, and the trail that a dot would have left, (S, 2, ...).
+
+        On each tile the frame in which the dot is most there, wherever it may come by; the last
+        one elsewhere.
+        """
+        trail = tiles[:, -1].copy()
+        looks = np.arange(len(tiles))
+        for place in self._key_places:
+            row, column = place.cell
+            seen = tiles[:, :, row, column]
+            if place.decisive:
+                empty = place.pictures[place.of_empty]
+                dots = np.delete(place.pictures, place.of_empty, axis=0) - empty
+                dots /= (dots**2).sum(1, keepdims=True)
+                share = (seen.reshape(*seen.shape[:2], -1) - empty) @ dots.T
+                trail[:, row, column] = seen[looks, share.max(2).argmax(1)]
+            elif len({scene.get(place.cell) for movie in self._shown for scene in movie}) > 1:
+                trail[:, row, column] = seen[:, 0]  # where it starts
+        return np.stack([tiles[:, 0], trail], axis=1)
+
+    def _cut(self, frames: np.ndarray, restorer: Callable[[], Restorer]) -> np.ndarray:
         """Tiles (S, K, rows, columns, 16, 16, 3). Raises ValueError for frames of another size."""
-        tiles = split_tiles(np.asarray(frames, dtype=np.float64))
+        board, drawing, frames = self.puzzle.board, self.drawing, np.asarray(frames)
+        size = (drawing.height_on(board), drawing.width_on(board))
+        if frames.shape[2:4] != size:
+            raise ValueError(
+                f"frames of {frames.shape[2:4]} pixels, but the puzzle has {board} and is drawn "
+                f"with {size}"
+            )
+        if drawing.fits(board):
+            return split_tiles(frames.astype(np.float64))
+        return restorer().restored(frames)
+
+    def _check_length(self, video: np.ndarray) -> None:
+        """Raises ValueError for videos (S, T, H, W, 3) of another length."""
+        frames = self.drawing.frames_on(self.puzzle.board)
+        if video.shape[1] != frames:
+            raise ValueError(f"videos of {video.shape[1]} frames, but the puzzle has {frames}")
+
+    @cache  # noqa: B019
+    def _some_frames(self) -> Restorer:
+        """Of the frames to read."""
+        if not self.drawing.moves(self.puzzle):
+            n = len(self._first)  # cells
+            keys = [self._key_places[k : k + n] for k in range(0, len(self._key_places), n)]
+            return self._restorer([self._first, *keys])
+        frames = range(self.puzzle.board.frames)
+        passing = [self._passing(cell, frames) for cell in self.puzzle.board.cells]
+        return self._restorer([self._first, *[passing] * len(self.key_frames)], close=True)
+
+    @cache  # noqa: B019
+    def _every_frame(self) -> Restorer:
+        """Of every frame of the movie."""
         board = self.puzzle.board
-        if tiles.shape[2:4] != (board.rows, board.columns):
-            raise ValueError(f"frames of {frames.shape[2:4]} pixels, but the puzzle has {board}")
-        return tiles
+        places = [[self._passing(cell, [f]) for cell in board.cells] for f in range(board.frames)]
+        return self._restorer(places, close=True)
+
+    def _passing(self, cell: Cell, frames: Iterable[int]) -> _Place:
+        """All that a cell may show in any of some frames."""
+        tiles = {m[f].get(cell, ()): None for m in self._shown for f in frames}
+        tiles[self._still.get(cell, ())] = None
+        keys = [(tile,) for tile in tiles]
+        return _Place.of((0,), cell, [*keys, keys[0], keys[0]], self.drawing)
+
+    def _restorer(self, frames: list[list[_Place]], *, close: bool = False) -> Restorer:
+        board, drawing = self.puzzle.board, self.drawing
+        known: dict[int, Kinds] = {}  # frames may share theirs
+        found = []
+        for places in frames:
+            if id(places) not in known:
+                pictures = [place.pictures.reshape(-1, TILE, TILE, 3) for place in places]
+                known[id(places)] = Kinds(board, pictures, drawing)
+            found.append(known[id(places)])
+        return Restorer(board, drawing, found, close=close)
+
+
+def _keys(
+    movies: Sequence[Sequence[Scene]],
+    still: Scene,
+    cell: Cell,
+    frames: Sequence[int],
+    empty: Scene | None = None,
+) -> list[tuple[Tile, ...]]:
+    """The tiles of a cell in some frames, of each movie, of the empty scene, of the still one.
+
+    The still scene is the empty one where none is given.
+    """
+    shown = [tuple(movie[f].get(cell, ()) for f in frames) for movie in movies]
+    held = (still.get(cell, ()),) * len(frames)
+    return [*shown, held if empty is None else (empty.get(cell, ()),), held]
+
+
+@lru_cache(maxsize=8192)
+def look_of(tile: Tile, drawing: Drawing) -> np.ndarray:
+    """A tile as it is read: (16, 16, 3) in [0, 1], reduced from what a drawing shows."""
+    return reduced(render_tile(tile, drawing.side, drawing.ground), TILE)
 
 
 def _seen(places: Sequence[_Place], tiles: np.ndarray) -> Iterator[np.ndarray]:

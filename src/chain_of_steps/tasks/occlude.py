@@ -25,6 +25,11 @@ NAME = "occlude"
 TITLE = "pass over"
 FAMILY = "Transformation"
 ORDER = 9
+STORY = (
+    "The picture shows a large square at one side, a smaller object in the same row and some "
+    "other objects. {prompt} While it passes, the smaller object is hidden; afterwards it is "
+    "seen again, unchanged. All other objects stay as they are, and the camera does not move."
+)
 KEY_FRAMES = (FRAMES - 1,)
 
 

@@ -15,6 +15,11 @@ NAME = "odd"
 TITLE = "odd shape out"
 FAMILY = "Perception"
 ORDER = 5
+STORY = (
+    "The picture shows several objects on a plain ground. All are alike but one, which has "
+    "another shape or another colour. {prompt} An orange frame appears around that object and "
+    "around no other. All objects stay where they are, and the camera does not move."
+)
 PROMPT = "One object is different from all the others. Mark it."
 KEY_FRAMES = (FRAMES - 1,)
 OBJECTS = {"in-domain": (4, 8), "out-of-domain": (9, 13)}

@@ -16,6 +16,11 @@ NAME = "polyomino"
 TITLE = "polyomino turn"
 FAMILY = "Transformation"
 ORDER = 11
+STORY = (
+    "The picture shows a flat shape made of equal square tiles. {prompt} It is turned "
+    "clockwise by ninety degrees inside its three by three field and is not mirrored. All "
+    "other things stay as they are, and the camera does not move."
+)
 KEY_FRAMES = (FRAMES - 1,)
 SIDE = 3
 CELLS = {"in-domain": (3, 4), "out-of-domain": (5, 5)}

@@ -25,6 +25,11 @@ NAME = "reappear"
 TITLE = "leave and return"
 FAMILY = "Transformation"
 ORDER = 8
+STORY = (
+    "The picture shows some coloured objects on a plain ground. {prompt} For a moment it is "
+    "out of sight, then it comes back to where it was, with the shape and the colour that it "
+    "had. All other objects stay as they are, and the camera does not move."
+)
 KEY_FRAMES = (8, FRAMES - 1)  # while it is away; at the end
 
 

@@ -40,6 +40,20 @@ def tile_masks(puzzle: Puzzle) -> dict[str, np.ndarray]:
     }
 
 
+def on_grid(tiles: np.ndarray, grid: tuple[int, int, int]) -> np.ndarray:
+    """Masks of tiles (T, rows, columns) by frame as those of a grid of latents or tokens (F, h, w).
+
+    A latent frame has a tile where any of its pixel frames has it (the first stands for one frame,
+    the others for several); tiles are mapped to the grid by place.
+    """
+    n_frames, h, w = grid
+    per_latent = np.array_split(tiles[1:], n_frames - 1) if n_frames > 1 else []
+    latent = np.stack([tiles[0], *(part.any(0) for part in per_latent)])
+    rows = np.arange(h) * latent.shape[1] // h
+    columns = np.arange(w) * latent.shape[2] // w
+    return latent[:, rows][:, :, columns]
+
+
 def named_layers(prompt: str) -> tuple[str, ...]:
     """How the layers begin that a prompt names, such as `disc:red:` for "the red disc"."""
     special = {"green dot": f"{DOT.rpartition(':')[0]}:", "red frame": GOAL}

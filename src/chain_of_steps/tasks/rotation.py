@@ -15,6 +15,12 @@ NAME = "rotation"
 TITLE = "rotation pattern"
 FAMILY = "Abstraction"
 ORDER = 7
+STORY = (
+    "The picture shows a row of dark arrows and one grey empty place. {prompt} From one arrow "
+    "to the next the turn is always a quarter to the same side, and the arrow that fits "
+    "appears in the grey place. All other things stay as they are, and the camera does not "
+    "move."
+)
 PROMPT = "Each arrow in the row is turned further. Draw the missing arrow."
 KEY_FRAMES = (FRAMES - 1,)
 

@@ -20,12 +20,14 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageDraw
 
-from chain_of_steps.tasks.board import BEAT, DEFAULT_BOARD, Board, Cell
+from chain_of_steps.tasks.board import BEAT, DEFAULT_BOARD, TILE, Board, Cell
 
-TILE = 16  # pixels a side of one tile, in the units of all measures below
+# TILE, 16 a side of a tile, are the units of all measures below
 FRAMES = DEFAULT_BOARD.frames  # frames of a movie on the default board
 
-COLOURS: dict[str, tuple[int, int, int]] = {
+Colour = tuple[int, int, int]
+
+COLOURS: dict[str, Colour] = {
     "red": (214, 39, 40),
     "green": (24, 150, 72),
     "blue": (31, 90, 200),
@@ -160,10 +162,10 @@ def _paint(pen: _Pen, layer: str) -> None:
 
 
 @lru_cache(maxsize=8192)
-def render_tile(tile: Tile, side: int = TILE) -> np.ndarray:
+def render_tile(tile: Tile, side: int = TILE, ground: Colour = FLOOR) -> np.ndarray:
     """One tile as float32 (side, side, 3) in [0, 1]; read-only, because it is shared."""
     large = side * _SUPERSAMPLE
-    picture = Image.new("RGB", (large, large), FLOOR)
+    picture = Image.new("RGB", (large, large), ground)
     pen = _Pen(ImageDraw.Draw(picture), large / TILE)
     for layer in tile:
         _paint(pen, layer)
@@ -172,11 +174,13 @@ def render_tile(tile: Tile, side: int = TILE) -> np.ndarray:
     return pixels
 
 
-def render_tiles(scene: Scene, board: Board = DEFAULT_BOARD, side: int = TILE) -> np.ndarray:
+def render_tiles(
+    scene: Scene, board: Board = DEFAULT_BOARD, side: int = TILE, ground: Colour = FLOOR
+) -> np.ndarray:
     """A scene as float32 (rows, columns, side, side, 3) in [0, 1]."""
     return np.array(
         [
-            [render_tile(scene.get((r, c), ()), side) for c in range(board.columns)]
+            [render_tile(scene.get((r, c), ()), side, ground) for c in range(board.columns)]
             for r in range(board.rows)
         ]
     )
@@ -196,9 +200,11 @@ def split_tiles(pictures: np.ndarray, side: int = TILE) -> np.ndarray:
     return np.moveaxis(cut, -4, -3)
 
 
-def render(scene: Scene, board: Board = DEFAULT_BOARD, side: int = TILE) -> np.ndarray:
+def render(
+    scene: Scene, board: Board = DEFAULT_BOARD, side: int = TILE, ground: Colour = FLOOR
+) -> np.ndarray:
     """A scene as float32 (rows * side, columns * side, 3) in [0, 1]."""
-    return join_tiles(render_tiles(scene, board, side))
+    return join_tiles(render_tiles(scene, board, side, ground))
 
 
 def render_movie(movie: Movie, board: Board = DEFAULT_BOARD, side: int = TILE) -> np.ndarray:

@@ -22,6 +22,11 @@ NAME = "shelf"
 TITLE = "named shelf"
 FAMILY = "Spatiality"
 ORDER = 4
+STORY = (
+    "The picture shows a shelf with four tiers at the right side and some coloured objects. "
+    "{prompt} It is lifted to the height of that tier, set down there and then stays. All "
+    "other objects and the shelf stay as they are, and the camera does not move."
+)
 KEY_FRAMES = (FRAMES - 1,)
 TIERS = ("top", "second", "third", "lowest")
 SPOT = 3  # the shelf is columns 3 and 4; objects are put into column 3

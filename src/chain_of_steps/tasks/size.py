@@ -15,6 +15,12 @@ NAME = "size"
 TITLE = "size pattern"
 FAMILY = "Abstraction"
 ORDER = 6
+STORY = (
+    "The picture shows a row of discs of one colour whose sizes repeat, large, medium and "
+    "small, and one grey empty place. {prompt} A disc of the size that continues the pattern "
+    "appears in the grey place. All other things stay as they are, and the camera does not "
+    "move."
+)
 PROMPT = "The sizes in the row follow a pattern. Fill the empty place."
 KEY_FRAMES = (FRAMES - 1,)
 SIZES = ("l", "m", "s")

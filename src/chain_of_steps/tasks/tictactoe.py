@@ -15,6 +15,12 @@ NAME = "tictactoe"
 TITLE = "tic-tac-toe"
 FAMILY = "Knowledge"
 ORDER = 3
+STORY = (
+    "The picture shows a game of tic-tac-toe, three rows of three fields, with crosses and "
+    "noughts that have been set. {prompt} One dark cross appears in an empty field so that "
+    "three crosses stand in one line. All other marks stay as they are, and the camera does "
+    "not move."
+)
 PROMPT = "It is the turn of the crosses. Put a cross where it wins the game."
 KEY_FRAMES = (FRAMES - 1,)
 LINES = (

@@ -28,8 +28,8 @@ def test_a_run_that_corrects_at_step_12_counts_once_also_through_unreadable_look
 def test_a_run_that_never_commits():
     answers = [0, 1] * (N // 2) + [-1]
     run = runs_of(readouts_of("a", answers)).iloc[0]
-    assert np.isnan(run["commitment"])
-    assert np.isnan(run["committed_early"])
+    assert run["commitment"] == N  # it counts as the last step
+    assert not run["committed_early"]
     assert run["flips"] == N
     assert run["corrections"] == N // 2 - 1
     assert run["corruptions"] == N // 2

@@ -77,7 +77,7 @@ def test_perception_reads_stored_runs_and_makes_the_null(remembering):
     row = int(
         np.flatnonzero((trajectory.runs["task"] == "move") & (trajectory.runs["seed"] == 1))[0]
     )
-    video = model.decode(trajectory.clean[row, 1:2])[:, list(perception.BEATS)].numpy()
+    video = model.decode(trajectory.clean[row, 1:2])[:, list(puzzle.board.beat_ends)].numpy()
     wanted = perception.read_evidence(puzzle, video).iloc[0]
     found = rows[(rows["seed"] == 1) & (rows["step"] == 1)].iloc[0]
     assert found[list(perception.EVIDENCE)].tolist() == pytest.approx(wanted.tolist(), abs=1e-6)

@@ -65,14 +65,23 @@ def test_a_verdict_can_come_out_either_way(low, high, p, against, verdict):
 )
 def test_the_dispute_is_told_as_the_numbers_have_it(firm, early, side):
     rows = [
-        ("corrections_exceed_corruptions", "strict, from step 0, one right answer", firm),
-        ("corrections_exceed_corruptions", "wide, from step 0, one right answer", "undecided"),
-        ("most_committed_early", "all cases", early),
+        (
+            "corrections_exceed_corruptions",
+            "strict, from step 0, in-domain, one right answer",
+            firm,
+        ),
+        (
+            "corrections_exceed_corruptions",
+            "wide, from step 0, in-domain, one right answer",
+            "undecided",
+        ),
+        ("most_committed_early", "in-domain, one right answer", early),
     ]
     verdicts = pd.DataFrame(
         [{"model": "m", "claim": c, "control": k, "verdict": v} for c, k, v in rows]
     )
-    known = {"model": "m", "solutions": "one", "span": "run", "step": 0, "net": 0.25}
+    known = {"model": "m", "part": "kind", "solutions": "one", "split": "in-domain"}
+    known |= {"span": "run", "step": 0, "net": 0.25}
     known |= {"gained": 7, "lost": 3, "low": 0.125, "high": 0.5}
     tests = pd.DataFrame([{**known, "change": change} for change in ("strict", "wide")])
     text = dispute(verdicts, tests, "m")

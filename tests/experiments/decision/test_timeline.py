@@ -1,13 +1,11 @@
 """The timeline on synthetic readouts whose answers are known."""
 
-import itertools
-
 import numpy as np
 import pandas as pd
 import pytest
 from readouts import SIGMAS, rows_of
 
-from chain_of_steps.experiments.decision.timeline import disagreement, timeline
+from chain_of_steps.experiments.decision.timeline import timeline
 from chain_of_steps.measures import commitment, with_solution_kind
 from chain_of_steps.statistics.means import mean_ci
 from chain_of_steps.statistics.resampling import Resampling
@@ -21,7 +19,7 @@ def runs() -> tuple[pd.DataFrame, pd.DataFrame]:
             rows_of("m/0", [-1, 1, 0, 0], seed=0, candidates=[3, 2, 1, 1]),
             rows_of("m/0", [0, 0, 0, 0], seed=1, candidates=[1, 1, 1, 1]),
             rows_of("m/1", [0, 1, 1, 1], seed=0, candidates=[4, 2, 2, 1]),
-            rows_of("m/1", [0, 0, 0, -1], seed=1, candidates=[2, 2, 2, 0]),
+            rows_of("m/1", [0, 0, 0, -1], seed=1, candidates=[2, 2, 2, np.nan]),
             rows_of("g/0", [1, 1, 2, 2], seed=0, task="grid", right=2, candidates=[5, 4, 2, 1]),
             rows_of("g/0", [2, 2, 2, 2], seed=1, task="grid", right=2, candidates=[5, 3, 2, 1]),
             rows_of("m/0", [1, 1, 1, 1], model="early", candidates=[1, 1, 1, 1]),
@@ -59,7 +57,8 @@ def test_puzzles_with_several_answers_are_kept_apart(runs):
 def test_timeline_by_hand(runs):
     table = timeline(*runs, resampling=Resampling(200, 0))
     assert list(table.columns) == [
-        *("model", "task", "solutions", "quantity", "step", "sigma", "n", "mean", "low", "high")
+        *("model", "split", "task", "solutions", "quantity", "step", "sigma"),
+        *("n", "mean", "low", "high"),
     ]
 
     def means(quantity, task="maze", model="pocket"):
@@ -71,44 +70,35 @@ def test_timeline_by_hand(runs):
     third = 1 / 3
     # the run without a final answer agrees with nothing and is left out
     assert means("agrees") == [[3, third], [3, 2 * third], [3, 1], [3, 1]]
+    assert means("leads_final") == means("agrees")
     assert means("correct") == [[4, 0.75], [4, 0.5], [4, 0.75], [4, 0.5]]
-    assert means("candidates") == [[4, 2.5], [4, 1.75], [4, 1.5], [4, 0.75]]
+    # of the last looks one shows nothing that can be read: it has no number
+    assert means("candidates") == [[4, 2.5], [4, 1.75], [4, 1.5], [3, 1]]
+    assert means("readable") == [[4, 1], [4, 1], [4, 1], [4, 0.75]]
     assert means("solution") == [[4, 0.375], [4, 0.25], [4, 0.375], [4, 0.25]]
-    assert means("commitment") == [[3, 1.0]]
+    # committed at 2, 0, 1 and never: one run of four never does, and counts as the last look
+    assert means("committed") == [[4, 0.25], [4, 0.5], [4, 0.75], [4, 0.75]]
+    assert means("never") == [[4, 0.25]]
+    assert means("commitment") == [[4, (2 + 0 + 1 + 3) / 4]]
     assert means("agrees", "grid") == [[2, 0.5], [2, 0.5], [2, 1], [2, 1]]
     assert means("commitment", "grid") == [[2, 1.0]]
     assert means("correct", model="early") == [[1, 0]] * 4
-    # candidates at step 0 minus those at step 2, the middle of the four looks
-    assert means("pruned") == [[4, (2 + 0 + 2 + 0) / 4]]
-    assert means("pruned", "grid") == [[2, 3.0]]
-    # of each case the two seeds are one pair
-    assert means("seeds_differ") == [[2, 0.5], [2, 1.0], [2, 0.5], [2, 0.5]]
-    assert means("seeds_differ", "grid") == [[1, 1], [1, 1], [1, 0], [1, 0]]
-    once = table["quantity"].isin(["commitment", "pruned"])
+    once = table["quantity"].isin(["commitment", "never"])
     steps = table[~once]
     assert (steps["sigma"] == steps["step"].map(lambda k: SIGMAS[int(k)])).all()
     assert table.loc[once, ["step", "sigma"]].isna().all(axis=None)
 
 
-def test_seeds_that_differ_are_counted_in_pairs():
-    answers = [[0, -1], [0, 2], [1, -1], [1, 2], [2, 3]]
-    table = pd.concat([rows_of("m/0", a, seed=n) for n, a in enumerate(answers)])
-    found = disagreement(table.assign(solutions="one")).set_index("step")["seeds_differ"]
-    pairs = list(itertools.combinations(answers, 2))
-    for step in (0, 1):
-        assert found[step] == pytest.approx(np.mean([a[step] != b[step] for a, b in pairs]))
-    assert disagreement(rows_of("m/0", [0, 1]).assign(solutions="one")).empty
-
-
-def test_the_timeline_of_all_tasks_keeps_kinds_of_puzzles_apart(runs):
+def test_the_timeline_keeps_kinds_and_splits_of_puzzles_apart(runs):
     readouts, cases = runs
     readouts.loc[readouts["case"] == "m/1", "task"] = "odd"
+    readouts.loc[readouts["case"] == "m/1", "split"] = "out-of-domain"
     table = timeline(readouts, cases, resampling=Resampling(200, 0))
     table = table[(table["model"] == "pocket") & (table["step"].fillna(0) == 0)]
-    mine = table[table["task"] == "all"].set_index(["solutions", "quantity"])
-    assert mine.loc[("one", "candidates"), ["n", "mean"]].tolist() == [4, 2.5]
-    assert mine.loc[("several", "candidates"), ["n", "mean"]].tolist() == [2, 5]
-    assert mine.loc[("one", "pruned"), ["n", "mean"]].tolist() == [4, 1]
+    mine = table[table["task"] == "all"].set_index(["split", "solutions", "quantity"])
+    assert mine.loc[("in-domain", "one", "candidates"), ["n", "mean"]].tolist() == [2, 2]
+    assert mine.loc[("out-of-domain", "one", "candidates"), ["n", "mean"]].tolist() == [2, 3]
+    assert mine.loc[("in-domain", "several", "candidates"), ["n", "mean"]].tolist() == [2, 5]
     assert set(table.loc[table["task"] != "all", "task"]) == {"maze", "odd", "grid"}
 
 
@@ -121,9 +111,6 @@ def test_timeline_resamples_cases_not_runs(runs):
     row = row[row["model"] == "pocket"].iloc[0]
     expected = mean_ci([3, 1, 4, 2], clusters=[0, 0, 1, 1], resampling=Resampling(300, 4))
     assert (row["low"], row["high"]) == (expected.low, expected.high) == (2.0, 3.0)
-    # one case is one cluster: there is no telling how cases differ
-    grids = table[(table["task"] == "grid") & (table["quantity"] != "seeds_differ")]
-    assert grids[["low", "high"]].isna().all(axis=None)
     again = timeline(readouts.sample(frac=1, random_state=7), cases, resampling=Resampling(300, 4))
     pd.testing.assert_frame_equal(table, again)
 
@@ -133,5 +120,7 @@ def test_timeline_of_runs_that_never_answer(runs):
     silent = readouts.assign(answer=-1, correct=False)
     table = timeline(silent, cases, resampling=Resampling(100, 0))
     assert set(table["quantity"]) == {
-        *("correct", "candidates", "solution", "seeds_differ", "pruned")
+        *("correct", "candidates", "readable", "solution", "committed", "commitment", "never")
     }
+    assert (table.loc[table["quantity"] == "never", "mean"] == 1).all()
+    assert (table.loc[table["quantity"] == "committed", "mean"] == 0).all()

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from chain_of_steps.experiments.front import fronts
+from chain_of_steps.experiments.front.outcomes import front_outcomes
 from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.tasks import stream, task_of
 from chain_of_steps.tasks.reader import first_frame
@@ -16,6 +17,7 @@ from chain_of_steps.tasks.scene import render_movie
 from chain_of_steps.trajectory import Trajectory
 
 STEPS = 18
+SIGMAS = pd.Series(np.linspace(1, 0, STEPS + 1))
 DRAWINGS = ("chain", "chain_back", "chain_once")
 RESAMPLING = Resampling(n_boot=200)
 
@@ -84,7 +86,7 @@ def test_one_hop_a_step_is_a_slope_of_one(by_hops, by_frames):
 
 
 def test_the_front_is_the_share_of_tiles_that_are_decided(by_hops):
-    table = fronts.front_table(by_hops, STEPS + 1, resampling=RESAMPLING)
+    table = fronts.front_table(by_hops, SIGMAS, STEPS + 1, resampling=RESAMPLING)
     assert (table["mean"] == (table["depth"] - 1 <= table["step"])).all()
     assert ((table["low"] <= table["mean"]) & (table["mean"] <= table["high"])).all()
     assert (table["high"] > table["low"]).all()  # equal values are not certainty
@@ -110,8 +112,41 @@ def test_one_drawing_tells_no_order(by_hops):
 def test_no_run_with_a_need_gives_empty_tables(by_hops):
     nothing = by_hops.iloc[:0]
     for table in (
-        fronts.front_table(nothing, 5, resampling=RESAMPLING),
+        fronts.front_table(nothing, SIGMAS, 5, resampling=RESAMPLING),
         fronts.slope_table(nothing, resampling=RESAMPLING),
         fronts.order_table(nothing, resampling=RESAMPLING),
     ):
         assert table.empty and len(table.columns) > 5
+
+
+# Outcomes, which claims are judged on
+
+
+def test_outcomes_have_the_order_of_each_puzzle(by_hops, by_frames):
+    for rows, hops, frames in ((by_hops, 1, 0), (by_frames, 0, 3)):
+        table = front_outcomes(rows)
+        for name, value in (("hops", hops), ("frames", frames)):
+            found = table[table["outcome"] == name]
+            assert found.groupby("condition").size().to_dict() == {"leads": 6, "accepted": 6}
+            assert np.allclose(found["value"], value)
+            assert set(found["task"]) == {"chain"} and set(found["case"]) == set(rows["puzzle"])
+            assert (found["need"] >= 5).all()
+    one = front_outcomes(by_hops[by_hops["task"] == "chain_once"])
+    assert not {"hops", "frames"} & set(one["outcome"])  # one drawing tells nothing
+
+
+def test_outcomes_say_how_far_apart_frames_are_decided(by_hops, by_frames):
+    def apart(rows):
+        table = front_outcomes(rows)
+        return table[(table["outcome"] == "frames_apart") & (table["condition"] == "leads")]
+
+    assert (apart(by_hops)["value"] == 0).all()
+    later = by_frames[by_frames["drawn"] < 4]
+    expected = (3 * (4 - later["drawn"])).groupby(later["case"]).mean()
+    assert apart(by_frames).set_index("case")["value"].to_dict() == pytest.approx(
+        expected.to_dict()
+    )
+    slopes = front_outcomes(by_hops)
+    slopes = slopes[slopes["outcome"] == "slope"]
+    assert len(slopes) == 2 * 18 and np.allclose(slopes["value"], 1)
+    assert front_outcomes(by_hops.iloc[:0]).empty

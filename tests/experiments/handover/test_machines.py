@@ -5,10 +5,12 @@ Serial is told from the others by each test of SERIAL; recompute from polish by 
 
 from functools import cache
 
+import judged
 import machines
 import pandas as pd
 import pytest
 import torch
+from repository import ROOT
 
 from chain_of_steps.edits import Loop
 from chain_of_steps.experiments.behaviours.posterior import encoded_answers
@@ -16,10 +18,11 @@ from chain_of_steps.experiments.handover import subjects
 from chain_of_steps.experiments.handover.contrasts import POLISHING, SERIAL, contrasts
 from chain_of_steps.experiments.handover.ends import COLUMNS, ends_of
 from chain_of_steps.experiments.handover.jacobian import derivative, jacobian_of
+from chain_of_steps.experiments.handover.outcomes import handover_outcomes
 from chain_of_steps.experiments.handover.settings import Handover
-from chain_of_steps.experiments.handover.subjects import Subject
 from chain_of_steps.experiments.handover.tiles import tiles_of
-from chain_of_steps.experiments.loops.passes import passes_of
+from chain_of_steps.experiments.loops.outcomes import loops_outcomes
+from chain_of_steps.experiments.loops.passes import passes_of, read_ends
 from chain_of_steps.experiments.loops.schedules import through
 from chain_of_steps.experiments.loops.settings import Loops
 from chain_of_steps.experiments.loops.summary import loop_contrasts
@@ -29,6 +32,8 @@ from chain_of_steps.models.wan import WanModel
 from chain_of_steps.runs import Runs, loops_of, run_shard
 from chain_of_steps.sampling import sample
 from chain_of_steps.statistics.resampling import Resampling
+from chain_of_steps.statistics.verdicts import HOLDS, NO_ROOM, UNMEASURED
+from chain_of_steps.study.claims import load_claims
 
 STEPS, SHIFT, BATCH = 24, 5.0, 10
 FIELDS = Handover(levels=[0.93, 0.7, 0.45], tile_levels=[0.75, 0.6], directions=1)
@@ -37,6 +42,7 @@ LOOPS = Loops(
     matched_steps=[1, 16],
     matched_levels=[0.5],
     rest=4,
+    chosen={"sigma": 0.6, "passes": 12},
     levels=[0.6, 0.4],
     passes=[0, 12],
     above=4,
@@ -83,7 +89,7 @@ def found(measure, name) -> dict[str, pd.Series]:
     *_, (ends, tiles, jacobian, looped), _ = measure(name)
     tables = [
         contrasts(ends, tiles, jacobian, STEPS, resampling=FEW),
-        loop_contrasts(looped, resampling=FEW).query("task == 'all'"),
+        loop_contrasts(looped, LOOPS.chosen, resampling=FEW).query("task == split == 'all'"),
     ]
     return {row["test"]: row for table in tables for _, row in table.iterrows()}
 
@@ -158,6 +164,20 @@ def test_tables_have_a_row_for_each_thing_and_count_what_ran(measure, name):
     assert not looped.loc[looped["method"] == "full", "leads"].isna().any()
 
 
+def test_a_further_model_makes_the_chosen_loop_and_few_steps_alone(measure):
+    model, runs, cases, tables, _ = measure("serial")
+    made, nfe = passes_of(model, runs, cases, LOOPS, SHIFT, BATCH, main=False)
+    whole = tables[3]
+    same = whole["method"].isin(["full", "few"])
+    same |= whole["method"].eq("loop") & whole["sigma"].eq(0.6) & whole["count"].eq(12)
+    assert len(made) == same.sum()
+    keys = ["case", "method", "count"]
+    columns = ["leads", "accepted", "score", "nfe"]
+    sides = [table.set_index(keys)[columns].sort_index() for table in (made, whole[same])]
+    pd.testing.assert_frame_equal(*sides)
+    assert nfe == len(cases) * (4 + 4 + 12 + 1 + 4)
+
+
 def test_a_loop_that_shares_its_beginning_is_the_loop_by_itself(measure):
     """passes_of leaves the longest loop where each shorter one ends."""
     model, runs, cases, tables, _ = measure("serial")
@@ -166,7 +186,8 @@ def test_a_loop_that_shares_its_beginning_is_the_loop_by_itself(measure):
     edit = by_row(loops_of(loop, runs.runs, sigmas, given.latent_shape()))
     velocity = model.velocity(given.condition())
     ends = sample(velocity, given.noise(), loop.schedule(sigmas), edit=edit)
-    leads = [Subject(model, c).read(e[None])[0][0] for c, e in zip(cases, ends, strict=True)]
+    known = [({}, case, end) for case, end in zip(cases, ends, strict=True)]
+    leads = [row["leads"] for row in read_ends(model, known)]
     looped = tables[3].query("method == 'loop' and count == 12").query("0.59 < sigma < 0.61")
     assert looped["leads"].tolist() == leads
 
@@ -186,3 +207,56 @@ def test_the_derivative_is_that_of_differences(measure):
     got = derivative(velocity, x.float(), sigma, k, along.float())
     assert torch.allclose(got.double(), expected, atol=2e-2, rtol=2e-2)
     assert expected.abs().max() > 0.1
+
+
+# What the claims say of them
+
+CLAIMS = [
+    claim.model_copy(update={"held_out": False, "primary": False, "absent": "not made here"})
+    for claim in load_claims(ROOT / "workflow/paper/expected.yaml")
+]
+OF_NEED = ("commitment-later-for-greater-need", "loops-beat-plain-steps")
+
+
+def said_of(measure, name) -> pd.DataFrame:
+    """The table of claims on a machine, by id."""
+    model, runs, cases, (ends, _, _, looped), _ = measure(name)
+    needs = [case.puzzle.need for case in cases]
+    index = pd.DataFrame({"case": [case.name for case in cases], "solutions": 1, "need": needs})
+    tables = judged.outcomes_of_runs(model, runs, cases) | {
+        "handover_outcomes.parquet": handover_outcomes(ends, index, STEPS),
+        "loops_outcomes.parquet": loops_outcomes(looped, index),
+    }
+    here = {"condition": "12 passes at sigma 0.6"}  # as LOOPS has it
+    claims = [
+        claim.model_copy(update={"rows": claim.rows | here})
+        if claim.id == "loops-beat-plain-steps"
+        else claim
+        for claim in CLAIMS
+    ]
+    return judged.judged(claims, tables, [name], STEPS)
+
+
+def test_claims_find_the_serial_machine_and_none_of_the_others(measure):
+    serial = said_of(measure, "serial")["verdict"]
+    assert serial["steps-needed-beyond-the-reach"] == HOLDS
+    assert serial["commitment-later-for-greater-need"] == HOLDS
+    for name in ("recompute", "posterior", "polish"):
+        found = said_of(measure, name)["verdict"]
+        for claim in OF_NEED:
+            assert found[claim] != HOLDS, (name, claim)
+
+
+def test_claims_about_steps_are_not_judged_on_what_recomputes(measure):
+    found = said_of(measure, "recompute")
+    about = found[found["about"] == "steps"]["verdict"]
+    assert set(about) <= {NO_ROOM, UNMEASURED}
+    assert (about == NO_ROOM).any()
+
+
+def test_that_a_polisher_needs_its_steps_hangs_on_the_threshold_alone(measure):
+    """Its first look is faint and right: by a lower threshold nothing is left to do."""
+    row = said_of(measure, "polish").loc["steps-needed-beyond-the-reach"]
+    assert "ACCEPT 0.5: holds" not in row["sweep"]
+    serial = said_of(measure, "serial").loc["steps-needed-beyond-the-reach"]
+    assert "ACCEPT 0.5: holds" in serial["sweep"]

@@ -49,7 +49,11 @@ def test_ablation_skips_the_block_in_its_band_only(small):
             assert not torch.equal(skipped, clean)
         else:  # the mean over one case is that case's own update
             assert torch.allclose(ends["all"][n], clean, atol=1e-4)
+        if row.band == "late" and row.mode == "skip":
+            moved = (skipped - clean).norm() / clean.norm()
+            assert row.dose == pytest.approx(moved.item(), rel=1e-4)
     assert len(table) == 2 * 3 * 3
+    assert (table.loc[table["mode"] == "skip", "dose"] > 0).all()
     assert ledger.evaluated == 3 * (3 + 3 + 2 * 3 * (3 + 2 + 1))
     assert ledger.naive == 3 * (3 + 3 + 2 * 3 * 3 * 3)
 
@@ -71,7 +75,7 @@ def test_ablation_summary_compares_with_the_clean_run():
         {
             "model": "m", "steps": 3, "mode": "skip", "layer": 0, "band": "late",
             "case": list("abcd"), "task": ["t", "t", "u", "u"], "split": "s",
-            "score": [0.5, 0.7, 1.0, 1.0], "clean_score": [1.0, 0.9, 1.0, 1.0],
+            "dose": 0.2, "score": [0.5, 0.7, 1.0, 1.0], "clean_score": [1.0, 0.9, 1.0, 1.0],
             "correct": [False, False, True, True], "clean_correct": True,
             "answer": [0, -1, 2, 2], "clean_answer": [0, 1, 2, 2],
         }

@@ -28,7 +28,9 @@ def test_maze_patches_start_at_the_noise_and_pair_clean_with_perturbed(small):
     sides = table.groupby("direction")[["clean_score", "perturbed_score"]].mean()
     assert np.allclose(sides.loc["noising"], sides.loc["denoising"])
     assert 0 < ledger.evaluated < ledger.naive
+    assert (table.loc[table["part"] == "all", "dose"] > 0).all()
     summary = maze_patching.summarise_patching(
-        table.assign(effect=0.25), resampling=Resampling(100, 0)
+        table.assign(effect=0.25, dose=0.5), resampling=Resampling(100, 0)
     )
     assert (summary["n"] == 3).all() and np.allclose(summary["mean"], 0.25)
+    assert (summary["dose"] == 0.5).all()

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from chain_of_steps.cases.folders import load_cases, make_cases
 from chain_of_steps.cases.references import read_references
 from chain_of_steps.cli import main
 from chain_of_steps.errors import UserError
+from chain_of_steps.experiments.noise.ideal import ideal_runs
 from chain_of_steps.experiments.noise.perturbation import (
     Meter,
     conditions_of,
@@ -23,6 +25,8 @@ from chain_of_steps.experiments.noise.perturbation import (
 )
 from chain_of_steps.experiments.noise.propagation import (
     Comparison,
+    case_floor,
+    decisive_places,
     layer_flow,
     repeat_floor,
     seed_floor,
@@ -37,7 +41,9 @@ from chain_of_steps.pocket.pipeline import build_pipeline, build_tokenizer
 from chain_of_steps.runs import Runs, batches, edits_of, noise_seeds, run_shard
 from chain_of_steps.sampling import StepState, flow_sigmas, sample
 from chain_of_steps.study.config import check_config
-from chain_of_steps.tasks.reader import Reader
+from chain_of_steps.tasks import task_of
+from chain_of_steps.tasks.observe import Observer
+from chain_of_steps.tasks.scene import render_movie, split_tiles
 from chain_of_steps.trajectory import Recorder, Trajectory
 
 N_STEPS, GRID = 6, (5, 5, 5)
@@ -86,7 +92,7 @@ def first_batch(model, trajectory, cases):
 
 
 def planned(n_steps=N_STEPS, **changes):
-    return conditions_of(Section(**SETTINGS | changes), n_steps, GRID)
+    return conditions_of(Section(**SETTINGS | changes), flow_sigmas(n_steps, 5.0), GRID)
 
 
 def one_of_each(planned):
@@ -174,7 +180,7 @@ def test_a_sweep_of_every_step_costs_at_most_052_of_running_again(n_steps):
 
 def test_frames_are_known_to_be_read_or_not(model, trajectory, cases):
     """The readers of these puzzles look at the last pixel frame, which is in latent frame 4."""
-    assert all(Reader(case.puzzle).key_frames == (16,) for case in cases)
+    assert all(Observer(case.puzzle).key_frames == (16,) for case in cases)
     table, _, _ = perturb_shard(model, trajectory, cases, [], planned(), seeds=[3])
     read = table[table["frame_is_read"]]
     assert set(read["kind"]) == {"frame"}
@@ -203,7 +209,10 @@ def cells(perturbation, n_steps, grid):
 
 @pytest.mark.parametrize(("n_steps", "grid"), [(6, GRID), (50, GRID), (50, (21, 30, 52))])
 def test_token_controls_disturb_as_many_cells_as_a_step_and_as_a_frame(n_steps, grid):
-    kinds = {p.kind: p for p in conditions_of(Section(**SETTINGS), n_steps, grid).controls}
+    kinds = {
+        p.kind: p
+        for p in conditions_of(Section(**SETTINGS), flow_sigmas(n_steps, 5.0), grid).controls
+    }
     assert sum(cells(kinds["tokens_step"], n_steps, grid)) == math.prod(grid)
     assert len(cells(kinds["tokens_step"], n_steps, grid)) > 1
     last_clean = cells(kinds["frame_last_clean"], n_steps, grid)
@@ -243,10 +252,45 @@ def test_equal_energy_holds_in_the_unit_of_its_mode(mode):
 
 def test_meter_sums_squares_plain_and_in_units_of_sigma():
     meter = Meter(lambda k, sigma, x, clean: x + torch.tensor([0.0, 3.0]).view(2, 1, 1, 1, 1), 2)
-    for sigma in (1.0, 0.5):
-        meter(0, sigma, torch.zeros(2, 1, 1, 2, 2), None)
+    for sigma, value in ((1.0, 1.0), (0.5, 6.0)):
+        meter(0, sigma, torch.full((2, 1, 1, 2, 2), value), None)
     assert meter.plain.tolist() == [0, 2 * 4 * 9]
     assert meter.relative.tolist() == [0, 4 * 9 + 4 * 4 * 9]
+    assert meter.share.tolist() == pytest.approx([0, 3**2 + 0.5**2])
+
+
+def test_the_dose_of_noise_is_what_it_changes_of_the_latent(model, trajectory, cases):
+    """N(0, I) in place of x changes it by sqrt(1 + 1 / mean square of x); nothing by 0."""
+    table, _, _ = perturb_shard(model, trajectory, cases, [], planned(), seeds=[3])
+    assert table.loc[table["kind"] == "clean", "dose"].isna().all()
+    rows = table[(table["kind"] == "step") & (table["index"] == 2)]
+    for row in rows.itertuples():
+        here = (trajectory.runs["case"] == row.case) & (trajectory.runs["seed"] == 3)
+        x = trajectory.x[int(np.flatnonzero(here)[0]), 2]
+        assert row.dose == pytest.approx(math.sqrt(1 + 1 / x.square().mean().item()), rel=0.1)
+        assert row.dose == pytest.approx(row.injected_l2 / x.norm().item(), rel=1e-4)
+
+
+# Which steps and frames
+
+
+def test_levels_name_the_nearest_steps_but_never_the_first():
+    found = planned(50, steps=None, levels=[0.999, 0.95, 0.88, 0.02])
+    steps = [p.index for p in found.sweep if p.kind == "step"]
+    sigmas = flow_sigmas(50, 5.0)[:-1].numpy()
+    assert steps == [1, *(int(np.abs(sigmas - s).argmin()) for s in (0.95, 0.88, 0.02))]
+    assert steps[-1] == 49
+
+
+def test_frames_left_out_of_the_sweep_are_disturbed_in_the_controls():
+    assert planned(frames=[-1]) == planned(frames=[4]) == planned(frames=[4, -1])
+    found = planned(frames=[4])
+    assert [p.index for p in found.sweep if p.kind == "frame"] == [4]
+    mine = [p for p in found.controls if p.noise.mode == "replace"]
+    assert [p.index for p in mine if p.kind == "frame"] == [0, 1, 2, 3, 4]
+    assert [p.index for p in mine if p.kind == "frame_last_clean"] == [4]
+    whole = [p for p in planned().controls if p.noise.mode == "replace"]
+    assert not [p for p in whole if p.kind == "frame"]
 
 
 # Refusals
@@ -308,7 +352,7 @@ def test_defaults_fit_the_default_study():
     )
     fields = config.perturbation
     n_steps = config.sampler.steps
-    found = conditions_of(fields, n_steps, GRID)
+    found = conditions_of(fields, flow_sigmas(n_steps, config.sampler.shift), GRID)
     assert [p.index for p in found.sweep if p.kind == "step"] == list(range(0, 50, 5))
     assert [p.index for p in found.sweep if p.kind == "frame"] == list(range(5))
     nfe = found.nfe(n_steps, 260, 13 * 2 * fields.control_cases)
@@ -324,7 +368,6 @@ def test_the_stage_writes_two_tables_and_says_what_it_did(
     write_manifest(stored, parameters={}, seconds=0)
     config = {"study": "s", "models": {"m": {"path": "p"}}, "cases": {"tasks": ["odd"]}}
     config |= {"sampler": {"steps": N_STEPS}, "seeds": [3, 5]}
-    config |= {"ensemble": {"k": 2, "many_steps": 2}}
     config |= {"perturbation": {"steps": [4], "frames": [2], "control_cases": 1}}
     path = tmp_path / "config.yaml"
     path.write_text(yaml.safe_dump(config))
@@ -341,7 +384,7 @@ def test_the_stage_writes_two_tables_and_says_what_it_did(
         for split in ("in-domain", "out-of-domain")
         for task in ("shelf", "odd")
     }
-    assert set(read_table(flow)["kind"]) == {"step", "other seed", "repeat"}
+    assert set(read_table(flow)["kind"]) == {"step", "other seed", "other case", "repeat"}
 
 
 # Comparisons along the steps
@@ -382,7 +425,7 @@ def brute_cka(a, b):
 
 def test_comparison_names_the_step_and_the_run_it_compared():
     clean = synthetic([("a", 0), ("b", 0)])
-    seen = Comparison(clean)
+    seen = Comparison(clean, {})
     other = synthetic([("a", 0), ("b", 0)], seed=1).clean
     for k in (1, 2):
         seen(StepState(k, 0.5, 0.4, other[:, k], other[:, k], other[:, k], 0))
@@ -403,7 +446,7 @@ def test_rotated_scaled_and_shifted_channels_are_no_difference():
     clean = synthetic([("a", 0)])
     rotation = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(2)))[0]
     moved = 2 * torch.einsum("dc,bcfhw->bdfhw", rotation, clean.clean[:, 0]) + 5
-    seen = Comparison(clean)
+    seen = Comparison(clean, {})
     seen(StepState(0, 1.0, 0.9, moved, moved, moved, 0))
     assert seen.table()["dissimilarity"][0] == pytest.approx(0, abs=1e-9)
     assert seen.table()["relative_l2"][0] > 1
@@ -411,16 +454,61 @@ def test_rotated_scaled_and_shifted_channels_are_no_difference():
 
 def test_floors_compare_seeds_and_repeats_of_the_same_case():
     stored = synthetic([("a", 0), ("a", 1), ("a", 2), ("b", 0), ("b", 1), ("b", 2)])
-    floor = seed_floor(stored, [2]).set_index(["case", "step"])
+    floor = seed_floor(stored, [2], {}).set_index(["case", "step"])
     assert len(floor) == 6, "the last seed is compared with the first"
     expected = 1 - brute_cka(stored.clean[5, 1], stored.clean[3, 1])
     assert floor.loc[("b", 1), "dissimilarity"] == pytest.approx(expected, abs=1e-9)
     again = stored.select([4, 1])
     again.clean[0, 2] += 1
-    repeat = repeat_floor(stored, again).set_index(["case", "step"])["relative_l2"]
+    repeat = repeat_floor(stored, again, {}).set_index(["case", "step"])["relative_l2"]
     assert (repeat.drop(("b", 2)) == 0).all()
     assert repeat[("b", 2)] > 0
-    assert seed_floor(stored.select([0, 3]), [0]).empty
+    assert seed_floor(stored.select([0, 3]), [0], {}).empty
+
+
+def test_another_case_is_the_next_one_of_the_task_or_of_the_shard():
+    stored = synthetic([("a", 0), ("b", 0), ("c", 0)])
+    stored.runs["task"] = ["t", "u", "t"]
+    floor = case_floor(stored, {}).set_index(["case", "step"])["dissimilarity"]
+    for case, row, other in (("a", 0, 2), ("c", 2, 0), ("b", 1, 2)):
+        expected = 1 - brute_cka(stored.clean[row, 1], stored.clean[other, 1])
+        assert floor[(case, 1)] == pytest.approx(expected, abs=1e-9)
+    assert case_floor(stored.select([1]), {}).empty
+
+
+def test_places_are_those_where_the_videos_of_the_candidates_differ(cases):
+    for case in cases:
+        movie = task_of(case.task).movie
+        videos = np.stack(
+            [render_movie(movie(case.puzzle, n)) for n in range(len(case.puzzle.candidates))]
+        )
+        # (T, rows, columns): any pixel of a tile; the first frame, then four to a latent frame
+        tiles = split_tiles(np.ptp(videos, axis=0)).max((3, 4, 5)) > 0
+        expected = np.stack([tiles[0], *tiles[1:].reshape(4, 4, 5, 5).any(1)])
+        found = decisive_places([case], GRID)[case.name].numpy()
+        assert (found == expected).all()
+        assert 0 < found.sum() < found.size
+
+
+def test_the_measures_on_places_see_nothing_else():
+    clean = synthetic([("a", 0)])
+    places = torch.zeros(3, 2, 2, dtype=torch.bool)
+    places[1:] = True
+    elsewhere, there = clean.clean[:, 0].clone(), clean.clean[:, 0].clone()
+    elsewhere[:, :, 0] += torch.randn(1, 3, 2, 2, generator=torch.Generator().manual_seed(3))
+    there[:, :, 1] += torch.randn(1, 3, 2, 2, generator=torch.Generator().manual_seed(3))
+    for x, differs in ((elsewhere, False), (there, True)):
+        seen = Comparison(clean, {"a": places})
+        seen(StepState(0, 1.0, 0.9, x, x, x, 0))
+        row = seen.table().iloc[0]
+        assert row["dissimilarity"] > 0.01
+        assert (row["tiles_dissimilarity"] > 0.01) == (row["tiles_l2"] > 0) == differs
+        kept = (x[0][:, 1:], clean.clean[0, 0][:, 1:])
+        assert row["tiles_dissimilarity"] == pytest.approx(1 - brute_cka(*kept), abs=1e-9)
+    places[2] = False  # too few of them
+    seen = Comparison(clean, {"a": places})
+    seen(StepState(0, 1.0, 0.9, there, there, there, 0))
+    assert np.isnan(seen.table()["tiles_dissimilarity"][0])
 
 
 def test_layers_are_compared_inside_the_batch(model, trajectory, cases):
@@ -435,6 +523,37 @@ def test_layers_are_compared_inside_the_batch(model, trajectory, cases):
     table, _ = layer_flow(model, condition, clean, edits_of(nothing.noise, clean), 2, [1])
     assert table["dissimilarity"].abs().max() < 1e-12
     assert (table["relative_l2"] == 0).all()
+
+
+# The exact posterior
+
+
+def test_an_exact_denoiser_loses_nothing_and_may_change_between_right_answers(
+    model, tmp_path_factory
+):
+    root = tmp_path_factory.mktemp("several")
+    index = make_cases(root, ["grid", "odd"], {"in-domain": 2, "out-of-domain": 0}, seed=0)
+    cases = load_cases(root, index["case"].tolist())
+    stored = run_shard(model, cases, [3], steps=N_STEPS, shift=5.0, n_frames=17, batch=3)
+    # the codec of this file keeps too little of a video to be read; a whole one does
+    whole = SimpleNamespace(
+        encode=lambda videos: videos[:, ::4].permute(0, 4, 1, 2, 3),
+        decode=lambda x, frames: x[:, :, [f // 4 for f in frames]].permute(0, 2, 3, 4, 1),
+        compression=model.compression,
+    )
+    noise = torch.randn(len(cases), 3, *(5, 80, 80), generator=torch.Generator().manual_seed(0))
+    stored = replace(stored, x=noise[:, None].repeat(1, N_STEPS + 1, 1, 1, 1, 1))
+    sweep = planned(steps=[0, 3, 5], frames=[4]).sweep
+    rows = ideal_runs(whole, stored, cases, sweep)
+    several = {case.name for case in cases if len(case.puzzle.solutions) > 1}
+    assert several and set(rows["case"]) == several
+    assert len(rows) == len(several) * (1 + len(sweep))
+    assert (rows["score"] == 1).all() and rows["correct"].all()
+    assert (rows["nfe"].fillna(0) == 0).all() and set(rows["part"]) == {"ideal"}
+    late = rows[(rows["kind"] == "step") & (rows["index"] == 5)]
+    early = rows[(rows["kind"] == "step") & (rows["index"] == 0)]
+    assert not early["answer_same_as_clean"].all(), "at step 0 noise draws the answer again"
+    assert (late["dose"] > 0).all()
 
 
 # References

@@ -1,9 +1,11 @@
 """The sentences of the noise experiments follow their tables."""
 
+import pandas as pd
 from disturbed import FEW, N_STEPS, drops, flows, references, run_rows, verdicts
 
 from chain_of_steps.experiments.noise.sentences import (
     control_sentences,
+    ideal_sentence,
     main_sentences,
     sensitivity_sentences,
 )
@@ -28,8 +30,9 @@ def said(rows, peak=4):
 
 def test_the_main_sentence_follows_the_table():
     worse, better = said(run_rows(drops(0.5, 0.2)))["main"], said(run_rows(drops(0.2, 0.5)))["main"]
-    assert "Noise at a step does more harm than noise at a frame, as in the paper" in worse
-    assert "Noise at a frame does more harm than noise at a step, unlike in the paper" in better
+    assert "are never read, noise at a step does more harm (" in worse
+    assert "are never read, noise at a step does less harm, unlike in the paper (" in better
+    assert worse.index("that the reader looks at") < worse.index("Against all frames together")
     assert "noise at a step lowers that by 0.51 [0.50 to 0.51]" in worse
     assert "noise at a step lowers that by 0.21 [0.20 to 0.21]" in better
     assert "n = 12" in worse
@@ -41,7 +44,7 @@ def test_the_sensitivity_sentence_follows_the_table():
     rows = run_rows(drops(0.5, 0.2))
     middle, early, late = (said(rows, peak)["sensitivity"] for peak in (4, 0, 8))
     assert "peaks at step 4 of 10" in middle
-    assert "inside the published band (40% to 60% of the run)" in middle
+    assert "interval of the peak: 3 to 5), not clearly inside the published band" in middle
     assert "peaks at step 0 of 10" in early
     assert "outside the published band" in early
     assert "peaks at step 8 of 10, the last one disturbed" in late
@@ -59,3 +62,20 @@ def test_the_control_sentence_sorts_controls_by_verdict():
     holds, fails = text.split("Early")[0].split("does not hold:")
     assert "equal energy" in holds
     assert "last step left clean" in fails
+
+
+def test_the_exact_posterior_is_told_as_0_or_with_the_answers_it_changes():
+    rows = run_rows(drops(0.5, 0.2))
+    text = ideal_sentence(noise_table(rows, references(), N_STEPS, FEW), "m")
+    assert text.endswith("the loss to compare with is 0 at every step and frame.")
+    ideal = rows[rows["kind"].isin(["clean", "step"])].assign(part="ideal")
+    ideal["score"] = ideal["clean_score"]
+    ideal["answer_same_as_clean"] = ideal["index"] != 0
+    both = pd.concat([rows, ideal], ignore_index=True)
+    noise = noise_table(both, references(), N_STEPS, FEW)
+    text = ideal_sentence(noise, "m")
+    assert "(n = 12) its score drops by at most 0.00" in text
+    assert "in 1.00 of runs after noise at step 0 and 0.00 at step 8." in text
+    table = verdicts(rows)
+    plain = noise_table(rows, references(), N_STEPS, FEW)
+    assert main_sentences(noise, table, "m") == main_sentences(plain, table, "m")

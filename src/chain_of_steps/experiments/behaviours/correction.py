@@ -31,6 +31,7 @@ from chain_of_steps.statistics.tests import mcnemar, sign_flip_p
 STATES = ("right", "wrong", "open")
 CHANGES = ("corrections", "corruptions", "completions", "losses")
 MARKS = (0.0, 0.1, 0.2, 0.4)  # shares of the steps after which a state is held against the end
+KIND = "kind"  # puzzles with one and with several right answers, in and out of domain, apart
 POOLINGS = {  # column part -> columns that are not pooled
     "all": (),
     "task": ("task",),
@@ -38,8 +39,14 @@ POOLINGS = {  # column part -> columns that are not pooled
     "task_split": ("task", "split"),
     "seed": ("seed",),
     "solutions": ("solutions",),
+    KIND: ("solutions", "split"),
 }
-BY_STEP = ("all", "split", "solutions")  # poolings with everything by step; task has STATES alone
+BY_STEP = (
+    "all",
+    "split",
+    "solutions",
+    KIND,
+)  # poolings with everything by step; task has STATES alone
 EARLY = 0.1  # share of the steps that counts as the first few
 COMMITMENT = ("commitment", "commitment_share")
 OUTCOMES = ("improved", "worsened", "committed_early")
@@ -51,7 +58,7 @@ def states(readouts: pd.DataFrame, cases: pd.DataFrame) -> pd.DataFrame:
     """The readouts in order of run and step, with more columns.
 
     solutions (one, several), state, final (state of the result), partial, candidates (effective
-    number, at least 1), entropy (its logarithm).
+    number, nan where nothing is readable), entropy (its logarithm).
     """
     rows = with_solution_kind(readouts, cases)
     rows = rows.sort_values([*RUN, "step"], kind="stable").reset_index(drop=True)
@@ -59,8 +66,8 @@ def states(readouts: pd.DataFrame, cases: pd.DataFrame) -> pd.DataFrame:
     rows["state"] = np.where(rows["correct"], "right", np.where(answered, "wrong", "open"))
     rows["final"] = rows.groupby(RUN, sort=False)["state"].transform("last")
     rows["partial"] = ((rows["score"] > 0) & ~rows["correct"].astype(bool)).astype(float)
-    weights = np.maximum(rows["n_candidates"], 1)  # none visible: nothing held open
-    return rows.assign(candidates=weights, entropy=np.log(weights))
+    number = rows["n_candidates"].to_numpy(float)
+    return rows.assign(candidates=number, entropy=np.log(number))
 
 
 def by_look(rows: pd.DataFrame) -> pd.DataFrame:
@@ -99,15 +106,17 @@ def changes(state: np.ndarray) -> dict[str, np.ndarray]:
 def by_run(rows: pd.DataFrame) -> pd.DataFrame:
     """One row a run: flips, CHANGES (counts), COMMITMENT, OUTCOMES.
 
-    improved: not right at step 0 but at the end; worsened: the reverse. commitment is nan in a run
-    that ends without an answer, and so are the others of its kind; early is up to EARLY of the
-    steps.
+    improved: not right at step 0 but at the end; worsened: the reverse. A run that ends without an
+    answer never commits: its commitment counts as the last step, and it has not committed early,
+    which is up to EARLY of the steps.
     """
     looks = rows["step"].nunique()
     runs = rows[RUN].iloc[::looks].reset_index(drop=True)
     answers = rows["answer"].to_numpy(int).reshape(-1, looks)
     state = rows["state"].to_numpy(str).reshape(-1, looks)
-    committed = commitment_step(answers)
+    step = commitment_step(answers)
+    never = np.isnan(step)
+    committed = np.where(never, looks - 1, step)
     first, last = state[:, 0] == "right", state[:, -1] == "right"
     return runs.assign(
         **changes(state),
@@ -116,9 +125,7 @@ def by_run(rows: pd.DataFrame) -> pd.DataFrame:
         worsened=first & ~last,
         commitment=committed,
         commitment_share=committed / (looks - 1),
-        committed_early=np.where(
-            np.isnan(committed), np.nan, committed <= round(EARLY * (looks - 1))
-        ),
+        committed_early=~never & (step <= round(EARLY * (looks - 1))),
     )
 
 

@@ -20,7 +20,7 @@ from chain_of_steps.experiments.behaviours.correction import by_run, states
 from chain_of_steps.experiments.behaviours.perception import NAME, onsets
 from chain_of_steps.files import write_json
 from chain_of_steps.films import draw_run, shown_steps
-from chain_of_steps.measures import pick_case
+from chain_of_steps.measures import case_at, openness
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.trajectory import Trajectory
 
@@ -46,7 +46,9 @@ def picks(readouts: pd.DataFrame, perception: pd.DataFrame, cases: pd.DataFrame)
     found, tasks = [], set(readouts["task"])
     for panel, task in (("a", "reappear"), ("b", "occlude")):
         if task in tasks:
-            case = pick_case(readouts, task, 0.5)
+            case = case_at(openness(readouts, task), 0.5)
+            if case is None:
+                continue
             seed = int(readouts.loc[readouts["case"] == case, "seed"].min())
             found.append(Pick("figure4", panel, task, "typical", case, seed))
     for panel, task in (("c", "bounce"), ("d", "polyomino")):

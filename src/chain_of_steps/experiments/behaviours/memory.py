@@ -50,10 +50,10 @@ def hidden_object(puzzle: Puzzle) -> tuple[Pair, Cell]:
 
 
 def without_object(puzzle: Puzzle) -> np.ndarray:
-    """The first frame, float32 (80, 80, 3), with bare floor in place of the object."""
+    """The first frame, float32 (H, W, 3), with bare floor in place of the object."""
     scene = dict(task_of(puzzle.task).movie(puzzle, puzzle.shown)[0])
     del scene[hidden_object(puzzle)[1]]
-    return render(scene)
+    return render(scene, puzzle.board)
 
 
 def changed_puzzle(puzzle: Puzzle) -> Puzzle:
@@ -78,7 +78,7 @@ def changed_puzzle(puzzle: Puzzle) -> Puzzle:
 
 
 def read_memory(puzzle: Puzzle, frames: np.ndarray) -> pd.DataFrame:
-    """The ERRORS in last frames (S, 80, 80, 3) in [0, 1], one row each."""
+    """The ERRORS in last frames (S, H, W, 3) in [0, 1], one row each."""
     pair, place = hidden_object(puzzle)
     known = task_of(puzzle.task).empty(puzzle)[-1]
     bare = [cell for cell in puzzle.board.cells if cell not in known]
@@ -172,9 +172,10 @@ def _read_looks(
     """A row for each run and look; the last look is the result, those before end with step N-1."""
     found = []
     for row, name in enumerate(runs.runs["case"]):
-        last = task_of(puzzles[name].task).KEY_FRAMES[-1]
+        puzzle = puzzles[name]
+        last = puzzle.board.frame(task_of(puzzle.task).KEY_FRAMES[-1])
         frames = model.decode(looks[row], frames=[last])[:, 0].numpy()
-        found.append(read_memory(puzzles[name], frames))
+        found.append(read_memory(puzzle, frames))
     if not found:
         return pd.DataFrame(columns=[*runs.runs, "step", "sigma", *ERRORS])
     labels = by_step(runs, range(runs.n_steps + 1)[-looks.shape[1] :])

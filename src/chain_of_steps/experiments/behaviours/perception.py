@@ -6,7 +6,7 @@ Two kinds of evidence in one clean estimate of a find-then-move puzzle (`move`),
                frames, minus the same of the other object that changes most (not below 0)
     motion     what it does: how much of the target stands on the right tile at the right time
 
-both means over the four beats after the first frame. An object that is merely shown where it stood
+both means over the beats after the first frame. An object that is merely shown where it stood
 counts for neither: that much is in the first frame. The lag of a run is the step at which motion
 first reaches 0.9 of its final value minus the step at which localisation does. The two measures
 might differ by themselves, so the null is the same case with the target alone in the picture,
@@ -32,12 +32,11 @@ from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.statistics.tests import sign_flip_p
 from chain_of_steps.tasks.move import NAME, slide
 from chain_of_steps.tasks.puzzle import Puzzle, shape_layer
-from chain_of_steps.tasks.scene import BEAT, FRAMES, render_tile, split_tiles
+from chain_of_steps.tasks.scene import render_tile, split_tiles
 from chain_of_steps.trajectory import Recorder, Trajectory
 
 REACHED = 0.9  # of the final value
 PRESENT = 0.5  # final evidence below which a run never localises, or never moves
-BEATS = tuple(range(BEAT, FRAMES, BEAT))  # the last frame of each beat after the first
 EVIDENCE = ("localised", "motion")
 RUN = ["model", "case", "task", "split", "seed"]
 GROUP = ["model", "split", "condition"]
@@ -51,7 +50,7 @@ def alone(puzzle: Puzzle) -> Puzzle:
 
 
 def read_evidence(puzzle: Puzzle, frames: np.ndarray) -> pd.DataFrame:
-    """EVIDENCE in frames (S, 4, 80, 80, 3) at BEATS, in [0, 1]; one row each."""
+    """EVIDENCE in frames (S, beats, H, W, 3) in [0, 1], the end of each beat; one row each."""
     tiles = split_tiles(np.asarray(frames, np.float32))
     objects = [(tuple(cell), tuple(pair)) for cell, pair in puzzle.layout["objects"]]
     floor = render_tile(()).ravel()
@@ -62,12 +61,12 @@ def read_evidence(puzzle: Puzzle, frames: np.ndarray) -> pd.DataFrame:
         seen = tiles[:, beat, cell[0], cell[1]].reshape(len(tiles), -1) - floor
         return np.clip(seen @ ink / (ink @ ink), 0, 1)
 
-    beats = range(len(BEATS))
+    beats = range(puzzle.board.beats)
     gone = [np.mean([1 - presence(b, *each) for b in beats], axis=0) for each in objects]
     others = np.max(gone[1:], axis=0) if gone[1:] else np.zeros(len(tiles))
     (start, pair), *_ = objects
     path = slide(start, puzzle.layout["edge"], puzzle.board)
-    stops = [path[min(beat, len(path) - 1)] for beat in range(1, len(BEATS) + 1)]
+    stops = [path[min(beat + 1, len(path) - 1)] for beat in beats]
     motion = np.mean([presence(b, stops[b], pair) for b in beats], axis=0)
     return pd.DataFrame({"localised": np.maximum(gone[0] - others, 0), "motion": motion})
 
@@ -108,25 +107,26 @@ def perception_shard(
 def _read(
     model: VideoModel, runs: Trajectory, puzzles: dict[str, Puzzle], looks: torch.Tensor
 ) -> pd.DataFrame:
-    found = [
-        read_evidence(puzzles[name], model.decode(looks[row], frames=BEATS).numpy())
-        for row, name in enumerate(runs.runs["case"])
-    ]
+    found = []
+    for row, name in enumerate(runs.runs["case"]):
+        frames = model.decode(looks[row], frames=puzzles[name].board.beat_ends)
+        found.append(read_evidence(puzzles[name], frames.numpy()))
     if not found:
         return pd.DataFrame(columns=[*runs.runs, "step", "sigma", *EVIDENCE])
     labels = by_step(runs, range(runs.n_steps + 1))
     return pd.concat([labels, pd.concat(found, ignore_index=True)], axis=1)
 
 
-def reached_step(evidence: np.ndarray) -> np.ndarray:
-    """First look at which evidence (R, S) is at least REACHED of its last value, as int (R,)."""
-    return (evidence >= REACHED * evidence[:, -1:]).argmax(1)
+def reached_step(evidence: np.ndarray, share: float = REACHED) -> np.ndarray:
+    """First look at which evidence (R, S) is at least `share` of its last value, as int (R,)."""
+    return (evidence >= share * evidence[:, -1:]).argmax(1)
 
 
-def onsets(rows: pd.DataFrame) -> pd.DataFrame:
+def onsets(rows: pd.DataFrame, share: float = REACHED) -> pd.DataFrame:
     """One row a run and condition: localised_step, motion_step, lag, excluded.
 
-    excluded: one of the two is below PRESENT at the end; steps and lag are then nan.
+    share: of its final value, at which evidence counts as reached. excluded: one of the two is
+    below PRESENT at the end; steps and lag are then nan.
     """
     rows = rows.sort_values([*RUN, "condition", "step"], kind="stable")
     looks = rows["step"].nunique()
@@ -134,7 +134,7 @@ def onsets(rows: pd.DataFrame) -> pd.DataFrame:
     evidence = {name: rows[name].to_numpy(float).reshape(-1, looks) for name in EVIDENCE}
     excluded = np.any([seen[:, -1] < PRESENT for seen in evidence.values()], axis=0)
     for name, seen in evidence.items():
-        runs[f"{name}_step"] = np.where(excluded, np.nan, reached_step(seen))
+        runs[f"{name}_step"] = np.where(excluded, np.nan, reached_step(seen, share))
     runs["lag"] = runs["motion_step"] - runs["localised_step"]
     return runs.assign(excluded=excluded.astype(float))
 

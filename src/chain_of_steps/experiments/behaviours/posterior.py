@@ -38,12 +38,13 @@ from chain_of_steps.runs import by_step, read_latents
 from chain_of_steps.sampling import Velocity, sample
 from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.tasks import task_of
+from chain_of_steps.tasks.observe import Observer
 from chain_of_steps.tasks.puzzle import Puzzle
-from chain_of_steps.tasks.reader import Reader
 from chain_of_steps.tasks.scene import render_movie
 from chain_of_steps.trajectory import Trajectory
 
-ENUMERABLE = ("grid", "tictactoe", "maze")  # all right answers are candidates of the reader
+# all right answers are candidates of the reader
+ENUMERABLE = ("grid", "fork", "tictactoe", "maze", "chain")
 GRANTED = 0.01  # evidence that every candidate is granted, so that no KL is infinite
 COMPARED = (
     *("kl", "kl_read", "kl_floor"),
@@ -116,7 +117,7 @@ def compare_shard(
     seen = readouts.set_index(["case", "seed", "step"])[["answer", "n_candidates", "evidence"]]
     for name, rows in progress(groups.items(), desc="posterior", unit="cases"):
         puzzle, runs = puzzles[name], trajectory.select(rows)
-        z, reader = encoded_answers(model, puzzle), Reader(puzzles[name])
+        z, reader = encoded_answers(model, puzzle), Observer(puzzles[name])
         steps = [(name, s, k) for s in runs.runs["seed"] for k in range(runs.n_steps)]
         read = seen.loc[steps]
         for prior, allowed in priors(puzzle).items():
@@ -135,7 +136,7 @@ _OWN = (
 
 def _compare(
     model: VideoModel,
-    reader: Reader,
+    reader: Observer,
     runs: Trajectory,
     z: Tensor,
     allowed: Sequence[int],
@@ -159,13 +160,13 @@ def _compare(
         kl=divergence(w, evidence),
         kl_read=divergence(_normalised(ideal.evidence), evidence),
         kl_floor=divergence(w, ideal.evidence),
-        # a picture that shows no candidate holds none open
-        candidates_model=np.maximum(read["n_candidates"].to_numpy(), 1),
+        # nan where nothing is readable
+        candidates_model=read["n_candidates"].to_numpy(),
         candidates_ideal=effective(log_w).numpy(),
-        candidates_read=np.maximum(ideal.n_candidates, 1),
+        candidates_read=ideal.n_candidates,
         distance=gap.numpy(),
         answer_model=read["answer"].to_numpy(),
-        answer_ideal=ideal.answer,
+        answer_ideal=ideal.accepted,
         flow_ideal=np.repeat(np.array(allowed)[nearest], n_steps),
     )
 
@@ -178,15 +179,15 @@ def _normalised(evidence: np.ndarray) -> np.ndarray:
 def run_summary(rows: pd.DataFrame) -> pd.DataFrame:
     """One row a run and prior: means over steps of what is COMPARED, and what the run decides.
 
-    own: mean over steps of candidates_model - candidates_read. commitment_model, commitment_ideal,
-    commitment_lag: nan where one of them ends without an answer. same_choice: nan where the model
-    does. chance: 1 / answers of the prior.
+    own: mean of candidates_model - candidates_read over the steps at which both are readable.
+    commitment_model, commitment_ideal, commitment_lag: nan where one of them ends without an
+    answer. same_choice: nan where the model does. chance: 1 / answers of the prior.
     """
     keys = ["model", "case", "task", "split", "seed", "solutions", "prior"]
     rows = rows.sort_values([*keys, "step"], kind="stable")
+    rows = rows.assign(own=rows["candidates_model"] - rows["candidates_read"])
     runs = rows.groupby(keys, sort=True)
-    table = runs[list(COMPARED)].mean().reset_index()
-    table["own"] = table["candidates_model"] - table["candidates_read"]
+    table = runs[[*COMPARED, "own"]].mean().reset_index()
     n_steps = rows["step"].nunique()
     for who in ("model", "ideal"):
         answers = rows[f"answer_{who}"].to_numpy(int).reshape(-1, n_steps)

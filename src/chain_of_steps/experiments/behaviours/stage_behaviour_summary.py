@@ -13,6 +13,7 @@ RUNS = tuple(f"{name}_runs.parquet" for name in BEHAVIOURS)
 TABLES = (
     *("memory.csv", "memory_noise.csv", "correction.parquet", "correction_tests.csv"),
     *("perception.csv", "posterior.parquet", "behaviour_verdicts.csv"),
+    "behaviour_outcomes.parquet",
 )
 STAGE = Stage(
     name="behaviour-summary",
@@ -30,6 +31,7 @@ def run(settings: WithStatistics, *, cases: Path, tables: Path, out: Path) -> No
     from chain_of_steps.artifacts import read_table, write_table
     from chain_of_steps.cases.folders import INDEX
     from chain_of_steps.experiments.behaviours import correction, memory, perception, posterior
+    from chain_of_steps.experiments.behaviours.outcomes import behaviour_outcomes
     from chain_of_steps.experiments.behaviours.verdicts import verdict_table
     from chain_of_steps.statistics.resampling import Resampling
 
@@ -47,5 +49,6 @@ def run(settings: WithStatistics, *, cases: Path, tables: Path, out: Path) -> No
         "posterior": posterior.posterior_table(runs["posterior"], resampling=resampling),
     }
     made["behaviour_verdicts"] = verdict_table(made)
+    made["behaviour_outcomes"] = behaviour_outcomes(runs, readouts, index)
     for name in TABLES:
         write_table(out / name, made[Path(name).stem])

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from chain_of_steps.experiments.behaviours.correction import BY_STEP, EARLY
+from chain_of_steps.experiments.behaviours.correction import EARLY, KIND
 from chain_of_steps.experiments.behaviours.memory import ERRORS
 from chain_of_steps.experiments.behaviours.summaries import ALL
 from chain_of_steps.statistics.text import with_interval
@@ -83,22 +83,26 @@ def _memory(memory: pd.DataFrame, noise: pd.DataFrame) -> Iterator[Row | None]:
 
 
 def _correction(correction: pd.DataFrame, tests: pd.DataFrame) -> Iterator[Row | None]:
+    """By kind and split of puzzle: pooled, gains of some and losses of others cancel out."""
     tests = tests[tests["span"] == "run"].rename(columns={"net": "mean"})
-    chosen = tests["part"].eq("all") | tests["part"].isin(BY_STEP) & tests["step"].eq(0)
-    for number, row in tests[chosen].iterrows():
-        where = [_kind(row[name]) for name in ("split", "solutions") if row[name] != ALL]
-        control = ", ".join([row["change"], f"from step {int(row['step'])}", *where])
+    for number, row in tests[tests["part"] == KIND].iterrows():
+        control = f"{row['change']}, from step {int(row['step'])}, {_named(row)}"
         yield judge_row(tests.loc[[number]], "corrections_exceed_corruptions", control)
-    whole = correction[correction["part"].isin(["all", "solutions"])]
-    mark = round(EARLY * whole["step"].max())
-    for (_, kind), rows in whole.groupby(["model", "solutions"]):
+    kinds = correction[correction["part"] == KIND]
+    mark = round(EARLY * kinds["step"].max()) if len(kinds) else 0
+    for _, rows in kinds.groupby(["model", "solutions", "split"]):
+        where = _named(rows.iloc[0])
         early = rows[rows["quantity"] == "committed_early"]
-        yield judge_row(early.assign(p=float("nan")), "most_committed_early", _kind(kind), 0.5)
+        yield judge_row(early.assign(p=float("nan")), "most_committed_early", where, 0.5)
         for state in ("wrong", "open"):
             named = rows["quantity"] == f"final_right_if_{state}"
             then = rows[named & (rows["step"] == mark)].assign(p=float("nan"))
-            control = f"{state} at step {mark}, {_kind(kind)}"
+            control = f"{state} at step {mark}, {where}"
             yield judge_row(then, f"{state}_becomes_right", control, 0.5)
+
+
+def _named(row: pd.Series) -> str:
+    return f"{row['split']}, {_kind(row['solutions'])}"
 
 
 def _perception(perception: pd.DataFrame) -> Iterator[Row | None]:
@@ -126,23 +130,31 @@ def _kind(label: str) -> str:
 
 
 def dispute(verdicts: pd.DataFrame, tests: pd.DataFrame, model: str) -> str:
-    """What one model's numbers say in the dispute over self-correction.
+    """What one model's numbers say in the dispute over self-correction, in and out of domain.
 
     The paper holds that later steps correct; others that answers are fixed within few steps and
     wrong ones are not rescued. verdicts, tests: see `verdict_table` and `correction_tests`.
     """
-    verdict_of = verdicts[verdicts["model"] == model].set_index(["claim", "control"])["verdict"]
-    rows = tests[(tests["model"] == model) & (tests["solutions"] == "one")]
-    rows = rows[(rows["span"] == "run") & (rows["step"] == 0)].set_index("change")
+    rows = tests[(tests["model"] == model) & (tests["part"] == KIND)]
+    rows = rows[(rows["solutions"] == "one") & (rows["span"] == "run") & (rows["step"] == 0)]
     if not len(rows):
         return "No puzzle has one right answer, so nothing is said on self-correction."
-    found, sides = [], {}
+    verdict_of = verdicts[verdicts["model"] == model].set_index(["claim", "control"])["verdict"]
+    sides = (
+        f"{split.capitalize()}, {_side(verdict_of, mine.set_index('change'), split)}"
+        for split, mine in rows.groupby("split")
+    )
+    return f"From step 0 to the end, on puzzles with one right answer: {' '.join(sides)}"
+
+
+def _side(verdict_of: pd.Series, rows: pd.DataFrame, split: str) -> str:
+    found, sides, where = [], {}, f"{split}, {_kind('one')}"
     for change, gains, losses in (
         ("strict", "corrections of a wrong answer", "corruptions"),
         ("wide", "runs that become right", "runs that cease to be"),
     ):
         row = rows.loc[change]
-        claim = ("corrections_exceed_corruptions", f"{change}, from step 0, {_kind('one')}")
+        claim = ("corrections_exceed_corruptions", f"{change}, from step 0, {where}")
         sides[change] = verdict_of.get(claim, UNDECIDED)
         words = {HOLDS: "outnumber", REVERSED: "are outnumbered by"}
         found.append(
@@ -150,7 +162,7 @@ def dispute(verdicts: pd.DataFrame, tests: pd.DataFrame, model: str) -> str:
             f" {losses} ({int(row['lost'])}; net a run"
             f" {with_interval(row['net'], row['low'], row['high'], '.3f')})"
         )
-    early = verdict_of.get(("most_committed_early", _kind(ALL)), UNDECIDED)
+    early = verdict_of.get(("most_committed_early", where), UNDECIDED)
     if sides["strict"] == HOLDS:
         side = "This sides with self-correction."
     elif early == HOLDS and sides["wide"] == HOLDS:
@@ -162,4 +174,4 @@ def dispute(verdicts: pd.DataFrame, tests: pd.DataFrame, model: str) -> str:
         side = "This sides with those who find answers fixed within the first steps."
     else:
         side = "This decides for neither side."
-    return f"From step 0 to the end, on puzzles with one right answer, {'; '.join(found)}. {side}"
+    return f"{'; '.join(found)}. {side}"

@@ -1,70 +1,120 @@
-"""The ensemble against its rivals at equal compute, which only choose among the clean runs."""
+"""The methods of Table 1 on the same cases: what right answers each gives for its forward passes.
+
+Their kinds are
+
+    single run         of any number of steps
+    loop               passes at one noise level, of a run of few steps
+    ensemble           the paper's, and what averages hidden states of several seeds like it
+    self-consistency   the answer of most runs at the end, as of language models (Wang et al. 2022,
+                       arXiv 2203.11171), or at an early step, where all runs but one are stopped
+    chance             any one of several runs: what their NFE buy without a choice among them
+    ceiling            the best of several runs by the truth, which no choice can beat
+    reference          videos that no model made
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 
 from chain_of_steps.errors import UserError
-from chain_of_steps.measures import NO_ANSWER, vote
-from chain_of_steps.statistics.clusters import strata_of
-from chain_of_steps.statistics.means import mean_ci
+from chain_of_steps.measures import vote
+from chain_of_steps.statistics.cases import CaseSample, detectable, interval, p_at
 from chain_of_steps.statistics.rates import wilson
 from chain_of_steps.statistics.resampling import Resampling
-from chain_of_steps.statistics.tests import minimal_detectable_difference, paired_difference
 
-SINGLE = "single run"
+SINGLE, LOOP, ENSEMBLE = "single run", "loop", "ensemble"
+VOTE, CHANCE, CEILING = "self-consistency", "chance", "ceiling"
+REFERENCE = "reference"
+CASE = ["model", "case", "task", "split"]
+CHOSEN = [*CASE, "kind", "method", "answer", "correct", "score", "nfe"]
 
 
-def rivals(
-    readouts: pd.DataFrame, seeds: Sequence[int], early: Sequence[float], passes: int = 1
+def single_run(steps: int) -> str:
+    """The method that takes one run of so many steps; `SINGLE` alone is that of the study."""
+    return f"{SINGLE}, {steps} step{'s' if steps > 1 else ''}"
+
+
+def methods(
+    readouts: pd.DataFrame,
+    runs: pd.DataFrame,
+    seeds: Sequence[int],
+    early: Sequence[float],
+    passes: int = 1,
 ) -> pd.DataFrame:
-    """Methods that only choose among the clean runs, in the columns of `run_ensembles`.
+    """One row for each case and method: model, case, task, split, kind, method, answer, ...
 
-    readouts: the study's clean runs. early: shares of the steps at which K runs are compared and
-    all but one stopped. passes: forward passes of one step, 2 with guidance. `best by chance` is
-    the mean over the K runs; `oracle` knows the truth and is the ceiling of every choice among
-    them.
+    answer (the accepted candidate; nan where no one run is chosen), correct, score, nfe, dose.
+    readouts: the study's clean runs, of all steps. runs: as `run_ensembles` and `run_plain` give
+    them; their cases are those of all methods. passes: forward passes of one step, 2 with guidance.
     """
-    k, n_steps = len(seeds), int(readouts["step"].max())
+    looks = readouts[readouts["case"].isin(runs["case"]) & readouts["seed"].isin(seeds)]
+    n_steps = looks["step"].max()
+    full = looks[looks["step"] == n_steps].assign(kind=SINGLE, method=SINGLE, nfe=n_steps * passes)
+    single = pd.concat([full, runs[runs["kind"] == SINGLE]], ignore_index=True)
+    made = pd.concat([full, runs], ignore_index=True)
+    columns = [*CHOSEN, "dose"]
+    tables = [
+        made.loc[made["seed"] == seeds[0], columns],
+        pd.DataFrame(_among(single, seeds), columns=columns),
+        pd.DataFrame(_stopped(looks, seeds, early, passes), columns=columns),
+    ]
+    table = pd.concat([one for one in tables if len(one)], ignore_index=True)
+    return table.astype({name: float for name in ("answer", "correct", "score", "nfe", "dose")})
+
+
+def _among(single: pd.DataFrame, seeds: Sequence[int]) -> Iterator[dict]:
+    """What is chosen among the results of runs of as many steps, one of each seed."""
+    k = len(seeds)
+    if k < 2:
+        return
+    ordered = single.sort_values("seed", key=lambda s: s.map(list(seeds).index))
+    for key, found in ordered.groupby([*CASE, "method"], sort=False):
+        _need_all(found, seeds, key[1])
+        labels = dict(zip(CASE, key, strict=False)) | {"nfe": found["nfe"].sum()}
+        steps = str(key[-1]).removeprefix(SINGLE)
+        of = {name: found[name].astype(float) for name in ("correct", "score")}
+        means = {name: values.mean() for name, values in of.items()}
+        yield labels | means | {"kind": CHANCE, "method": f"best of {k} by chance{steps}"}
+        for kind, method, at in (
+            (VOTE, f"majority of {k}{steps}", vote(found["answer"].to_numpy())),
+            (CEILING, f"oracle of {k}{steps}", int(of["score"].to_numpy().argmax())),
+        ):
+            yield labels | {"kind": kind, "method": method} | _one(found, at)
+
+
+def _stopped(
+    looks: pd.DataFrame, seeds: Sequence[int], early: Sequence[float], passes: int
+) -> Iterator[dict]:
+    """Runs that are compared at an early step, where all but the chosen one stop."""
+    k, n_steps = len(seeds), int(looks["step"].max())
+    if k < 2:
+        return
     stops = sorted({max(1, round(share * n_steps)) for share in early})
-    rows = []
-    chosen = readouts[readouts["seed"].isin(seeds)].sort_values(["seed", "step"])
-    for keys, run in chosen.groupby(["model", "case", "task", "split"], sort=False):
-        final = run[run["step"] == n_steps]
-        if len(final) != k:
-            raise UserError(f"{keys[1]} has {len(final)} of {k} seeds: sample them all first.")
-        labels = dict(zip(("model", "case", "task", "split"), keys, strict=True))
-
-        def add(method: str, picked, nfe: int, final=final, labels=labels) -> None:
-            outcome = final.iloc[picked]
-            answer = outcome["answer"].iloc[0] if len(outcome) == 1 else NO_ANSWER
-            rows.append(
-                {
-                    **labels,
-                    "method": method,
-                    "answer": int(answer),
-                    "correct": float(outcome["correct"].mean()),
-                    "score": float(outcome["score"].mean()),
-                    "nfe": nfe * passes,
-                }
-            )
-
-        everyone = list(range(k))
-        add(SINGLE, [0], n_steps)
-        add(f"best of {k} by chance", everyone, k * n_steps)
-        add(f"majority of {k}", [vote(final["answer"].to_numpy())], k * n_steps)
-        add(f"oracle of {k}", [int(final["score"].to_numpy().argmax())], k * n_steps)
+    ordered = looks.sort_values("seed", key=lambda s: s.map(list(seeds).index))
+    for key, found in ordered.groupby(CASE, sort=False):
+        final = found[found["step"] == n_steps]
         for stop in stops:
             # after step stop - 1 every run has spent `stop` passes and shows that clean estimate
-            look = run[run["step"] == stop - 1]
-            nfe = k * stop + n_steps - stop
-            add(f"vote after step {stop}", [vote(look["answer"].to_numpy())], nfe)
+            look = found[found["step"] == stop - 1]
             evidence = np.stack(look["evidence"].tolist())
-            add(f"most agreed after step {stop}", [most_agreed(evidence)], nfe)
-    return pd.DataFrame(rows)
+            labels = dict(zip(CASE, key, strict=True)) | {"kind": VOTE}
+            labels |= {"nfe": (k * stop + n_steps - stop) * passes}
+            at = vote(look["answer"].to_numpy())
+            yield labels | {"method": f"vote after step {stop}"} | _one(final, at)
+            at = most_agreed(evidence)
+            yield labels | {"method": f"most agreed after step {stop}"} | _one(final, at)
+
+
+def _one(runs: pd.DataFrame, at: int) -> dict:
+    return runs.iloc[at][["answer", "correct", "score"]].to_dict()
+
+
+def _need_all(found: pd.DataFrame, seeds: Sequence[int], case: str) -> None:
+    if len(found) != len(seeds):
+        raise UserError(f"{case} has {len(found)} of {len(seeds)} seeds: sample them all first.")
 
 
 def most_agreed(evidence: np.ndarray) -> int:
@@ -72,62 +122,65 @@ def most_agreed(evidence: np.ndarray) -> int:
     return int(np.linalg.norm(evidence - evidence.mean(0), axis=1).argmin())
 
 
-def compare(
-    outcomes: pd.DataFrame, *, resampling: Resampling, by: Sequence[str] = ()
-) -> pd.DataFrame:
-    """Each method against the single run: means, intervals and paired tests, clustered by case.
+def control_of(rows: pd.DataFrame, method: str) -> str | None:
+    """The single run that a method is set against: of as many passes, or the most below that.
 
-    Cases are resampled within their task, over all tasks where those have few cases.
+    Runs of fewer steps are set against the full one, which has none to be set against.
+    """
+    nfe = rows.groupby("method")["nfe"].mean()
+    singles = rows.loc[rows["kind"] == SINGLE, "method"].unique()
+    if method == SINGLE or not nfe[method]:
+        return None
+    if method in singles:
+        return SINGLE
+    below = [one for one in singles if nfe[one] <= nfe[method]]
+    return max(below, key=lambda one: nfe[one], default=None)
 
-    Columns: `by`, method, quantity (score or correct), n, mean, low, high, nfe, difference,
-    difference_low, difference_high, p, detectable: the smallest true difference that a two-sided
-    5 % test on these cases finds with probability 0.8; changed, changed_high: cases whose value
-    differs from the single run's, and the upper end of the 95 % interval of their share (Wilson).
+
+def compare(rows: pd.DataFrame, *, resampling: Resampling, by: Sequence[str] = ()) -> pd.DataFrame:
+    """Share of right answers of each method, and its difference from a single run.
+
+    rows: as `methods` gives them. Columns: `by`, kind, method, nfe, n (cases), mean, low, high;
+    against (see `control_of`), difference, difference_low, difference_high, p, detectable (see
+    statistics.cases); changed: cases whose answer is another than the full single run's, and
+    changed_high, the upper end of the 95 % interval of their share (Wilson); dose: the mean.
     """
     tables = []
-    groups = outcomes.groupby(list(by), sort=False) if by else [((), outcomes)]
-    for key, rows in groups:
+    groups = rows.groupby(list(by), sort=False) if by else [((), rows)]
+    for key, mine in groups:
         labels = dict(zip(by, key if isinstance(key, tuple) else (key,), strict=True))
-        for method in rows["method"].unique():
-            mine = rows[rows["method"] == method]
-            strata = strata_of(mine, [])
-            for quantity in ("score", "correct"):
-                found = mean_ci(mine[quantity], strata=strata, resampling=resampling)
-                entry = {**labels, "method": method, "quantity": quantity, **vars(found)}
-                entry["nfe"] = mine["nfe"].mean()
-                if method != SINGLE:
-                    entry |= _against_single(rows, method, quantity, resampling)
-                tables.append(entry)
+        for method, some in mine.groupby("method", sort=False):
+            sample = CaseSample.of(some["correct"], some["task"], (0.0, 1.0))
+            low, high = interval(sample, resampling=resampling)
+            entry = {**labels, "kind": some["kind"].iloc[0], "method": method}
+            entry |= {"nfe": some["nfe"].mean(), "n": len(sample)}
+            entry |= {"mean": sample.mean, "low": low, "high": high}
+            against = control_of(mine, method)
+            if against is not None:
+                other = mine[mine["method"] == against]
+                entry |= {"against": against, **_difference(some, other, resampling)}
+            entry |= _changed(some, mine[mine["method"] == SINGLE])
+            tables.append(entry | {"dose": some["dose"].mean()})
     return pd.DataFrame(tables)
 
 
-def _against_single(
-    rows: pd.DataFrame, method: str, quantity: str, resampling: Resampling
+def _difference(
+    some: pd.DataFrame, other: pd.DataFrame, resampling: Resampling
 ) -> dict[str, float]:
-    covered = rows.loc[rows["method"] == method, "case"]  # controls run on a part of the cases
-    both = rows[rows["method"].isin([method, SINGLE]) & rows["case"].isin(covered)]
-    both = both.assign(stratum=strata_of(both, []))
-    found = paired_difference(
-        both,
-        quantity,
-        condition="method",
-        treatment=method,
-        control=SINGLE,
-        pair=["case", "stratum"],
-        cluster="case",
-        strata="stratum",
-        resampling=resampling,
-        n_perm=2000,
-    )
-    wide = both.pivot(index="case", columns="method", values=quantity)
-    change = wide[method] - wide[SINGLE]
-    changed = int((change.abs() > 1e-6).sum())
+    off = some.set_index("case")["correct"] - other.set_index("case")["correct"]
+    sample = CaseSample.of(off, some["task"], (-1.0, 1.0))
+    low, high = interval(sample, resampling=resampling)
     return {
-        "difference": found.mean,
-        "difference_low": found.low,
-        "difference_high": found.high,
-        "p": found.p,
-        "detectable": minimal_detectable_difference(float(change.std()), found.n),
-        "changed": changed,
-        "changed_high": wilson(changed, len(change)).high,
+        **{"difference": sample.mean, "difference_low": low, "difference_high": high},
+        **{"p": p_at(sample, 0), "detectable": detectable(sample, resampling)},
     }
+
+
+def _changed(some: pd.DataFrame, single: pd.DataFrame) -> dict[str, float]:
+    """Where no one run is chosen there is no answer to compare."""
+    both = some.merge(single, on="case", suffixes=("", "_single"))
+    both = both[both["answer"].notna() & both["answer_single"].notna()]
+    if both.empty:
+        return {"changed": np.nan, "changed_high": np.nan}
+    changed = int((both["answer"] != both["answer_single"]).sum())
+    return {"changed": changed, "changed_high": wilson(changed, len(both)).high}

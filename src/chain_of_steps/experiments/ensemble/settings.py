@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Protocol
+from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from chain_of_steps.settings.base import Section, View, refusal
-from chain_of_steps.settings.models import HasSeeds, seeds_of
+from chain_of_steps.settings.base import Distinct, Section, View, refusal
 
 
 class Ensemble(Section):
-    """The training-free ensemble and its rivals (paper, section 6)."""
+    """The training-free ensemble (paper, section 6) and its rivals, with the main model."""
 
-    k: int = Field(3, ge=1, description="Seeds of one ensemble, the first of the study's.")
-    every: int = Field(
-        4,
+    k: int = Field(3, ge=1, description="Seeds of one ensemble or vote, the first of the model's.")
+    cases: int = Field(
+        2,
         ge=1,
         description=(
-            "The ensemble runs on every case; its controls on every n-th, with the main model."
+            "Cases of each task and split, the first ones, of Table 1: every method runs on all of "
+            "them. Videos for a scorer are of every case."
         ),
     )
     band: list[Annotated[float, Field(ge=0, le=1)]] = Field(
@@ -29,10 +29,18 @@ class Ensemble(Section):
             "Layers that are averaged, as shares of the depth; the paper's 20 to 29 of 40."
         ),
     )
-    many_steps: int = Field(
-        10,
-        ge=1,
-        description="First steps that are averaged in the variants that average more than one.",
+    averaged: Distinct[Annotated[int, Field(ge=2)]] = Field(
+        [2, 4, 8],
+        description=(
+            "How many first steps are averaged, beside the paper's one and all of them: the dose."
+        ),
+    )
+    controls: bool = Field(
+        False,
+        description=(
+            "Whether other layers, means of latents and other ways to go on are run as well, about "
+            "700 passes a case."
+        ),
     )
     early: list[Annotated[float, Field(gt=0, le=1)]] = Field(
         [0.1, 0.2, 0.4],
@@ -50,14 +58,3 @@ class Ensemble(Section):
 
 class WithEnsemble(View):
     ensemble: Ensemble = Field(default_factory=Ensemble)
-
-
-class HasEnsemble(HasSeeds, Protocol):
-    @property
-    def ensemble(self) -> Ensemble: ...
-
-
-def ensemble_seeds(settings: HasEnsemble, model: str) -> list[int]:
-    """The model's own seeds first, so that its plain runs are there to compare with."""
-    seeds = dict.fromkeys([*seeds_of(settings, model), *settings.seeds])
-    return list(seeds)[: settings.ensemble.k]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chain_of_steps.experiments.ensemble.settings import WithEnsemble, ensemble_seeds
+from chain_of_steps.experiments.ensemble.settings import WithEnsemble
+from chain_of_steps.experiments.ensemble.stage_ensemble import RUNS
 from chain_of_steps.places import CASES, READOUTS
-from chain_of_steps.settings.models import WithModels, main_model, passes_of
+from chain_of_steps.settings.models import WithModels, main_model, passes_of, seeds_of
 from chain_of_steps.settings.seeds import WithSeeds
 from chain_of_steps.settings.statistics import WithStatistics
 from chain_of_steps.stage import File, Stage
@@ -20,40 +21,44 @@ STAGE = Stage(
     name="compare",
     text="Compare the ensemble with what the same compute buys otherwise.",
     settings=Settings,
-    takes={"cases": CASES, "readouts": READOUTS, "ensembles": File("tables/ensemble.csv")},
-    makes={"out": File("tables/compare.csv")},
+    takes={"cases": CASES, "readouts": READOUTS, "runs": RUNS},
+    makes={
+        "out": File("tables/compare.csv"),
+        "outcomes": File("tables/ensemble_outcomes.parquet"),
+    },
 )
 
 
-def run(settings: Settings, *, cases: Path, readouts: Path, ensembles: Path, out: Path) -> None:
+def run(
+    settings: Settings, *, cases: Path, readouts: Path, runs: Path, out: Path, outcomes: Path
+) -> None:
     import pandas as pd
 
     from chain_of_steps.artifacts import read_table, write_table
-    from chain_of_steps.cases.folders import INDEX, load_cases
+    from chain_of_steps.cases.folders import INDEX, load_cases, with_need
     from chain_of_steps.cases.references import read_references
-    from chain_of_steps.experiments.ensemble.comparison import SINGLE, compare, rivals
+    from chain_of_steps.experiments.ensemble.comparison import REFERENCE, compare, methods
+    from chain_of_steps.experiments.ensemble.outcomes import ensemble_outcomes
+    from chain_of_steps.experiments.ensemble.reach import beyond_reach
     from chain_of_steps.statistics.resampling import Resampling
 
-    early = settings.ensemble.early
-    resampling = Resampling.of(settings.statistics)
-    parts = {(): "all", ("split",): "split", ("split", "family"): "family"}
-    index, looks = read_table(cases / INDEX), read_table(readouts)
-    references = read_references(load_cases(cases, index["case"].tolist()))
-    tables = []
-    for model, mine in read_table(ensembles).groupby("model", sort=False):
-        plain, seeds = looks[looks["model"] == model], ensemble_seeds(settings, model)
-        passes = passes_of(settings.models[model])
-        if model == main_model(settings):
-            plain = rivals(plain, seeds, early, passes)
-            kinds = references.rename(columns={"kind": "method"}).assign(model=model, nfe=0)
-            outcomes = pd.concat([plain, mine, kinds])
-        else:
-            # the earlier sibling is there to show the ensemble where there is more to gain
-            plain = rivals(plain, seeds[:1], early, passes)
-            outcomes = pd.concat([plain[plain["method"] == SINGLE], mine])
-        outcomes = outcomes.merge(index[["case", "family"]], on="case")
-        tables += [
-            compare(outcomes, by=by, resampling=resampling).assign(part=part, model=model)
-            for by, part in parts.items()
-        ]
-    write_table(out, pd.concat(tables, ignore_index=True))
+    fields, resampling = settings.ensemble, Resampling.of(settings.statistics)
+    name = main_model(settings)
+    looks, made = read_table(readouts), read_table(runs)
+    looks = with_need(looks[looks["model"] == name], cases)
+    seeds = seeds_of(settings, name)[: fields.k]
+    rows = methods(looks, made, seeds, fields.early, passes_of(settings.models[name]))
+    index = read_table(cases / INDEX)
+    mine = index.loc[index["case"].isin(rows["case"]), "case"].tolist()
+    references = read_references(load_cases(cases, mine)).rename(columns={"kind": "method"})
+    references = references.assign(model=name, kind=REFERENCE, nfe=0)
+    rows = pd.concat([rows, references], ignore_index=True)
+    far = beyond_reach(looks)
+    tables = [
+        compare(rows, resampling=resampling).assign(part="all"),
+        compare(rows, resampling=resampling, by=["split"]).assign(part="split"),
+        compare(rows[rows["case"].isin(far)], resampling=resampling).assign(part="beyond reach"),
+    ]
+    table = pd.concat([one for one in tables if len(one)], ignore_index=True)
+    write_table(out, table.assign(model=name))
+    write_table(outcomes, ensemble_outcomes(rows, index))

@@ -1,101 +1,71 @@
-"""The stage that samples the training-free ensemble."""
+"""The stage that samples the training-free ensemble, and what else Table 1 compares."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 
-from chain_of_steps.experiments.ensemble.settings import WithEnsemble, ensemble_seeds
-from chain_of_steps.places import CASES
+from chain_of_steps.experiments.ensemble.settings import WithEnsemble
+from chain_of_steps.experiments.loops.settings import WithLoops
+from chain_of_steps.places import CASES, TRAJECTORY
 from chain_of_steps.settings.execution import WithExecution
-from chain_of_steps.settings.models import WithModels, main_model
+from chain_of_steps.settings.models import WithModels, seeds_of
 from chain_of_steps.settings.sampler import WithSampler, require_euler
 from chain_of_steps.settings.seeds import WithSeeds
-from chain_of_steps.settings.video import WithVideo
 from chain_of_steps.stage import File, Stage
 
 
-class Settings(WithModels, WithSampler, WithVideo, WithSeeds, WithExecution, WithEnsemble):
+class Settings(WithModels, WithSampler, WithSeeds, WithExecution, WithEnsemble, WithLoops):
     pass
 
 
-OUTCOMES = File("ensemble/{model}/{shard}.parquet", every_model=True)
+RUNS = File("tables/ensemble.csv")
+PART = File("ensemble/{model}/{shard}.parquet")
 STAGE = Stage(
     name="ensemble",
-    text="Sample the training-free ensemble and its controls for one shard of cases.",
+    text="Sample the ensemble, runs of few steps and the chosen loop on the cases of Table 1.",
     settings=Settings,
-    takes={"cases": CASES},
-    makes={"out": OUTCOMES},
-    asks=("model", "shard"),
+    takes={"cases": CASES, "trajectory": TRAJECTORY},
+    makes={"out": PART},
+    asks=("model",),
     loads_model=True,
-    joined={"tables/ensemble.csv": OUTCOMES},
+    joined={RUNS.place: PART},
 )
 
 
-def run(settings: Settings, *, model: str, cases: Path, shard: int, out: Path) -> None:
-    from chain_of_steps.cases.folders import need_puzzles
-
-    sample_ensembles(settings, model, cases, shard, out, check=need_puzzles)
-
-
-def sample_ensembles(
-    settings: Settings,
-    model: str,
-    cases: Path,
-    shard: int,
-    out: Path,
-    *,
-    check: Callable = lambda cases: None,
-    keep: Callable = lambda adapter, seed: None,
-) -> None:
-    """Samples the ensembles of a shard; `check` may refuse its cases before a model loads.
-
-    keep(adapter, first seed): what is given every result, see `run_ensembles`.
-    """
+def run(settings: Settings, *, model: str, cases: Path, trajectory: Path, out: Path) -> None:
     import pandas as pd
 
-    from chain_of_steps.artifacts import write_table
-    from chain_of_steps.cases.folders import shard_cases
+    from chain_of_steps.artifacts import read_table, write_table
+    from chain_of_steps.cases.folders import INDEX, cases_of, first_of_each, need_puzzles
+    from chain_of_steps.experiments.ensemble.plain import run_plain
     from chain_of_steps.experiments.ensemble.variants import run_ensembles, variants
     from chain_of_steps.manifests import write_manifest
     from chain_of_steps.models.adapters import load_model
-    from chain_of_steps.runs import frames_of
+    from chain_of_steps.trajectory import Trajectory
 
     require_euler(settings, "ensemble")
-    fields = settings.ensemble
-    mine = shard_cases(cases, shard, settings.execution.shard)
-    check(mine)
-    n_frames = frames_of(mine, settings.video.frames)
-    methods = variants(fields.k, tuple(fields.band), fields.many_steps)
-    if not all(case.is_puzzle for case in mine):
-        methods = [method for method in methods if method.goes_on != "all"]  # nothing to vote on
-    paper, *controls = methods
-    work = [(mine, [paper])]
-    if model == main_model(settings):
-        work.append((mine[:: fields.every], controls))
-    seeds = ensemble_seeds(settings, model)
+    fields, sampler = settings.ensemble, settings.sampler
+    runs = Trajectory.checked(trajectory)
+    chosen = first_of_each(read_table(cases / INDEX), fields.cases)
+    runs = runs.select(runs.runs["case"].isin(chosen).to_numpy().nonzero()[0])
+    mine = cases_of(cases, runs.runs)
+    need_puzzles(mine)
+    seeds = seeds_of(settings, model)[: fields.k]
     adapter = load_model(settings, model)
     started = time.monotonic()
-    kept = keep(adapter, seeds[0])
-    tables = [
-        run_ensembles(
-            adapter,
-            some,
-            seeds,
-            methods,
-            steps=settings.sampler.steps,
-            shift=settings.sampler.shift,
-            n_frames=n_frames,
-            batch=settings.execution.batch,
-            keep=kept,
-        )
-        for some, methods in work
-    ]
-    table = pd.concat(tables, ignore_index=True)
-    nfe = int(table["nfe"].sum())
+    options = {"shift": sampler.shift, "n_frames": runs.made_by["frames"]}
+    options |= {"batch": settings.execution.batch}
+    methods = variants(fields, sampler.steps)
+    averaged = run_ensembles(
+        adapter, mine, seeds, methods, steps=sampler.steps, plain=runs, **options
+    )
+    plain, nfe = run_plain(adapter, mine, seeds, settings.loops, **options)
+    table = pd.concat([averaged, plain], ignore_index=True)
+    nfe += int(averaged["nfe"].sum())
     write_table(out, table)
     parameters = {"model_digest": adapter.digest, "settings": fields.model_dump()}
     parameters |= {"execution": settings.execution.model_dump()}
-    write_manifest(out, parameters=parameters, nfe=nfe, seconds=time.monotonic() - started)
+    seconds = time.monotonic() - started
+    write_manifest(out, inputs=[trajectory], parameters=parameters, nfe=nfe, seconds=seconds)
     print(f"{len(table)} outcomes, {nfe} NFE")

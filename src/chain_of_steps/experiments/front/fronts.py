@@ -33,15 +33,17 @@ TILE = ["row", "column"]
 
 
 def tile_rows(
-    model: VideoModel, trajectory: Trajectory, cases: Sequence[Case], seeds: int
+    model: VideoModel, trajectory: Trajectory, cases: Sequence[Case], seeds: int, every: int = 1
 ) -> pd.DataFrame:
     """A row for each run of the first `seeds` seeds and each tile whose depth is known.
 
+    every: read every how many-th step, beside the result.
+
     Only puzzles with a need and one right answer are read. Columns: those of the run table; need;
     puzzle, its digest, which drawings of one share; row, column, depth; drawn, the first latent
-    frame in which the right video shows the tile's change; leads, accepted: the step from which the
-    tile is so to the end in the last frame, and in the frame `drawn` (leads_drawn, accepted_drawn);
-    N is the result alone, N + 1 never.
+    frame in which the right video shows the tile's change; last, the last one; leads, accepted: the
+    step from which the tile is so to the end in the frame `last`, and in the frame `drawn`
+    (leads_drawn, accepted_drawn); N is the result alone, N + 1 never.
     sigma_leads, sigma_accepted: the noise level of that step in the last frame, 0 where it is the
     result alone, nan where it is never. steps: N.
     """
@@ -53,11 +55,12 @@ def tile_rows(
     runs = trajectory.runs
     kept = runs["case"].isin(needy) & runs["seed"].isin(sorted(runs["seed"].unique())[:seeds])
     chosen = trajectory.select(np.flatnonzero(kept))
-    columns = [*runs, "need", "puzzle", *TILE, "depth", "drawn", "steps"]
+    columns = [*runs, "need", "puzzle", *TILE, "depth", "drawn", "last", "steps"]
     columns += [*RULES, *(f"{rule}_drawn" for rule in RULES), *(f"sigma_{rule}" for rule in RULES)]
     if not len(chosen.runs):
         return pd.DataFrame(columns=columns)
-    tiles = read_tiles(model, chosen, [case for case in cases if case.name in needy])
+    steps = range(0, trajectory.n_steps, every)
+    tiles = read_tiles(model, chosen, [case for case in cases if case.name in needy], steps)
     tiles = tiles[tiles["depth"] > 0]
     key = [*runs, *TILE]
     last = tiles[tiles["frame"] == tiles.groupby(key)["frame"].transform("max")]
@@ -73,7 +76,9 @@ def tile_rows(
         found[f"sigma_{rule}"] = sigmas[found[rule]]
     for name in ("need", "digest"):
         found[name] = found["case"].map({case: getattr(p, name) for case, p in needy.items()})
-    return found.rename(columns={"digest": "puzzle"}).assign(steps=trajectory.n_steps)[columns]
+    return found.rename(columns={"digest": "puzzle", "frame": "last"}).assign(
+        steps=trajectory.n_steps
+    )[columns]
 
 
 def first_drawn(puzzle: Puzzle) -> list[tuple[tuple[int, int], int]]:
@@ -97,16 +102,19 @@ def _by_rule(tiles: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def front_table(tiles: pd.DataFrame, looks: int, *, resampling: Resampling) -> pd.DataFrame:
+def front_table(
+    tiles: pd.DataFrame, sigmas: pd.Series, looks: int, *, resampling: Resampling
+) -> pd.DataFrame:
     """Share of tiles of each depth that are decided by a step, in the last latent frame.
 
-    Columns: model, task, split, rule, depth, step (the look after it: 0 is the first clean
-    estimate, N the result), cases, n, mean, low, high (95 %, clustered by case).
+    sigmas: the noise level of each step. Columns: model, task, split, rule, depth, step (the look
+    after it: 0 is the first clean estimate, N the result), sigma, cases, n, mean, low, high (95 %,
+    clustered by case).
     """
     rows = _by_rule(tiles)
     by = ["model", "task", "split", "rule", "depth", "step"]
     if rows.empty:
-        return pd.DataFrame(columns=[*by, "cases", "n", "mean", "low", "high"])
+        return pd.DataFrame(columns=[*by, "sigma", "cases", "n", "mean", "low", "high"])
     n_steps = int(rows["steps"].iloc[0])
     parts = []
     for step in np.unique(np.linspace(0, n_steps, looks).round().astype(int)):
@@ -115,7 +123,8 @@ def front_table(tiles: pd.DataFrame, looks: int, *, resampling: Resampling) -> p
         cases = decided.groupby(by)["case"].nunique().rename("cases").reset_index()
         parts.append(table.merge(cases, on=by))
     found = pd.concat(parts, ignore_index=True).sort_values(by, ignore_index=True)
-    return found[[*by, "cases", "n", "mean", "low", "high"]]
+    found["sigma"] = found["step"].map(sigmas)
+    return found[[*by, "sigma", "cases", "n", "mean", "low", "high"]]
 
 
 def slope_table(tiles: pd.DataFrame, *, resampling: Resampling) -> pd.DataFrame:

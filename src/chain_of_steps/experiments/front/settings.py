@@ -13,6 +13,9 @@ class Front(Section):
     seeds: int = Field(
         1, ge=1, description="How many of a model's seeds are read tile by tile, the first ones."
     )
+    every: int = Field(
+        3, ge=1, description="Read every how many-th step of them; the result is always read."
+    )
     looks: int = Field(
         11, ge=2, description="Noise levels of the table, evenly spread over the steps of a run."
     )

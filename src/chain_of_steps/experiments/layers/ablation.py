@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from chain_of_steps.cases.folders import Case
+from chain_of_steps.edits import dose
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.patching import Ledger
 from chain_of_steps.probes import Site, Write, hooked, skip
@@ -76,7 +77,8 @@ def ablate(
     """One row for each (run of `cases`, removal, layer, band), and what they cost.
 
     averaged: the cases of the mean update. Columns: run columns, steps, mode (the removal), layer,
-    band, score, correct, answer, clean_score, clean_correct, clean_answer.
+    band, dose (see `edits.dose`, on the latent behind the band), score, correct, answer,
+    clean_score, clean_correct, clean_answer.
     """
     sigmas, ledger = model.sigmas(steps, shift), Ledger(len(model.blocks[0]))
     updates, others = MeanUpdate(), Runs.planned(model, averaged, seeds, n_frames)
@@ -97,6 +99,8 @@ def ablate(
         condition, x = some.condition(), []
         velocity = model.velocity(condition)
         ends = [sample(velocity, some.noise(), sigmas, watch=lambda state, x=x: x.append(state.x))]
+        x.append(ends[0])
+        doses = []
         ledger.count(velocity, naive=True)
         for removal, layer, band in ablations:
 
@@ -106,13 +110,16 @@ def ablate(
             write = skip(where) if removal == "skip" else replace_update(means, where)
             start, velocity = bands[band].start, model.velocity(condition)
             with hooked(velocity, model.blocks, write=write):
-                ends.append(sample(velocity, x[start], sigmas, start=start))
+                behind = sample(velocity, x[start], sigmas, start=start, stop=bands[band].stop)
+                ends.append(sample(velocity, behind, sigmas, start=bands[band].stop))
+            doses.append(dose(x[bands[band].stop], behind).cpu().numpy())
             ledger.count(velocity)
             ledger.naive += velocity.nfe * ledger.layers * steps // (steps - start)
             bar.update()
         readings = read_looks(model, some.readers(), torch.stack(ends))
         for n, (removal, layer, band) in enumerate(ablations, start=1):
-            table = some.table.assign(steps=steps, mode=removal, layer=layer, band=band)
+            labels = {"steps": steps, "mode": removal, "layer": layer, "band": band}
+            table = some.table.assign(**labels, dose=doses[n - 1])
             clean = {f"clean_{name}": values[0] for name, values in readings.items()}
             tables.append(table.assign(**{k: v[n] for k, v in readings.items()}, **clean))
     bar.close()
@@ -122,15 +129,16 @@ def ablate(
 def summarise_ablation(table: pd.DataFrame, *, resampling: Resampling) -> pd.DataFrame:
     """Means with 95 % intervals clustered by case, for each task and for all of them together.
 
-    Columns: model, steps, quantity (score, correct, answer_kept, score_change, correct_change),
-    task (or all), mode, layer, band, n, mean, low, high. Changes are against the clean run;
-    no answer twice is an answer kept.
+    Columns: model, steps, quantity (score, correct, answer_kept, dose, score_change,
+    correct_change), task (or all), mode, layer, band, n, mean, low, high. Changes are against the
+    clean run; no answer twice is an answer kept.
     """
     score, correct = table["score"], table["correct"].astype(float)
     values = {
         "score": score,
         "correct": correct,
         "answer_kept": (table["answer"] == table["clean_answer"]).astype(float),
+        "dose": table["dose"],
         "score_change": score - table["clean_score"],
         "correct_change": correct - table["clean_correct"].astype(float),
     }

@@ -8,6 +8,7 @@ from chain_of_steps.costs import Group, Line, Makeup
 from chain_of_steps.experiments.layers import job
 from chain_of_steps.experiments.layers.ablation import REMOVALS, step_bands
 from chain_of_steps.experiments.layers.settings import Layers
+from chain_of_steps.experiments.layers.swap import FORKED, counts_of, first_middle_last
 from chain_of_steps.patching import PARTS
 from chain_of_steps.settings.cases import WithCases
 from chain_of_steps.settings.models import main_model, passes_of, seeds_of
@@ -91,17 +92,14 @@ def layer_blocks(
             blocks += ends(PARTS, layers) * (short - step - 1) * whole
         return rows, rows * blocks
     rows = 2 * runs  # every case and its twin
-    blocks = full * whole
-    for step in range(0, full, fields.stride):
-        control = ["all"] if step == 0 and cases > 1 else []
-        parts = [*PARTS, *control]
-        finished = ends([part for part in PARTS if part in fields.final_parts], layers)
-        if control and "all" in fields.final_parts:
-            finished += layers  # its prompt is another one, so its layers do not agree
-        blocks += whole + len(parts) * each + finished * (full - step - 1) * whole
+    blocks = full * whole + ends(fields.final_parts, layers) * (full - 1) * whole
+    blocks += len(range(0, full, fields.stride)) * (whole + len(PARTS) * each)
+    # the first steps: donors, swaps at all steps, and what is let go before the end
     sites = (len(PARTS) - 1) * layers
-    blocks += short * whole + short * (1 + sites) * whole
-    return 2 * rows, rows * blocks
+    blocks += short * (1 + 1 + sites) * whole
+    forks = len(FORKED) * len(first_middle_last(layers)) + 1
+    left = sum(short - count for count in counts_of(fields.swap_steps, short))
+    return 2 * rows, rows * (blocks + forks * left * whole)
 
 
 def ends(parts: Sequence[str], layers: int) -> int:

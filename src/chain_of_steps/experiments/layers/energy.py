@@ -25,7 +25,7 @@ from chain_of_steps.sampling import sample
 from chain_of_steps.statistics.means import group_mean_ci
 from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.tasks.puzzle import Puzzle
-from chain_of_steps.tasks.regions import REGIONS, tile_masks
+from chain_of_steps.tasks.regions import REGIONS, on_grid, tile_masks
 
 TABLES = ("token_energy", "token_maps", "token_channels")
 QUANTITIES = ("energy", "energy_rest", "mean", "variance", "massive")
@@ -71,20 +71,9 @@ class TokenSums:
 
 
 def token_masks(puzzle: Puzzle, grid: tuple[int, int, int]) -> np.ndarray:
-    """bool (1 + len(REGIONS), F, h, w): all tokens, then those of each region.
-
-    A latent frame is in a region where any of its pixel frames is (the first stands for one frame,
-    the others for four); tiles are mapped to tokens by place.
-    """
-    n_frames, h, w = grid
-    masks = [np.ones(grid, bool)]
-    for tiles in (tile_masks(puzzle)[region] for region in REGIONS):
-        per_latent = np.array_split(tiles[1:], n_frames - 1) if n_frames > 1 else []
-        latent = np.stack([tiles[0], *(part.any(0) for part in per_latent)])
-        rows = np.arange(h) * latent.shape[1] // h
-        columns = np.arange(w) * latent.shape[2] // w
-        masks.append(latent[:, rows][:, :, columns])
-    return np.stack(masks)
+    """bool (1 + len(REGIONS), F, h, w): all tokens, then those of each region; see `on_grid`."""
+    tiles = tile_masks(puzzle)
+    return np.stack([np.ones(grid, bool), *(on_grid(tiles[region], grid) for region in REGIONS)])
 
 
 def shown_steps(n_steps: int) -> list[int]:

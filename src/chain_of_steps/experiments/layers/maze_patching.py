@@ -20,6 +20,7 @@ import pandas as pd
 import torch
 
 from chain_of_steps.cases.folders import Case
+from chain_of_steps.edits import dose
 from chain_of_steps.interventions import NoiseAtStep
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.patching import PARTS, Ledger, Patcher
@@ -54,8 +55,8 @@ def patch_mazes(
 
     noise_at: where the noise comes, as a share of the steps. options: those of `Patcher.sampled`
     (batch, branches). Columns: run columns, steps,
-    direction, part, step, sigma, layer, look (estimate, final), score, clean_score,
-    perturbed_score, effect.
+    direction, part, step, sigma, layer, look (estimate, final), dose (see `edits.dose`, on the
+    latent behind the step), score, clean_score, perturbed_score, effect.
     """
     runs = Runs.planned(model, cases, seeds, n_frames)
     n, noise_step = len(runs), min(round(noise_at * steps), steps - 1)
@@ -103,6 +104,7 @@ def patch_mazes(
                             sigma=patcher.sigmas[step].item(),
                             layer=layer,
                             look=look,
+                            dose=dose(patcher.x[:, step + 1], nexts[layer]).numpy(),
                             score=scores[layer],
                             clean_score=clean,
                             perturbed_score=perturbed,
@@ -118,8 +120,10 @@ def patch_mazes(
 def summarise_patching(table: pd.DataFrame, *, resampling: Resampling) -> pd.DataFrame:
     """Mean effects with 95 % intervals clustered by case, where the effect is defined.
 
-    Columns: model, steps, direction, part, look, step, sigma, layer, n, mean, low, high.
+    Columns: model, steps, direction, part, look, step, sigma, layer, n, mean, low, high, dose (the
+    mean of the same rows).
     """
     rows = table.dropna(subset="effect")
     by = ["model", "steps", "direction", "part", "look", "step", "sigma", "layer"]
-    return mean_or_rate_ci(rows, by, "effect", "case", resampling=resampling)
+    found = mean_or_rate_ci(rows, by, "effect", "case", resampling=resampling)
+    return found.merge(rows.groupby(by)["dose"].mean().reset_index(), on=by)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from chain_of_steps.settings.base import Distinct, Section, View
+
+Count = Annotated[int, Field(ge=1)]
 
 
 class Layers(Section):
@@ -22,8 +24,8 @@ class Layers(Section):
         20,
         ge=3,
         description=(
-            "Denoising steps of the runs of patching, ablation and swaps at every step; the others "
-            "use sampler.steps."
+            "Denoising steps of the runs of patching, ablation and swaps at the first steps; the "
+            "others use sampler.steps."
         ),
     )
     branches: Distinct[Literal["cond", "uncond"]] = Field(
@@ -50,15 +52,24 @@ class Layers(Section):
     stride: int = Field(
         5,
         ge=1,
-        description=("Distance between the steps at which is swapped, the first being step 0."),
+        description=(
+            "Distance between the single steps at which is swapped, the first being step 0."
+        ),
+    )
+    swap_steps: Distinct[Count] = Field(
+        [1, 2, 4, 8],
+        description=(
+            "How many of the first steps are swapped, beside all of them: the dose at which an "
+            "answer flips lies between."
+        ),
     )
     final_parts: Distinct[Literal["all", "picture", "video", "update"]] = Field(
         ["all"],
         min_length=1,
         description=(
-            "Parts of the hidden states (all, picture, video, update) whose swaps at one step are "
-            "also followed to the final video; the others are read in the clean estimate of that "
-            "step."
+            "Parts of the hidden states (all, picture, video, update) whose swaps at step 0 are "
+            "also followed to the final video; other swaps at one step are read in the clean "
+            "estimate of that step."
         ),
     )
     patching_cases: int = Field(

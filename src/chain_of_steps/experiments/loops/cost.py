@@ -6,35 +6,35 @@ from collections.abc import Iterator
 
 from chain_of_steps.costs import Group, Line, shards_of
 from chain_of_steps.experiments.handover.mistakes import KINDS
-from chain_of_steps.experiments.loops import stage_loops
 from chain_of_steps.experiments.loops.settings import Loops
-from chain_of_steps.settings.models import main_model, passes_of, seeds_of
-from chain_of_steps.settings.seeds import WithSeeds
+from chain_of_steps.experiments.loops.stage_loops import Settings as Settings
+from chain_of_steps.settings.models import main_model, passes_of
 from chain_of_steps.tasks.puzzle import kind_of
-
-
-class Settings(stage_loops.Settings, WithSeeds):
-    pass
 
 
 def lines(settings: Settings, groups: list[Group]) -> Iterator[Line]:
     """Of `cos loops` over all shards."""
-    fields, name = settings.loops, main_model(settings)
+    fields, jobs = settings.loops, shards_of(groups, settings.execution.shard)
     cases = sum(min(g.cases, fields.cases) for g in groups if kind_of(g.task) in KINDS)
-    few = len(seeds_of(settings, name)) * sum(fields.few_steps)
-    nfe = cases * (few + once(fields)) * passes_of(settings.models[name])
-    runs = cases * (
-        (len(seeds_of(settings, name)) * len(fields.few_steps))
-        + len(fields.matched_levels) * len(fields.matched_steps)
-        + len(fields.levels) * (len(fields.passes) + sum(p > 0 for p in fields.passes))
-    )
-    yield Line("loops", name, shards_of(groups, settings.execution.shard), runs, nfe)
+    for name, model in settings.models.items():
+        runs, nfe = once(fields, name == main_model(settings))
+        yield Line("loops", name, jobs, cases * runs, cases * nfe * passes_of(model))
 
 
-def once(fields: Loops) -> int:
-    """Passes of one run of the first seed: steps at matched levels, and loops."""
-    matched = sum(steps + fields.rest for steps in fields.matched_steps)
-    # loops of one level share their beginning, of the most passes, with one more to leave them
-    ends = len(fields.passes) + sum(passes > 0 for passes in fields.passes)
-    looped = fields.above + max(fields.passes) + 1 + ends * fields.below
-    return len(fields.matched_levels) * matched + len(fields.levels) * looped
+def once(fields: Loops, main: bool) -> tuple[int, int]:
+    """Runs and passes of one case, without guidance."""
+    runs, nfe = len(fields.few_steps), sum(fields.few_steps)
+    for passes in fields.grid(main).values():
+        # and the control, with as many passes as the longest
+        ends = len(passes) + (main and max(passes) > 0)
+        runs, nfe = runs + ends, nfe + loop_nfe(fields, max(passes), ends)
+    if main:
+        matched = [steps + fields.rest for steps in fields.matched_steps]
+        runs += len(fields.matched_levels) * len(matched)
+        nfe += len(fields.matched_levels) * sum(matched)
+    return runs, nfe
+
+
+def loop_nfe(fields: Loops, most: int, ends: int = 1) -> int:
+    """Passes of loops of one level, which share their beginning; one more to leave them."""
+    return fields.above + most + 1 + ends * fields.below

@@ -8,7 +8,7 @@ from pathlib import Path
 from chain_of_steps.experiments.loops.settings import WithLoops
 from chain_of_steps.places import CASES, TRAJECTORY
 from chain_of_steps.settings.execution import WithExecution
-from chain_of_steps.settings.models import WithModels
+from chain_of_steps.settings.models import WithModels, main_model
 from chain_of_steps.settings.sampler import WithSampler, require_euler
 from chain_of_steps.stage import File, Stage
 
@@ -17,7 +17,7 @@ class Settings(WithModels, WithSampler, WithExecution, WithLoops):
     pass
 
 
-ENDS = File("loops/{model}/{shard}.parquet")
+ENDS = File("loops/{model}/{shard}.parquet", every_model=True)
 STAGE = Stage(
     name="loops",
     text="Runs of few steps, steps at matched noise levels, and passes at one noise level.",
@@ -43,7 +43,8 @@ def run(settings: Settings, *, model: str, cases: Path, trajectory: Path, out: P
     adapter = load_model(settings, model)
     started = time.monotonic()
     shift, batch = settings.sampler.shift, settings.execution.batch
-    table, nfe = passes_of(adapter, runs, mine, fields, shift, batch)
+    main = model == main_model(settings)
+    table, nfe = passes_of(adapter, runs, mine, fields, shift, batch, main=main)
     write_table(out, table)
     parameters = {"model_digest": adapter.digest, "settings": fields.model_dump()}
     parameters |= {"batch": batch, "threads": settings.execution.threads}

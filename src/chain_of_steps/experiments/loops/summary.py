@@ -1,70 +1,44 @@
-"""What more steps, passes or samples buy: rates with intervals, and one number for each test.
+"""What more steps or passes buy: rates with intervals, and one number for each test.
 
-    matched   more steps above a level, the same below: share with the most less with the fewest
-    looped    passes at one level: share with passes less without
+    matched   more steps above a level, the same below: with the most less with the fewest
+    looped    passes at one level: with passes less without
     erased    the same of the control, from whose passes nothing is taken on
+    chosen    the chosen loop less a whole run of as many forward passes
 
-Share is that of a way that is right from its start on.
-
-A model whose steps recompute or polish gains nothing by them; a serial one gains by the first two.
+The first three are of the share of a way that is right from its start on, the last of right answers
+that are accepted. A model whose steps recompute or polish gains nothing by them; a serial one gains
+by `matched`, `looped` and `chosen`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
 import pandas as pd
 
-from chain_of_steps.measures import vote
+from chain_of_steps.experiments.loops.settings import Chosen
+from chain_of_steps.statistics.cases import CaseSample, interval, p_at
 from chain_of_steps.statistics.clusters import strata_of
-from chain_of_steps.statistics.means import mean_ci
 from chain_of_steps.statistics.rates import mean_or_rate_ci
 from chain_of_steps.statistics.resampling import Resampling
 
-GROUP = ["model", "split", "method", "sigma", "count"]
+ALL = "all"  # tasks, or splits, together
+GROUP = ["model", "blocks", "split", "method", "sigma", "count"]
 QUANTITIES = ("right", "right_accepted")
+WHOLE = ("few", "full")  # methods of whole runs
 TESTS = {"matched": "matched", "looped": "loop", "erased": "erased"}
-
-
-def votes(runs: pd.DataFrame) -> pd.DataFrame:
-    """The methods that choose among runs of several seeds, as rows of the same columns.
-
-    `vote of k` takes the answer that most of the first k runs end with, `chance of k` the mean of
-    them, `oracle of k` a right one if there is any.
-    """
-    rows = []
-    plain = runs[runs["method"].isin(["few", "full"])].sort_values("seed", kind="stable")
-    for _, some in plain.groupby(["model", "case", "method", "count"], sort=False):
-        for k in range(2, len(some) + 1):
-            mine = some.iloc[:k]
-            chosen = mine.iloc[vote(mine["leads"].to_numpy())]
-            known = mine.iloc[0].to_dict() | {
-                "nfe": mine["nfe"].sum(),
-                "front": np.nan,
-                "share": np.nan,
-            }
-            ways = {
-                "vote": {name: float(chosen[name]) for name in QUANTITIES},
-                "chance": {name: mine[name].mean() for name in QUANTITIES},
-                "oracle": {name: float(mine[name].any()) for name in QUANTITIES},
-            }
-            for way, found in ways.items():
-                rows.append({**known, **found, "method": f"{way} of {k}"})
-    return pd.DataFrame(rows, columns=runs.columns)
+CONTRASTS = ["model", "blocks", "task", "split", "test", "n", "mean", "low", "high", "p"]
 
 
 def loop_table(runs: pd.DataFrame, *, resampling: Resampling) -> pd.DataFrame:
-    """Rates of QUANTITIES by method: runs of the first seed, and what is chosen among several.
+    """Rates of QUANTITIES by method.
 
-    Columns: model, split, task (and all), method, sigma, count (steps or passes), quantity, n,
-    mean, low, high, nfe.
+    Columns: those of GROUP (count: steps or passes), task (and all), quantity, n, mean, low, high,
+    nfe.
     """
-    first = runs.groupby("model")["seed"].transform("first")
-    rows = pd.concat([runs[runs["seed"] == first], votes(runs)], ignore_index=True)
     tables = []
-    for task in ("all", *rows["task"].unique()):
-        mine = rows if task == "all" else rows[rows["task"] == task]
+    for task in (ALL, *runs["task"].unique()):
+        mine = runs if task == ALL else runs[runs["task"] == task]
         mine = mine.assign(stratum=strata_of(mine, GROUP))
         cost = mine.groupby(GROUP, dropna=False)["nfe"].mean().reset_index()
         for quantity in QUANTITIES:
@@ -76,35 +50,49 @@ def loop_table(runs: pd.DataFrame, *, resampling: Resampling) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def loop_contrasts(runs: pd.DataFrame, *, resampling: Resampling) -> pd.DataFrame:
-    """Columns: model, task (and all), test, n (cases), mean, low, high; of answers that lead."""
+def loop_contrasts(runs: pd.DataFrame, chosen: Chosen, *, resampling: Resampling) -> pd.DataFrame:
+    """One row for each model, test, and task or split (and all); n: cases. Columns: CONTRASTS."""
     rows = []
-    for model in runs["model"].unique():
-        mine = runs[runs["model"] == model]
-        for task in ("all", *mine["task"].unique()):
-            some = mine if task == "all" else mine[mine["task"] == task]
-            for test, values in _by_case(some):
-                found = mean_ci(values["value"], resampling=resampling)
-                rows.append({"model": model, "task": task, "test": test, **vars(found)})
-    return pd.DataFrame(rows, columns=["model", "task", "test", "n", "mean", "low", "high"])
+    for (model, blocks), mine in runs.groupby(["model", "blocks"], sort=False):
+        for test, gains in _gains(mine, chosen):
+            parts = [(ALL, ALL, gains)]
+            parts += [(ALL, split, some) for split, some in gains.groupby("split", sort=False)]
+            parts += [(task, ALL, some) for task, some in gains.groupby("task", sort=False)]
+            for task, split, some in parts:
+                sample = CaseSample.of(some["value"], some["task"], (-1.0, 1.0))
+                low, high = interval(sample, resampling=resampling)
+                found = (len(sample), sample.mean, low, high, p_at(sample, 0))
+                rows.append((model, blocks, task, split, test, *found))
+    return pd.DataFrame(rows, columns=CONTRASTS)
 
 
-def _by_case(runs: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+def _gains(runs: pd.DataFrame, chosen: Chosen) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Test -> task, split, case, value: the gain of each case."""
     plain = runs[(runs["method"] == "loop") & (runs["count"] == 0)]
     for test, method in TESTS.items():
-        more = runs[runs["method"] == method]
-        if method == "matched":
-            fewest, most = more["count"].min(), more["count"].max()
-            less, more = more[more["count"] == fewest], more[more["count"] == most]
-        else:
-            less, more = plain, more[more["count"] > 0]
-        values = _gain(more, less, ["case", "sigma"])
-        if len(values):
-            yield test, values
+        more, less = runs[runs["method"] == method], plain
+        if method == "matched" and len(more):
+            counts = more["count"]
+            less, more = more[counts == counts.min()], more[counts == counts.max()]
+        gains = _gain(more[more["count"] > 0], less, "share", ["sigma"])
+        if len(gains):
+            yield test, gains
+    loop = runs["method"].eq("loop") & runs["sigma"].eq(chosen.sigma)
+    loop = runs[loop & runs["count"].eq(chosen.passes)]
+    whole = runs[runs["method"].isin(WHOLE) & (runs["nfe"] <= loop["nfe"].max())]
+    gains = _gain(loop, whole[whole["nfe"] == whole["nfe"].max()], "right_accepted")
+    if len(gains):
+        yield "chosen", gains
 
 
-def _gain(more: pd.DataFrame, less: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+def _gain(
+    more: pd.DataFrame, less: pd.DataFrame, quantity: str, keys: Sequence[str] = ()
+) -> pd.DataFrame:
     """Mean gain of a case over the levels."""
-    sides = [rows.groupby(list(keys))["share"].mean() for rows in (more, less)]
+    by = ["task", "split", "case"]
+    sides = [
+        rows.astype({quantity: float}).groupby([*by, *keys])[quantity].mean()
+        for rows in (more, less)
+    ]
     gain = (sides[0] - sides[1]).dropna()
-    return gain.groupby("case").mean().rename("value").reset_index()
+    return gain.groupby(by, sort=False).mean().rename("value").reset_index()

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from chain_of_steps.costs import Group, Line, Makeup, shards_of
 from chain_of_steps.experiments.noise.perturbation import Conditions, conditions_of
 from chain_of_steps.experiments.noise.stage_perturb import Settings
+from chain_of_steps.sampling import flow_sigmas
 from chain_of_steps.settings.models import main_model, passes_of, seeds_of
 
 
@@ -16,12 +17,12 @@ def lines(settings: Settings, groups: list[Group]) -> Iterator[Line]:
     fields, steps = settings.perturbation, settings.sampler.steps
     name = main_model(settings)
     model = settings.models[name]
-    makeup = Makeup.of(model)
+    makeup, sigmas = Makeup.of(model), flow_sigmas(steps, settings.sampler.shift)
     seeds = len(fields.seeds or seeds_of(settings, name)[:1])
     runs = nfe = 0
     left = Counter()  # cases of a task and split that are controls already
     for group in groups:
-        conditions = conditions_of(fields, steps, makeup.grid(group.shape))
+        conditions = conditions_of(fields, sigmas, makeup.grid(group.shape))
         drawn_from = (group.task, group.split)
         few = min(group.cases, fields.control_cases - left[drawn_from])
         left[drawn_from] += few

@@ -25,7 +25,7 @@ Noise differs from run to run: its seed is a digest of the case and the seed of 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,9 +35,14 @@ import torch
 from torch import Tensor
 
 from chain_of_steps.cases.folders import Case
+from chain_of_steps.edits import dose
 from chain_of_steps.errors import UserError
+from chain_of_steps.experiments.handover.ends import steps_at
 from chain_of_steps.experiments.noise.propagation import (
+    MEASURED,
     Comparison,
+    case_floor,
+    decisive_places,
     layer_flow,
     repeat_floor,
     seed_floor,
@@ -63,12 +68,12 @@ from chain_of_steps.trajectory import Trajectory
 # Columns of the two tables, after those of a run: model, case, task, split, seed.
 CONDITION = (
     *("part", "kind", "mode", "strength", "index", "sigma", "noise_seed"),
-    *("injected_l2", "injected_l2_sigma", "nfe", "score", "correct", "answer"),
+    *("injected_l2", "injected_l2_sigma", "dose", "nfe", "score", "correct", "answer"),
     *("clean_score", "clean_correct", "answer_same_as_clean", "frame_is_read"),
 )
 COMPARISON = (
     *("part", "kind", "mode", "injected", "site", "step", "sigma"),
-    *("dissimilarity", "relative_l2"),
+    *MEASURED,
 )
 
 Keep = Callable[[pd.DataFrame, Tensor], None]
@@ -101,14 +106,21 @@ class Conditions:
         return runs * sum(p.nfe(n_steps) for p in self.sweep) + control_runs * controls
 
 
-def conditions_of(settings: PerturbationSection, n_steps: int, grid: Sequence[int]) -> Conditions:
+def conditions_of(settings: PerturbationSection, sigmas: Tensor, grid: Sequence[int]) -> Conditions:
     """The conditions that the section `perturbation` asks for.
 
-    grid: (F, h, w) of the latent. Raises UserError naming what does not fit such a run.
+    sigmas: (N + 1,) of the schedule. grid: (F, h, w) of the latent. Raises UserError naming what
+    does not fit such a run.
     """
-    steps, frames = settings.steps, settings.frames
-    steps = range(0, n_steps, settings.steps_every) if steps is None else steps
-    frames = range(grid[0]) if frames is None else frames
+    n_steps, every_frame = len(sigmas) - 1, range(grid[0])
+    steps = settings.steps
+    if steps is None and settings.levels is not None:
+        steps = steps_at(sigmas, settings.levels)
+    if steps is None:
+        steps = range(0, n_steps, settings.steps_every)
+    frames = every_frame
+    if settings.frames is not None:
+        frames = list(dict.fromkeys(f % grid[0] if f < 0 else f for f in settings.frames))
     main, *others = (
         {"mode": mode, "strength": settings.add_strength if mode == "add" else 1.0}
         for mode in settings.modes
@@ -117,11 +129,13 @@ def conditions_of(settings: PerturbationSection, n_steps: int, grid: Sequence[in
     def at_steps(noise: Mapping[str, Any]) -> Iterator[Perturbation]:
         return (Perturbation("step", k, NoiseAtStep(step=k, **noise)) for k in steps)
 
-    def at_frames(kind: str, **noise: Any) -> Iterator[Perturbation]:
-        return (Perturbation(kind, f, NoiseAtFrame(frame=f, **noise)) for f in frames)
+    def at_frames(kind: str, these: Iterable[int] = frames, **noise: Any) -> Iterator[Perturbation]:
+        return (Perturbation(kind, f, NoiseAtFrame(frame=f, **noise)) for f in these)
 
     sweep = [*at_steps(main), *at_frames("frame", **main)]
     controls = [*at_frames("frame_last_clean", **main, last_step_clean=True)]
+    if set(frames) < set(every_frame):
+        controls += at_frames("frame", every_frame, **main)
     controls += token_controls(n_steps, grid, main)
     for noise in others:
         controls += [*at_steps(noise), *at_frames("frame", **noise)]
@@ -164,20 +178,22 @@ def mixing_strength(share: float) -> float:
 class Meter:
     """An Edit that sums up, row by row, how much the edit inside it changes the latent.
 
-    plain, relative: (B,) float64, the squared L2 of all changes, of latents and of latents
-    divided by the sigma they had.
+    plain, relative, share: (B,) float64, the squared L2 of all changes, of latents, of latents
+    divided by the sigma they had, and of latents divided by their own L2.
     """
 
     def __init__(self, edit: Edit, rows: int) -> None:
         self.edit = edit
         self.plain = torch.zeros(rows, dtype=torch.float64)
         self.relative = torch.zeros(rows, dtype=torch.float64)
+        self.share = torch.zeros(rows, dtype=torch.float64)
 
     def __call__(self, k: int, sigma: float, x: Tensor, clean: Tensor | None) -> Tensor:
         changed = self.edit(k, sigma, x, clean)
         square = (changed - x).flatten(1).double().square().sum(1).cpu()
         self.plain += square
         self.relative += square / sigma**2
+        self.share += dose(x.double(), changed.double()).square().cpu()
         return changed
 
 
@@ -221,6 +237,7 @@ def run_conditions(
     """
     tables, flows, nfe = [], [], 0
     total = sum(p.nfe(trajectory.n_steps) for p in perturbations) * len(trajectory.runs)
+    places = decisive_places(cases, trajectory.x.shape[-3:])
     bar = progress(total=total, desc="perturb", unit="NFE")
     runs = Runs.stored(model, trajectory, cases)
     for rows in batches(runs.table, trajectory.made_by["batch"]):
@@ -228,10 +245,10 @@ def run_conditions(
         condition = some.condition()
         ends, conditions = [clean.x[:, -1]], [clean.runs.assign(kind="clean", nfe=0)]
         for perturbation in perturbations:
-            at_step, seen = perturbation.kind == "step", Comparison(clean)
+            at_step, seen = perturbation.kind == "step", Comparison(clean, places)
             done = fork(model, condition, clean, perturbation, seen if at_step else None)
             ends.append(done.end)
-            conditions.append(_condition_rows(clean, perturbation, done))
+            conditions.append(condition_rows(clean, perturbation, done))
             nfe += done.nfe
             bar.update(done.nfe)
             labels = {"kind": "step", "mode": perturbation.noise.mode}
@@ -242,7 +259,7 @@ def run_conditions(
                 inside, spent = layer_flow(model, condition, clean, edits, k, layers)
                 flows.append(inside.assign(**labels, injected=k))
                 nfe += spent
-        tables.append(_with_readings(some, torch.stack(ends), conditions))
+        tables.append(with_readings(some, torch.stack(ends), conditions))
         if keep is not None:
             keep(tables[-1], torch.stack(ends))
     bar.close()
@@ -265,9 +282,10 @@ def perturb_shard(
     Returns two tables and the NFE. One row a run and condition (CONDITION): part is sweep or
     controls, each with its own clean runs; sigma is that of kind step; injected_l2 is the root of
     the summed squares of all changes, injected_l2_sigma the same with each change divided by
-    its sigma; no answer twice counts as the same answer; frame_is_read says of frame noise
-    whether the reader looks at that latent frame. One row a comparison (COMPARISON) of step
-    `step`: kind is step, with the step injected at, or one of the floors.
+    its sigma, dose with each divided by the L2 of the latent it was made in; no answer twice counts
+    as the same answer; frame_is_read says of frame noise whether the reader looks at that latent
+    frame. One row a comparison (COMPARISON) of step `step`: kind is step, with the step injected
+    at, or one of the floors.
     """
     blocks = min(map(len, model.blocks))
     if any(layer >= blocks for layer in layers):
@@ -278,7 +296,9 @@ def perturb_shard(
     chosen = trajectory.select(np.flatnonzero(trajectory.runs["seed"].isin(seeds)))
     table, flow, nfe = run_conditions(model, chosen, cases, conditions.sweep, layers, keep)
     tables = [table.assign(part="sweep")]
-    flows = [flow.assign(part="sweep"), seed_floor(trajectory, seeds).assign(part="sweep")]
+    places = decisive_places(cases, trajectory.x.shape[-3:])
+    flows = [flow, seed_floor(trajectory, seeds, places), case_floor(chosen, places)]
+    flows = [flow.assign(part="sweep") for flow in flows]
     if conditions.controls and control_cases:
         made = {name: trajectory.made_by[name] for name in ("steps", "shift", "batch")}
         n_frames = trajectory.made_by["frames"]
@@ -289,13 +309,13 @@ def perturb_shard(
         table.loc[table["kind"] == "clean", "nfe"] = again.made_by["nfe"] // len(again.runs)
         tables.append(table.assign(part="controls"))
         flows += [flow.assign(part="controls")]
-        flows += [repeat_floor(trajectory, again).assign(part="controls")]
+        flows += [repeat_floor(trajectory, again, places).assign(part="controls")]
         nfe += again.made_by["nfe"] + spent
     runs = list(trajectory.runs)
     return _joined(tables)[[*runs, *CONDITION]], _joined(flows)[[*runs, *COMPARISON]], nfe
 
 
-def _condition_rows(trajectory: Trajectory, perturbation: Perturbation, done: Fork) -> pd.DataFrame:
+def condition_rows(trajectory: Trajectory, perturbation: Perturbation, done: Fork) -> pd.DataFrame:
     at_step = perturbation.kind == "step"
     return trajectory.runs.assign(
         kind=perturbation.kind,
@@ -306,11 +326,12 @@ def _condition_rows(trajectory: Trajectory, perturbation: Perturbation, done: Fo
         noise_seed=noise_seeds(trajectory.runs),
         injected_l2=done.injected.plain.sqrt().numpy(),
         injected_l2_sigma=done.injected.relative.sqrt().numpy(),
+        dose=done.injected.share.sqrt().numpy(),
         nfe=done.nfe // len(trajectory.runs),
     )
 
 
-def _with_readings(runs: Runs, ends: Tensor, conditions: Sequence[pd.DataFrame]) -> pd.DataFrame:
+def with_readings(runs: Runs, ends: Tensor, conditions: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """The rows of a batch's conditions with what the readers see in `ends` (conditions, B, ...)."""
     if not all(case.is_puzzle for case in runs.given):
         nothing = dict.fromkeys(("score", "correct", "clean_score", "clean_correct"), np.nan)

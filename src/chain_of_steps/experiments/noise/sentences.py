@@ -4,30 +4,31 @@ from __future__ import annotations
 
 import pandas as pd
 
-from chain_of_steps.experiments.noise.tables import MEASURES
-from chain_of_steps.experiments.noise.verdicts import AS_IN_PAPER, PAPER_PEAK, READ
+from chain_of_steps.experiments.noise.tables import IDEAL, MEASURES
+from chain_of_steps.experiments.noise.verdicts import ALL_FRAMES, PAPER_PEAK, READ
 from chain_of_steps.statistics.text import interval_text, p_text, with_interval
 from chain_of_steps.statistics.verdicts import HOLDS, REVERSED, UNDECIDED
 
 
 def main_sentences(noise: pd.DataFrame, verdicts: pd.DataFrame, model: str) -> list[str]:
-    """What Figure 3b shows, from `noise_table` and `verdict_table`."""
-    pooled = noise[noise["index"].isna() & (noise["part"] == "sweep") & (noise["model"] == model)]
-    at = {(row.kind, row.quantity): row for row in pooled.itertuples()}
-    clean, step, frame = at["clean", "score"], at["step", "drop"], at["frame", "drop"]
-    found = _claim(verdicts, model, "step_worse_than_frame", AS_IN_PAPER)
-    order = {
-        HOLDS: "Noise at a step does more harm than noise at a frame, as in the paper",
-        REVERSED: "Noise at a frame does more harm than noise at a step, unlike in the paper",
-        UNDECIDED: "Which of the two does more harm is undecided",
-    }[found.verdict]
+    """What Figure 3b shows, from `noise_table` and `verdict_table`: what is read comes first."""
+    pooled = noise[noise["index"].isna() & (noise["model"] == model)]
+    sweep = pooled[pooled["part"] == "sweep"]
+    at = {(row.kind, row.quantity): row for row in sweep.itertuples()}
+    clean, step, dose = at["clean", "score"], at["step", "drop"], at["step", "dose"]
+    # over all frames, so of the controls where all cases have some of them
+    frames = pooled[(pooled["kind"] == "frame") & (pooled["mode"] == step.mode)]
+    frames = frames[frames["quantity"].isin(["drop", "dose"])].set_index(["part", "quantity"])
+    part = "controls" if ("controls", "drop") in frames.index else "sweep"
+    frame, weight = frames.loc[(part, "drop")], frames.loc[(part, "dose")]
+    found = _claim(verdicts, model, "step_worse_than_frame", ALL_FRAMES)
+    read = _claim(verdicts, model, "step_worse_than_frame", READ)
     texts = [
         f"Clean runs score {_shown(clean, 2)}; noise at a step lowers that by"
-        f" {_shown(step, 2)} on average over the steps, noise at a frame by"
-        f" {_shown(frame, 2)} over the frames.",
-        f"{order} (difference {_shown(found, 2)}, {p_text(found.p)}, n = {found.n}).",
+        f" {_shown(step, 2)} on average over the steps (dose |Δx|/|x| {dose.mean:.2f}), noise at a"
+        f" frame by {_shown(frame, 2)} over the frames (dose {weight['mean']:.2f}, all steps"
+        f" together; n = {int(frame['n'])})."
     ]
-    read = _claim(verdicts, model, "step_worse_than_frame", READ)
     if read is not None:
         order = {
             HOLDS: "noise at a step does more harm",
@@ -36,9 +37,37 @@ def main_sentences(noise: pd.DataFrame, verdicts: pd.DataFrame, model: str) -> l
         }[read.verdict]
         texts.append(
             f"Against those frames alone that the reader looks at, {order} (difference"
-            f" {_shown(read, 2)}, {p_text(read.p)})."
+            f" {_shown(read, 2)}, {p_text(read.p)}, n = {read.n})."
         )
+    order = {
+        HOLDS: "noise at a step does more harm",
+        REVERSED: "noise at a step does less harm, unlike in the paper",
+        UNDECIDED: "the order is undecided",
+    }[found.verdict]
+    texts.append(
+        f"Against all frames together, most of which are never read, {order} (difference"
+        f" {_shown(found, 2)}, {p_text(found.p)}, n = {found.n})."
+    )
     return texts
+
+
+def ideal_sentence(noise: pd.DataFrame, model: str) -> str:
+    """What an exact posterior loses under the same noise, from `noise_table`."""
+    text = (
+        "An exact denoiser loses nothing: where one answer is right it ends on it whatever is"
+        " disturbed, so the loss to compare with is 0 at every step and frame"
+    )
+    mine = noise[(noise["part"] == IDEAL) & (noise["model"] == model) & noise["index"].notna()]
+    at = mine[mine["kind"] == "step"].pivot(index="index", columns="quantity", values="mean")
+    if at.empty:
+        return f"{text}."
+    n, worst = int(mine["n"].max()), mine.loc[mine["quantity"] == "drop", "mean"].max()
+    changed = at["answer_changed"]
+    return (
+        f"{text}; where several are right (n = {n}) its score drops by at most {worst:.2f}, and it"
+        f" ends on another right answer in {changed.iloc[0]:.2f} of runs after noise at step"
+        f" {int(changed.index[0])} and {changed.iloc[-1]:.2f} at step {int(changed.index[-1])}."
+    )
 
 
 def sensitivity_sentences(
@@ -47,7 +76,7 @@ def sensitivity_sentences(
     """Where the sensitivity of one mode peaks, and whether early injections outlast late ones."""
     sigmas = sensitivity.groupby("step")["sigma"].first()
     texts = []
-    for measure in (MEASURES["dissimilarity"], MEASURES["answer_changed"]):
+    for measure in (MEASURES["tiles_dissimilarity"], MEASURES["answer_changed"]):
         peak = _claim(verdicts, model, "peak_in_the_middle", f"mode {mode}, {measure}")
         if peak is None:
             continue
@@ -69,7 +98,10 @@ def sensitivity_sentences(
             " the first third",
             UNDECIDED: "Whether early or late injections leave more behind is undecided",
         }[late.verdict]
-        texts.append(f"{order} (1 − CKA at the end, early minus late: {_shown(late, 3)}).")
+        texts.append(
+            f"{order} (1 − CKA at the end where candidates differ, early minus late:"
+            f" {_shown(late, 3)})."
+        )
     return texts
 
 
@@ -114,4 +146,5 @@ def _control(row) -> str:
 
 
 def _shown(row, digits: int) -> str:
-    return with_interval(row.mean, row.low, row.high, f".{digits}f")
+    mean = row["mean"] if isinstance(row, pd.Series) else row.mean  # a Series has a mean of its own
+    return with_interval(mean, row.low, row.high, f".{digits}f")

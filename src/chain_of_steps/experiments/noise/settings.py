@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from chain_of_steps.settings.base import Distinct, Index, Section, View
+
+Level = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Perturbation(Section):
@@ -31,15 +33,27 @@ class Perturbation(Section):
     steps: Distinct[Index] | None = Field(
         None,
         min_length=1,
-        description="Steps to perturb, from 0; null takes every steps_every-th.",
+        description="Steps to perturb, from 0; null takes those of levels.",
+    )
+    levels: Distinct[Level] | None = Field(
+        None,
+        min_length=1,
+        description=(
+            "Noise levels at which steps are perturbed; the nearest steps of the schedule are "
+            "taken, but never step 0, where noise is another seed. null takes every "
+            "steps_every-th."
+        ),
     )
     steps_every: int = Field(
         5, ge=1, description="Distance between perturbed steps, the first being step 0."
     )
-    frames: Distinct[Index] | None = Field(
+    frames: Distinct[Annotated[int, Field(ge=-1)]] | None = Field(
         None,
         min_length=1,
-        description="Latent frames to perturb, from 0; null takes all of them.",
+        description=(
+            "Latent frames to perturb in every case, from 0, -1 for the last; null takes all of "
+            "them. Those left out are perturbed in the control cases."
+        ),
     )
     control_cases: int = Field(
         1,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from chain_of_steps.experiments.noise.places import FLOW
-from chain_of_steps.places import PERTURBATION, REFERENCES
+from chain_of_steps.places import CASES, PERTURBATION, REFERENCES
 from chain_of_steps.settings.sampler import WithSampler
 from chain_of_steps.settings.statistics import WithStatistics
 from chain_of_steps.stage import Files, Stage
@@ -15,23 +15,39 @@ class Settings(WithSampler, WithStatistics):
     pass
 
 
-TABLES = ("noise.csv", "cka.csv", "sensitivity.csv", "noise_verdicts.csv")
+TABLES = (
+    *("noise.csv", "cka.csv", "sensitivity.csv", "noise_verdicts.csv"),
+    "noise_outcomes.parquet",
+)
 STAGE = Stage(
     name="noise",
     text="What noise does: means with intervals, sensitivity, verdicts; --out is a folder.",
     settings=Settings,
-    takes={"perturbation": PERTURBATION, "references": REFERENCES, "flows": FLOW},
+    takes={
+        "cases": CASES,
+        "perturbation": PERTURBATION,
+        "references": REFERENCES,
+        "flows": FLOW,
+    },
     makes={"out": Files("tables", TABLES)},
 )
 
 
 def run(
-    settings: Settings, *, perturbation: Path, references: Path, flows: list[Path], out: Path
+    settings: Settings,
+    *,
+    cases: Path,
+    perturbation: Path,
+    references: Path,
+    flows: list[Path],
+    out: Path,
 ) -> None:
     import pandas as pd
 
     from chain_of_steps.artifacts import read_table, write_table
+    from chain_of_steps.cases.folders import INDEX
     from chain_of_steps.experiments.noise import tables
+    from chain_of_steps.experiments.noise.outcomes import noise_outcomes
     from chain_of_steps.experiments.noise.verdicts import verdict_table
     from chain_of_steps.statistics.resampling import Resampling
 
@@ -44,6 +60,7 @@ def run(
         tables.cka_table(flow, resampling),
         tables.sensitivity_table(found, resampling),
         verdict_table(rows, found, steps, resampling),
+        noise_outcomes(rows, flow, read_table(cases / INDEX), steps),
     )
     for name, table in zip(TABLES, made, strict=True):
         write_table(out / name, table)

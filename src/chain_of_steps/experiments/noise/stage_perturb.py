@@ -56,8 +56,11 @@ def perturb(
 
     keep(adapter, cases): what is given every result, see `perturb_shard`.
     """
+    import pandas as pd
+
     from chain_of_steps.artifacts import read_table, write_tables
     from chain_of_steps.cases.folders import INDEX, cases_of, first_of_each
+    from chain_of_steps.experiments.noise.ideal import ideal_runs
     from chain_of_steps.experiments.noise.perturbation import conditions_of, perturb_shard
     from chain_of_steps.models.adapters import load_model
     from chain_of_steps.trajectory import Trajectory
@@ -66,7 +69,7 @@ def perturb(
     fields = settings.perturbation
     runs = Trajectory.checked(trajectory)
     # Whatever does not fit these runs is refused before a model loads.
-    conditions = conditions_of(fields, runs.n_steps, runs.x.shape[-3:])
+    conditions = conditions_of(fields, runs.sigmas, runs.x.shape[-3:])
     seeds = fields.seeds or seeds_of(settings, model)[:1]
     few = first_of_each(read_table(cases / INDEX), fields.control_cases)
     mine = cases_of(cases, runs.runs)
@@ -83,6 +86,9 @@ def perturb(
         layers=fields.layers,
         keep=keep(adapter, mine),
     )
+    swept = runs.select(runs.runs["seed"].isin(seeds).to_numpy().nonzero()[0].tolist())
+    ideal = ideal_runs(adapter, swept, mine, conditions.sweep)
+    table = pd.concat([table, ideal[list(table)]], ignore_index=True) if len(ideal) else table
     seconds = time.monotonic() - started
     parameters = {"model_digest": adapter.digest, "seeds": seeds, "layers": fields.layers}
     parameters |= {"batch": runs.made_by["batch"], "threads": settings.execution.threads}

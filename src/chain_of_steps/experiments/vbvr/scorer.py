@@ -21,10 +21,12 @@ from typing import Any
 
 from chain_of_steps.cases.vbvr import SUFFIX
 from chain_of_steps.errors import UserError
-from chain_of_steps.files import atomic_path
+from chain_of_steps.files import read_text, replaced
+from chain_of_steps.jobs import job_environment
 
 REQUIREMENTS = Path(__file__).with_name("scorer.txt")
 WORKER = Path(__file__).with_name("worker.py")
+READY = "ready.json"
 START_SECONDS = 120  # the first import of OpenCV from a cold disk
 
 
@@ -35,24 +37,29 @@ def pins() -> dict[str, str]:
 
 
 def make_environment(folder: Path) -> None:
-    """Makes the scorer's environment, a venv, at `folder`. Raises UserError when pip cannot."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    """Makes the scorer's environment, a venv, at `folder`.
+
+    Raises UserError when pip cannot, and where something else is there; it is left as it was.
+    """
     # not under another name first: the scripts of a venv hold its path
-    venv.create(folder, clear=True, with_pip=True)
-    done = subprocess.run(
-        [
-            *(_python(folder), "-m", "pip", "install", "--disable-pip-version-check"),
-            *("--quiet", "--no-deps", "--requirement", str(REQUIREMENTS)),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise UserError(f"pip could not make {folder} ({reason}): try again with a network.")
-    with atomic_path(folder / "ready.json") as path:
-        path.write_text(json.dumps(pins()), encoding="utf-8")
+    with replaced(folder, "scorer"):
+        venv.create(folder, with_pip=True)
+        done = subprocess.run(
+            [
+                *(_python(folder), "-m", "pip", "install", "--disable-pip-version-check"),
+                *("--quiet", "--no-deps", "--requirement", str(REQUIREMENTS)),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=job_environment(),
+        )
+        if done.returncode:
+            reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+            raise UserError(
+                f"pip could not make {folder}: {reason}. Without a network, try again with one."
+            )
+        (folder / READY).write_text(json.dumps(pins()), encoding="utf-8")
 
 
 def _python(folder: Path) -> str:
@@ -81,11 +88,11 @@ class Scorer:
         self.tasks: dict[str, str] = {}  # of the package: task folder -> category
 
     def __enter__(self) -> Scorer:
-        ready = self.environment / "ready.json"
+        ready = self.environment / READY
         if not ready.is_file() or json.loads(ready.read_text(encoding="utf-8")) != pins():
             raise UserError(
-                f"{self.environment} is not the scorer's environment: make it with "
-                f"`cos scorer --out {self.environment}`."
+                f"{self.environment} is not the scorer's environment: make one with `cos scorer "
+                "--out <a new folder>`."
             )
         self._start()
         return self
@@ -94,7 +101,7 @@ class Scorer:
         self._stop()
 
     def _start(self) -> None:
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONNOUSERSITE": "1"}
+        environment = {**job_environment(), "OMP_NUM_THREADS": "1"}
         environment.pop("PYTHONPATH", None)
         self.process = subprocess.Popen(
             [_python(self.environment), str(WORKER)],
@@ -116,8 +123,7 @@ class Scorer:
         if hello is None:
             self._stop()
             raise UserError(
-                f"the scorer in {self.environment} does not start: make it anew with `cos scorer "
-                f"--out {self.environment}`."
+                f"the scorer in {self.environment} does not start: make it anew with `cos scorer`."
             )
         self.versions, self.tasks = hello["versions"], hello["tasks"]
         wanted = {"opencv-python-headless": "opencv", "lmms-eval": "lmms_eval"}
@@ -156,7 +162,7 @@ class Scorer:
             "gt_first_frame": str(truth / "first_frame.png"),
             "gt_final_frame": str(truth / "final_frame.png"),
             "gt_video_path": str(truth / "ground_truth.mp4"),
-            "prompt": prompt.read_text(encoding="utf-8").strip() if prompt.is_file() else "",
+            "prompt": read_text(prompt).strip() if prompt.is_file() else "",
         }
         if self.process is None:
             self._start()

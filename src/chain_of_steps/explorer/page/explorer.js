@@ -44,6 +44,42 @@
   }
   var colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+  // shared/candidates.js
+  var LEAST = 0.05;
+  function listCandidates({ n, solutions, runs, size, draw }) {
+    const kept = worthShowing(n, solutions, runs);
+    const rest = n - kept.length;
+    byId("hidden-candidates").textContent = rest ? `${rest} more of ${n} candidates, never with evidence above ${LEAST}` : "";
+    const bars = [];
+    byId("candidates").replaceChildren(...kept.map((answer) => {
+      const right = solutions.includes(answer);
+      const item = element("li", { className: right ? "solution" : "" });
+      drawPicture(item, answer, size, draw);
+      const words = element("div", {}, item);
+      element("span", { textContent: `${answer + 1}${right ? " ✓ right" : ""}` }, words);
+      runs.forEach((run, place) => {
+        const meter = element("div", { className: place ? "meter noisy" : "meter" }, words);
+        bars.push([answer, run, element("i", {}, meter)]);
+      });
+      return item;
+    }));
+    return (step) => {
+      for (const [answer, run, bar] of bars) {
+        bar.style.transform = `scaleX(${run.evidence[step]?.[answer] ?? 0})`;
+      }
+    };
+  }
+  function worthShowing(n, solutions, runs) {
+    const seen = (answer) => solutions.includes(answer) || runs.some((run) => run.answer?.includes(answer) || run.evidence.some((look) => look[answer] >= LEAST));
+    return [...Array(n).keys()].filter(seen).sort((a, b) => solutions.includes(b) - solutions.includes(a));
+  }
+  function drawPicture(parent, answer, [h, w], draw) {
+    const canvas = element("canvas", { width: w, height: h, className: "small" }, parent);
+    canvas.setAttribute("role", "img");
+    canvas.setAttribute("aria-label", `Picture of answer ${answer + 1}`);
+    draw(canvas.getContext("2d"), answer);
+  }
+
   // shared/chart.js
   var NARROWEST = 18;
   var Chart = class {
@@ -333,43 +369,50 @@
     }
   };
 
-  // explorer/candidates.js
-  var LEAST = 0.05;
-  function listCandidates({ data, kinds, sheet, frames, size }) {
-    const runs = kinds.map(([, run]) => run);
-    const kept = worthShowing(data, runs);
-    const rest = data.n - kept.length;
-    byId("hidden-candidates").textContent = rest ? `${rest} more of ${data.n} candidates, never with evidence above ${LEAST}` : "";
-    const bars = [];
-    byId("candidates").replaceChildren(...kept.map((answer) => {
-      const right = data.solutions.includes(answer);
-      const item = element("li", { className: right ? "solution" : "" });
-      drawPicture(item, answer, sheet, frames.length, size);
-      const words = element("div", {}, item);
-      element("span", { textContent: `${answer + 1}${right ? " ✓ right" : ""}` }, words);
-      runs.forEach((run, n) => {
-        const meter = element("div", { className: n ? "meter noisy" : "meter" }, words);
-        bars.push([answer, run, element("i", {}, meter)]);
-      });
-      return item;
-    }));
-    return (step) => {
-      for (const [answer, run, bar] of bars) {
-        bar.style.transform = `scaleX(${run.evidence[step][answer]})`;
+  // shared/playing.js
+  var PLAYED = {
+    video: { along: "frame", pause: 100 },
+    // ms
+    steps: { along: "step", pause: 120 }
+  };
+  var Playing = class {
+    #player = new Player();
+    #playing = null;
+    // a key of PLAYED
+    /* view: {advance("step" or "frame")}; changed(): called when it has moved. */
+    constructor(view, changed) {
+      Object.assign(this, { view, changed });
+      for (const what of Object.keys(PLAYED)) byId(`play-${what}`).onclick = () => this.toggle(what);
+    }
+    /* Plays in place of the other, or stops. */
+    toggle(what) {
+      this.#playing = this.#playing === what ? null : what;
+      for (const name of Object.keys(PLAYED)) {
+        const on = this.#playing === name;
+        byId(`play-${name}`).setAttribute("aria-pressed", on);
+        byId(`play-${name}`).textContent = on ? "Stop" : `Play ${name}`;
       }
-    };
+      if (this.#playing) this.#start(PLAYED[what]);
+      else this.#player.stop();
+    }
+    #start({ along, pause }) {
+      this.#player.play(() => {
+        this.view.advance(along);
+        this.changed();
+      }, pause);
+    }
+  };
+
+  // shared/words.js
+  var stepName = (step, sigmas) => step === sigmas.length - 1 ? "result" : `step ${step}, σ ${sigmas[step].toFixed(3)}`;
+  function readingOf(run, step, solutions) {
+    if (run.answer === null) return "";
+    const answer = answerName(run.answer[step], solutions);
+    const held = run.candidates[step];
+    const candidates = held === null ? "nothing readable" : `${held.toFixed(1)} candidates`;
+    return `: ${answer}, score ${run.score[step]}, ${candidates}`;
   }
-  function worthShowing({ n, solutions }, runs) {
-    const seen = (answer) => solutions.includes(answer) || runs.some((run) => run.answer?.includes(answer) || run.evidence.some((look) => look[answer] >= LEAST));
-    return [...Array(n).keys()].filter(seen).sort((a, b) => solutions.includes(b) - solutions.includes(a));
-  }
-  function drawPicture(parent, answer, sheet, columns, [h, w]) {
-    const canvas = element("canvas", { width: w, height: h, className: "small" }, parent);
-    canvas.setAttribute("role", "img");
-    canvas.setAttribute("aria-label", `Picture of answer ${answer + 1}`);
-    const x = answer % columns * w, y = (1 + Math.floor(answer / columns)) * h;
-    canvas.getContext("2d").drawImage(sheet, x, y, w, h, 0, 0, w, h);
-  }
+  var answerName = (answer, solutions) => answer < 0 ? "no answer" : `answer ${answer + 1}, ${solutions.includes(answer) ? "right" : "wrong"}`;
 
   // explorer/energy.js
   var STRONGEST = 0.8;
@@ -411,7 +454,7 @@
     context.globalAlpha = 1;
   }
 
-  // explorer/keys.js
+  // shared/keys.js
   function moveOf(key, { step, frame, looks }) {
     return {
       ArrowLeft: [step - 1, frame],
@@ -483,18 +526,11 @@
   };
 
   // explorer/words.js
-  var stepName = (step, sigmas) => step === sigmas.length - 1 ? "result" : `step ${step}, σ ${sigmas[step].toFixed(3)}`;
   function noiseName(name) {
     if (name === CLEAN) return "none (clean run)";
     const [kind, number] = name.split("-");
     return kind === "step" ? `noise at step ${number}` : `noise at latent frame ${number}`;
   }
-  function readingOf(run, step, solutions) {
-    if (run.answer === null) return "";
-    const answer = answerName(run.answer[step], solutions);
-    return `: ${answer}, score ${run.score[step]}, ${run.candidates[step].toFixed(1)} candidates`;
-  }
-  var answerName = (answer, solutions) => answer < 0 ? "no answer" : `answer ${answer + 1}, ${solutions.includes(answer) ? "right" : "wrong"}`;
   function caseName(entry) {
     const [split, , number] = entry.case.split("/");
     return `${number} ${split}`;
@@ -749,40 +785,6 @@
         x: frame * w,
         y: (own ? look - start : look) * h
       };
-    }
-  };
-
-  // explorer/playing.js
-  var PLAYED = {
-    video: { along: "frame", pause: 100 },
-    // ms
-    steps: { along: "step", pause: 120 }
-  };
-  var Playing = class {
-    #player = new Player();
-    #playing = null;
-    // a key of PLAYED
-    /* changed(): called when the view has moved. */
-    constructor(view, changed) {
-      Object.assign(this, { view, changed });
-      for (const what of Object.keys(PLAYED)) byId(`play-${what}`).onclick = () => this.toggle(what);
-    }
-    /* Plays in place of the other, or stops. */
-    toggle(what) {
-      this.#playing = this.#playing === what ? null : what;
-      for (const name of Object.keys(PLAYED)) {
-        const on = this.#playing === name;
-        byId(`play-${name}`).setAttribute("aria-pressed", on);
-        byId(`play-${name}`).textContent = on ? "Stop" : `Play ${name}`;
-      }
-      if (this.#playing) this.#start(PLAYED[what]);
-      else this.#player.stop();
-    }
-    #start({ along, pause }) {
-      this.#player.play(() => {
-        this.view.advance(along);
-        this.changed();
-      }, pause);
     }
   };
 
@@ -1126,7 +1128,7 @@
     /* What stays while step and frame change. */
     #draw() {
       prepareStage(this.#loaded);
-      this.showEvidence = listCandidates(this.#loaded);
+      this.showEvidence = listCandidates(answersOf(this.#loaded));
       prepareEnergy(this.#loaded, this.view);
       this.#drawTimeline();
       this.labelling.draw();
@@ -1149,6 +1151,14 @@
       this.writeLink();
     }
   };
+  function answersOf({ data, kinds, sheet, frames, size }) {
+    const [h, w] = size;
+    const draw = (context, answer) => {
+      const x = answer % frames.length * w, y = (1 + Math.floor(answer / frames.length)) * h;
+      context.drawImage(sheet, x, y, w, h, 0, 0, w, h);
+    };
+    return { n: data.n, solutions: data.solutions, runs: kinds.map(([, run]) => run), size, draw };
+  }
   function introduce({ study, model, cases, sigmas }) {
     const runs = cases.reduce((sum, entry) => sum + entry.runs.length, 0);
     document.title = `Step explorer: ${study}`;
