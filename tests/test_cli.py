@@ -16,7 +16,11 @@ from PIL import Image
 from safetensors import safe_open
 
 from chain_of_steps import cli
+from chain_of_steps.cases.folders import cases_of
+from chain_of_steps.experiments.decision.examples import Panel, Picked, Shown, write_examples
+from chain_of_steps.models.adapters import load_codec
 from chain_of_steps.pocket import training
+from chain_of_steps.study.config import load_config
 from chain_of_steps.video import read_mp4
 
 HEAVY = ("torch", "diffusers", "transformers", "pandas", "numpy", "scipy", "matplotlib")
@@ -130,7 +134,7 @@ def test_cases_are_those_that_the_configuration_asks_for(study):
 def test_a_trajectory_holds_its_shard_and_is_consistent(study):
     index = pd.read_csv(study / "one/cases/cases.csv")
     for shard, cases in ((0, index["case"][:4]), (1, index["case"][4:])):
-        path = study / f"one/trajectories/{shard}.safetensors"
+        path = study / f"one/trajectories/pocket/{shard}.safetensors"
         with safe_open(path, framework="np") as file:
             sigmas, x, clean = (file.get_tensor(name) for name in ("sigmas", "x", "clean"))
             facts = json.loads(file.metadata()["json"])
@@ -176,14 +180,23 @@ def test_the_timeline_has_every_quantity(study):
     assert (table["low"].isna() | (table["low"] <= table["mean"])).all()
 
 
-def test_examples_show_the_stated_steps_of_real_runs(study):
-    folder = study / "one/examples"
-    entries = json.loads((folder / "examples.json").read_text())
-    assert {entry["task"] for entry in entries} == {"maze", "odd"}
-    readouts = pd.read_parquet(study / "one/readouts.parquet")
+def test_examples_show_the_stated_steps_of_real_runs(inside, tmp_path):
+    # what was picked is given: of a random model no case stands out
+    assert json.loads((inside / "one/examples/examples.json").read_text()) == []
+    readouts = pd.read_parquet("one/readouts.parquet")
+    cases = {case.name: case for case in cases_of(inside / "one/cases", readouts)}
+    chosen = [
+        Picked(Panel("figure1", letter, task, "change", 0.9), f"in-domain/{task}/00000", 0.5, 0.2)
+        for letter, task in (("a", "maze"), ("b", "odd"))
+    ]
+    model = load_codec(load_config([Path("config.yaml")]), "pocket")
+    shown = Shown(False, model, readouts, inside / "one/trajectories/pocket")
+    write_examples(tmp_path, chosen, [shown], cases)
+    entries = json.loads((tmp_path / "examples.json").read_text())
+    assert [entry["task"] for entry in entries] == ["maze", "odd"]
     readouts = readouts.set_index(["case", "seed", "step"]).sort_index()
     for entry in entries:
-        picture = Image.open(folder / entry["file"])
+        picture = Image.open(tmp_path / entry["file"])
         assert picture.size == (80 * len(entry["frames"]), 80 * len(entry["steps"]))
         assert entry["steps"][-1] == STEPS
         rows = readouts.loc[(entry["case"], entry["seed"])].loc[entry["steps"]]
@@ -268,7 +281,8 @@ def test_a_run_becomes_pictures_and_videos(copied, capsys, options, frames):
     spent = STEPS if "--noise" in options else 0
     assert capsys.readouterr().out.strip() == f"{spent} NFE"
     files = {path.name: path for path in Path("new").iterdir()}
-    assert files.keys() == {f"run.1.{kind}" for kind in ("png", "pdf", "gif", "mp4")}
+    made = {f"run.1.{kind}" for kind in ("png", "pdf", "gif", "mp4")}
+    assert files.keys() == made | {"run.1.png.manifest.json"}
     assert files["run.1.pdf"].read_bytes().startswith(b"%PDF")
     with Image.open(files["run.1.png"]) as still, Image.open(files["run.1.gif"]) as moving:
         assert still.width > moving.width > 400

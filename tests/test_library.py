@@ -1,5 +1,6 @@
 """The package as a library: light to import, and its page done on every family."""
 
+import inspect
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -9,12 +10,15 @@ import tiny
 import torch
 from diffusers import LTX2Pipeline, LTXPipeline, WanPipeline
 from pages import blocks
+from PIL import Image
 from repository import ROOT
 
 import chain_of_steps as cos
+from chain_of_steps.models.cogvideox import CogVideoXModel
+from chain_of_steps.models.hunyuan import HunyuanModel
 from chain_of_steps.models.ltx import LTXModel
 from chain_of_steps.models.ltx2 import LTX2Model
-from chain_of_steps.models.wan import WanGivenFrameModel, WanModel
+from chain_of_steps.models.wan import SkyReelsModel, WanGivenFrameModel, WanModel
 from chain_of_steps.tasks import stream
 from chain_of_steps.tasks.observe import Observer
 
@@ -25,8 +29,14 @@ FAMILIES = {
     "wan2.2-ti2v": (WanGivenFrameModel, lambda: tiny.given_frame_pipeline(**tiny.text_parts())),
     "ltx": (LTXModel, tiny.ltx_pipeline),
     "ltx2": (LTX2Model, tiny.ltx2_pipeline),
+    "skyreels": (SkyReelsModel, tiny.skyreels_pipeline),
+    "hunyuan": (HunyuanModel, tiny.hunyuan_pipeline),
+    "cogvideox": (CogVideoXModel, lambda: tiny.cogvideox_pipeline(frames=17)),
+    "cogvideox1.5": (CogVideoXModel, lambda: tiny.cogvideox_pipeline(later=True)),
 }
-GUIDANCE = {"ltx": 3, "ltx2": 3}  # the default of calling the pipeline; 5 for Wan
+# the defaults of calling the pipeline; others are those of Wan
+GUIDANCE = {"ltx": 3, "ltx2": 3, "hunyuan": 6, "cogvideox": 6, "cogvideox1.5": 6}
+LENGTH = {"ltx": 128, "ltx2": 1024, "hunyuan": 8, "cogvideox": 226, "cogvideox1.5": 226}
 
 
 # Importing
@@ -66,7 +76,7 @@ def test_wrap_gives_the_adapter_with_the_defaults_of_the_pipeline(family):
     assert model.experts[0] is family.pipe.transformer
     guidance = GUIDANCE.get(family.name, 5)
     assert model.guidances == (guidance, guidance)
-    assert model.max_sequence_length == {"ltx": 128, "ltx2": 1024}.get(family.name, 512)
+    assert model.max_sequence_length == LENGTH.get(family.name, 512)
     assert model.boundary == (0.8 if family.name == "wan2.2-i2v-a14b" else None)
     other = cos.wrap(family.pipe, guidance=2.0, max_sequence_length=9, name="mine")
     assert (other.guidances[0], other.max_sequence_length, other.name) == (2.0, 9, "mine")
@@ -97,10 +107,95 @@ def test_a_pipeline_of_the_family_made_for_text_alone_is_taken_as_it_is(text_alo
 def test_pipelines_that_cannot_be_wrapped_are_one_sentence():
     with pytest.raises(cos.UserError, match="This pipeline is a WanPipeline, which makes no video"):
         cos.wrap(WanPipeline.from_pipe(tiny.pipeline()))
-    pipe = tiny.pipeline()
-    pipe.vae._hf_hook = object()  # as enable_model_cpu_offload leaves one on every component
-    with pytest.raises(cos.UserError, match="call remove_all_hooks"):
-        cos.wrap(pipe)
+
+
+def test_steps_and_size_are_those_of_calling_the_pipeline(family):
+    model = cos.wrap(family.pipe)
+    small = (17, 32, 32)
+    call = inspect.signature(family.pipe.__call__).parameters
+    assert len(model.schedule(*small)) == call["num_inference_steps"].default + 1
+    shift = model.default_shift(*small)
+    assert torch.equal(model.schedule(*small, n_steps=4), model.sigmas(4, shift))
+    size = model.default_size(tiny.picture())
+    n_frames, height, width = size
+    frames = call["num_frames"].default or 121  # what LTX-2 takes where it does not guess
+    if isinstance(model, CogVideoXModel):
+        net = family.pipe.transformer.config  # these pipelines take their size from there
+        area = net.sample_height * net.sample_width * 64
+        frames = net.sample_frames if net.use_learned_positional_embeddings else frames
+    elif isinstance(model, HunyuanModel):
+        area = 32 * 32
+    else:
+        area = call["height"].default * call["width"].default
+    model.latent_shape(*size)  # whole tokens
+    assert height == width
+    assert 0.8 < height * width / area < 1.2
+    assert 0 <= frames - n_frames < 8
+    _, tall, narrow = model.default_size(Image.new("RGB", (300, 600)))
+    assert 1.8 < tall / narrow < 2.2 or isinstance(model, CogVideoXModel)
+
+
+# Where the modules are
+
+
+def places(pipe):
+    modules = {n: m for n, m in pipe.components.items() if isinstance(m, torch.nn.Module)}
+    return {name: {str(p.device) for p in module.parameters()} for name, module in modules.items()}
+
+
+def run_of(model, prompt="go to the red dot"):
+    size = (17, 32, 32)
+    condition = model.condition([tiny.picture()], [prompt], size[0])
+    velocity = model.velocity(condition)
+    end = cos.sample(velocity, model.noise(0, *size), model.schedule(*size, n_steps=2))
+    return model.decode(end)
+
+
+def test_modules_stay_where_the_caller_had_them(family):
+    before = places(family.pipe)
+    run_of(cos.wrap(family.pipe, max_sequence_length=tiny.PROMPT_LENGTH))
+    assert places(family.pipe) == before
+
+
+@pytest.mark.parametrize("build", [FAMILIES[name][1] for name in ("wan2.1-i2v", "ltx2")])
+def test_a_pipeline_that_moves_its_modules_goes_on_doing_so(build, monkeypatch):
+    """A device of another name than the one where the modules wait stands in for a GPU."""
+    from accelerate.hooks import CpuOffload
+
+    expected = run_of(cos.wrap(build(), max_sequence_length=tiny.PROMPT_LENGTH))
+    pipe, brought = build(), []
+    names = {id(part): name for name, part in pipe.components.items()}
+    fetch = CpuOffload.pre_forward
+
+    def counted(hook, module, *args, **options):
+        brought.append(names[id(module)])
+        return fetch(hook, module, *args, **options)
+
+    monkeypatch.setattr(CpuOffload, "pre_forward", counted)
+    pipe.enable_model_cpu_offload(device="cpu")
+    model = cos.wrap(pipe, max_sequence_length=tiny.PROMPT_LENGTH)
+    assert str(model.device) == "cpu:0"
+    assert torch.equal(run_of(model), expected)
+    assert {"text_encoder", "transformer", "vae"} <= set(brought)
+    # two branches and two steps; the codec encodes the picture and decodes the video
+    assert (brought.count("transformer"), brought.count("vae")) == (4, 2)
+    moved = []
+    for module in (pipe.text_encoder, pipe.vae, pipe.transformer):
+        monkeypatch.setattr(module, "to", lambda *a, **o: moved.append(a))
+    model.condition([tiny.picture(1)], ["go"], 9)
+    assert all(str(device) == "cpu:0" for (device,) in moved), "only its own hooks move them"
+
+
+def test_our_own_codec_is_brought_by_the_pipeline_too(monkeypatch):
+    from accelerate.hooks import CpuOffload, add_hook_to_module
+
+    codec, brought = cos.LinearVideoCodec(z_dim=2), []
+    monkeypatch.setattr(CpuOffload, "pre_forward", lambda hook, module, *a: brought.append(module))
+    add_hook_to_module(codec, CpuOffload("cpu"))
+    z = codec.encode(torch.zeros(1, 3, 5, 16, 16)).latent_dist.mode()
+    codec.decode(z)
+    codec.decode_frames(z, [0])
+    assert brought == [codec] * 3
 
 
 # The page
@@ -117,7 +212,7 @@ def check(given: dict) -> None:
     assert torch.allclose(model.decode(last.x - last.sigma * last.v), given["estimates"][-1:])
     assert (given["perturbed"] - end).abs().max() > 1e-3
 
-    branches = {"cond"} if velocity.condition.negative_embeds is None else {"cond", "uncond"}
+    branches = {"cond"} if velocity.condition.negative is None else {"cond", "uncond"}
     layers = len(model.blocks[0])
     assert len(given["energy"]) == 10 * layers * len(branches)
     block, outputs = model.blocks[0][1], []

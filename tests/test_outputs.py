@@ -184,7 +184,7 @@ COMMANDS = [
     ("cases", "--out", "{}"),
     ("scorer", "--out", "{}"),
     ("run", "--image", "a/maze.png", "--prompt", "Go", "--out", "{}"),
-    ("train", "small", "--out", "{}"),
+    ("train", "--name", "small", "--out", "{}"),
     ("explore", "--model", "m", "--cases", "a", "--trajectory", "a/maze.png", "--out", "{}"),
     ("join", "--out", "{}", "a/t.csv"),
     ("cost", "--out", "{}"),

@@ -239,3 +239,54 @@ def test_blocks_that_return_tuples_are_read_and_written_at_the_first_item():
         assert torch.equal(model(x, 1.0, 0), 2 * x)
     with hooked(model, [model.blocks], write=put({Site(0, 0, "cond", 1): 7 * x})):
         assert torch.equal(model(x, 1.0, 0), 7 * x)
+
+
+# Inside a block
+
+
+def test_parts_of_a_block_are_read_under_their_names_and_nothing_changes(one_expert):
+    run, seen, direct = Run(one_expert), {}, {}
+    velocity = run.model.velocity(run.condition)
+    block = run.model.blocks[0][1]
+    handles = [
+        getattr(block, name).register_forward_hook(
+            lambda module, args, out, name=name: direct.update({name: (args[0], out)})
+        )
+        for name in ("attn1", "attn2", "ffn")
+    ]
+    plain = velocity(run.noise, 0.9, 0)
+    for handle in handles:
+        handle.remove()
+
+    def read(site, before, after):
+        seen[site] = before, after
+
+    with hooked(velocity, run.model.blocks, read=read, parts=run.model.PARTS):
+        assert torch.equal(velocity(run.noise, 0.9, 0), plain)
+    assert hook_count(run.model) == 0
+    parts = ("self-attention", "cross-attention", "feed-forward", "block")
+    assert list(seen) == [
+        Site(0, 0, "cond", layer, part) for layer, part in itertools.product(range(3), parts)
+    ]
+    for part, name in run.model.PARTS.items():
+        for found, expected in zip(seen[Site(0, 0, "cond", 1, part)], direct[name], strict=True):
+            assert torch.equal(found, expected)
+
+
+def test_a_part_that_is_written_is_what_its_block_goes_on_with(one_expert):
+    """Without its cross-attention a block is as with weights of zero behind it."""
+    run = Run(one_expert)
+    velocity = run.model.velocity(run.condition)
+    site = Site(0, 0, "cond", 1, "cross-attention")
+
+    def write(at, before, after):
+        return torch.zeros_like(after) if at == site else after
+
+    with hooked(velocity, run.model.blocks, write=write, parts=run.model.PARTS):
+        without = velocity(run.noise, 0.9, 0)
+    pipe = tiny.pipeline()
+    for weight in pipe.transformer.blocks[1].attn2.to_out.parameters():
+        weight.data.zero_()
+    other = Run(pipe)
+    assert torch.equal(other.model.velocity(other.condition)(other.noise, 0.9, 0), without)
+    assert not torch.equal(without, velocity(run.noise, 0.9, 0))

@@ -102,28 +102,31 @@ def test_settings_differ_where_one_field_does(seed):
     assert found.startswith(f"{'.'.join(path)} ") and found.endswith('now "changed"')
 
 
-def test_a_large_file_is_hashed_once_for_each_time(tmp_path, monkeypatch):
+def test_a_large_file_is_hashed_once_for_each_time(tmp_path):
     path, hashed = tmp_path / "weights", []
     path.write_bytes(b"w" * 1000)
     os.utime(path, (1, 1))
-    monkeypatch.setattr(
-        provenance, "digest_file", lambda path: hashed.append(path) or digest_file(path)
-    )
+
+    def known():
+        return Digests(
+            tmp_path / "known.json", lambda path: hashed.append(path) or digest_file(path)
+        )
+
     for _ in range(3):
-        assert Digests(tmp_path / "known.json").of(path) == digest_file(path)
+        assert known().of(path) == digest_file(path)
     assert len(hashed) == 1
     os.utime(path, (2, 2))
     for _ in range(2):
-        Digests(tmp_path / "known.json").of(path)
+        known().of(path)
     assert len(hashed) == 2
     path.write_bytes(b"v" * 1000)
     os.utime(path, (3, 3))
-    assert Digests(tmp_path / "known.json").of(path) == digest_file(path)
+    assert known().of(path) == digest_file(path)
     # one that has just been written may change again within the same time
     path.write_bytes(b"u" * 1000)
-    Digests(tmp_path / "known.json").of(path)
+    known().of(path)
     path.write_bytes(b"t" * 1000)
-    assert Digests(tmp_path / "known.json").of(path) == digest_file(path)
+    assert known().of(path) == digest_file(path)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1, 2]", '{"a": 1}', "null"])

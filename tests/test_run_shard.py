@@ -51,9 +51,9 @@ def test_each_run_gets_the_condition_of_its_case(model, cases):
     condition = Runs.planned(model, cases, [0, 1], 17).select([4, 0, 1]).condition()
     for row, case in enumerate((cases[2], cases[0], cases[0])):
         alone = model.condition([case.image], [case.prompt], 17)
-        assert torch.equal(condition.image_latents[row : row + 1], alone.image_latents)
+        assert torch.equal(condition.picture["latents"][row : row + 1], alone.picture["latents"])
         assert torch.allclose(
-            condition.prompt_embeds[row : row + 1], alone.prompt_embeds, atol=1e-6
+            condition.text["embeds"][row : row + 1], alone.text["embeds"], atol=1e-6
         )
 
 

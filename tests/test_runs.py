@@ -96,8 +96,8 @@ def test_a_puzzle_drawn_in_memory_is_given_as_its_case_is(model, cases):
     assert np.array_equal(np.asarray(drawn.image), np.asarray(case.image))
     table = pd.DataFrame({"seed": [0, 0]})
     both = Runs(model, table, [drawn, case], FRAMES).condition()
-    assert torch.equal(both.image_latents[0], both.image_latents[1])
-    assert torch.equal(both.prompt_embeds[0], both.prompt_embeds[1])
+    assert torch.equal(both.picture["latents"][0], both.picture["latents"][1])
+    assert torch.equal(both.text["embeds"][0], both.text["embeds"][1])
     grey = Drawn.of(case.puzzle, np.full((80, 80, 3), 0.5, np.float32))
     assert grey.prompt == case.prompt and set(np.asarray(grey.image).ravel()) == {128}
 

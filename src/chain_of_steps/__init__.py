@@ -4,7 +4,7 @@ As a library (docs/library.md):
 
     import chain_of_steps as cos
 
-    model = cos.wrap(pipe)  # a diffusers pipeline: Wan image-to-video, Wan TI2V, LTX-Video, LTX-2
+    model = cos.wrap(pipe)  # a diffusers pipeline of a family that is known
     end = cos.sample(model.velocity(condition), noise, sigmas)
 """
 

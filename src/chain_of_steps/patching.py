@@ -18,7 +18,7 @@ tell layers apart. The other parts can, because later blocks read what was left 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,6 +109,19 @@ def resumed(
             undo.callback(restore, block, vars(block).get("forward"))
             block.forward = resume(layer, block.forward)
         yield spared
+
+
+@contextmanager
+def replaced(
+    velocity: Sited, blocks: Sequence[torch.nn.ModuleList], states: Mapping[Site, Tensor]
+) -> Iterator[Spared]:
+    """As `resumed`, but every block runs: for models whose blocks also carry on the text."""
+
+    def write(site: Site, before: Tensor, after: Tensor) -> Tensor:
+        return states.get(site, after)
+
+    with hooked(velocity, blocks, write=write):
+        yield Spared()
 
 
 def mixed(
@@ -243,7 +256,7 @@ class Patcher:
                 for branch, found in states.items()
             }
             velocity = self.model.velocity(self.condition.select(rows))
-            with resumed(velocity, self.model.blocks, given) as spared:
+            with self._put(velocity, given) as spared:
                 x = self.advance(
                     velocity,
                     self.x[rows, step],
@@ -254,6 +267,14 @@ class Patcher:
             nexts.append(x.cpu())
             self.ledger.count(velocity, spared.blocks)
         return torch.cat(nexts), torch.cat(cleans)
+
+    def _put(
+        self, velocity: VideoVelocity, given: Mapping[Site, Tensor]
+    ) -> AbstractContextManager[Spared]:
+        """Puts states in; blocks run before them only where they also carry on the text."""
+        if not self.model.TEXT_STREAM:
+            return resumed(velocity, self.model.blocks, given)
+        return replaced(velocity, self.model.blocks, given)
 
     def finished(self, nexts: Sequence[Tensor], step: int) -> list[Tensor]:
         """Final latents of several patched states x_{step+1}; equal states are run on once."""
@@ -280,5 +301,5 @@ class Patcher:
 
     def count_naive(self, n_steps: int) -> None:
         """Adds to the ledger what running all runs for n_steps steps would cost."""
-        passes = 1 if self.condition.negative_embeds is None else 2
+        passes = 1 if self.condition.negative is None else 2
         self.ledger.naive += n_steps * passes * self.ledger.layers * len(self.x)

@@ -1,17 +1,21 @@
 """Reading and writing inside the transformer: forward hooks owned by one context manager.
 
-A site says where a block's output is: (step, expert, branch, layer). The velocity tells the hooks
-which forward pass is under way, so nothing is found by counting calls, and passes of another
-velocity over the same blocks are left alone. Hidden states are (B, N, D) in (F, h, w) order.
+A site says where a block's output is: (step, expert, branch, layer), or that of a part of a block,
+such as its self-attention. The velocity tells the hooks which forward pass is under way, so nothing
+is found by counting calls, and passes of another velocity over the same blocks are left alone.
+Hidden states are (B, N, D) in (F, h, w) order.
 
     with hooked(velocity, model.blocks, read=record, write=skip(lambda s: s.layer == 3)):
+        sample(velocity, x, sigmas)
+    with hooked(velocity, model.blocks, read=record, parts=model.PARTS):  # and inside blocks
         sample(velocity, x, sigmas)
 
 Sources: token energy and layer swaps, arXiv 2603.16870, section 5; the ensemble, section 6.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -21,12 +25,16 @@ from chain_of_steps.errors import UserError
 
 
 class Site(NamedTuple):
-    """Where a hook reads or writes: the output of block `layer` (from 0) in one forward pass."""
+    """Where a hook reads or writes: the output of block `layer` (from 0) in one forward pass.
+
+    part: what of the block, by the names of the model's PARTS; "block" is the whole.
+    """
 
     step: int
     expert: int
     branch: str
     layer: int
+    part: str = "block"
 
 
 class Sited(Protocol):
@@ -51,19 +59,23 @@ def hooked(
     *,
     read: Read | None = None,
     write: Write | None = None,
+    parts: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[None]:
     """Hook every block of every expert while the context lasts; no hook outlives it.
+
+    parts: what inside of a block is hooked, too: its name in a site -> that of the submodule. Parts
+    are given normalised states, and what leaves them is added to the block's own behind a gate.
 
     `write` acts first, so `read` sees what the next block sees. Blocks may return a tensor or a
     tuple whose first item is the hidden states. Reduce in `read`: one full activation of a 14B
     model is hundreds of MB. Raises UserError if `write` returns another shape.
     """
 
-    def hook_for(expert: int, layer: int) -> Callable[..., Any]:
+    def hook_for(expert: int, layer: int, part: str) -> Callable[..., Any]:
         def hook(module: torch.nn.Module, args: tuple, kwargs: dict, output: Any) -> Any:
             if velocity.site is None:
                 return None
-            site = Site(*velocity.site, layer)
+            site = Site(*velocity.site, layer, part)
             if site.expert != expert:
                 raise RuntimeError(f"{site} was announced, but expert {expert} ran.")
             before = args[0] if args else kwargs["hidden_states"]
@@ -86,9 +98,11 @@ def hooked(
     with ExitStack() as handles:
         for expert, layers in enumerate(blocks):
             for layer, block in enumerate(layers):
-                hook = hook_for(expert, layer)
-                handle = block.register_forward_hook(hook, with_kwargs=True)
-                handles.callback(handle.remove)
+                inside = {part: block.get_submodule(name) for part, name in parts.items()}
+                for part, module in {**inside, "block": block}.items():
+                    hook = hook_for(expert, layer, part)
+                    handle = module.register_forward_hook(hook, with_kwargs=True)
+                    handles.callback(handle.remove)
         yield
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +16,6 @@ from typing import Any
 
 from chain_of_steps.files import (
     add_to_listing,
-    atomic_path,
     digest_file,
     files_below,
     manifest_path,
@@ -28,10 +26,9 @@ from chain_of_steps.files import (
     write_listing,
 )
 from chain_of_steps.manifests import shown_path, write_manifest
-from chain_of_steps.models.files import directory_digest
+from chain_of_steps.models.files import Digests, directory_digest
 from chain_of_steps.stage import Files, Folder, Stage
 
-RACY = 2.0  # seconds within which a second change of a file may leave its time as it was
 MISSING = object()
 UNFINISHED = "unfinished"  # in the manifest of what a command has begun to make
 
@@ -58,53 +55,6 @@ class Made:
         if other.get("code") != self.code:
             return "by other code"
         return None
-
-
-class Digests:
-    """Digests of large files that are hashed once for each size, time and inode.
-
-    path: where they are remembered, or None. A file that cannot be written costs hashing only.
-    """
-
-    def __init__(self, path: Path | None) -> None:
-        self.path = path
-        self.known: dict[str, list] = {}
-        if path is not None and path.is_file():
-            try:
-                self.known = dict(json.loads(path.read_text(encoding="utf-8")))
-            except (ValueError, TypeError, OSError):
-                self.known = {}
-
-    @classmethod
-    def of_results(cls, results: Path = Path("results")) -> Digests:
-        """Those that the studies of a folder share."""
-        return cls(results / ".digests.json" if results.is_dir() else None)
-
-    def of(self, path: Path) -> str:
-        """sha256 (hex) of a file. Raises UserError when there is none."""
-        try:
-            now = path.stat()
-        except OSError:
-            return digest_file(path)
-        key = [now.st_size, now.st_mtime_ns, now.st_ino]
-        name = path.absolute().as_posix()
-        found = self.known.get(name)
-        if isinstance(found, list) and found[:-1] == key:
-            return found[-1]
-        digest = digest_file(path)
-        if abs(time.time() - now.st_mtime) > RACY:
-            self.known[name] = [*key, digest]
-            self._keep()
-        return digest
-
-    def _keep(self) -> None:
-        if self.path is None:
-            return
-        try:
-            with atomic_path(self.path) as temporary:
-                temporary.write_text(json.dumps(self.known), encoding="utf-8")
-        except OSError:
-            self.path = None
 
 
 # What a command writes and reads

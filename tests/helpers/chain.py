@@ -21,8 +21,8 @@ STUDY = {
     "card": {"cases": 3, "elsewhere": 2, "steps": 1},
 }
 EXPLORE = ("explore", "--model", "pocket", "--cases", "cases")
-EXPLORE += ("--trajectory", "trajectories/0.safetensors")
-STRIP = ("strip", "--model", "pocket", "--cases", "cases", "--trajectories", "trajectories")
+EXPLORE += ("--trajectory", "trajectories/pocket/0.safetensors")
+STRIP = ("strip", "--model", "pocket", "--cases", "cases", "--trajectories", "trajectories/pocket")
 
 
 def cos(*arguments: str | Path | int) -> int:
@@ -48,7 +48,7 @@ def run_chain(out: Path) -> None:
     assert cos("cases", "--out", out / "cases") == 0
     for shard in SHARDS:
         given = ("--model", "pocket", "--cases", out / "cases")
-        path = out / "trajectories" / f"{shard}.safetensors"
+        path = out / f"trajectories/pocket/{shard}.safetensors"
         assert cos("sample", *given, "--shard", shard, "--out", path) == 0
         table = out / f"{shard}.parquet"
         assert cos("read", *given, "--trajectory", path, "--out", table) == 0

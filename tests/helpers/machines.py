@@ -140,7 +140,7 @@ class MachineModel(WanModel):
 
     def velocity(self, condition) -> MachineVelocity:
         shown = torch.stack([known.still[:, 0] for known in self.puzzles])
-        given = condition.image_latents[:, 4:, 0]
+        given = condition.picture["latents"][:, 4:, 0]
         nearest = torch.cdist(given.flatten(1), shown.flatten(1)).argmin(1)
         return MachineVelocity(self.machine, [self.puzzles[n] for n in nearest])
 

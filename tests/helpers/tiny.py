@@ -4,15 +4,25 @@ from types import SimpleNamespace
 
 import torch
 from diffusers import (
+    AutoencoderKLCogVideoX,
+    AutoencoderKLHunyuanVideo15,
     AutoencoderKLLTX2Audio,
     AutoencoderKLLTX2Video,
     AutoencoderKLLTXVideo,
     AutoencoderKLWan,
+    ClassifierFreeGuidance,
+    CogVideoXDDIMScheduler,
+    CogVideoXImageToVideoPipeline,
+    CogVideoXTransformer3DModel,
     FlowMatchEulerDiscreteScheduler,
+    HunyuanVideo15ImageToVideoPipeline,
+    HunyuanVideo15Transformer3DModel,
     LTX2ImageToVideoPipeline,
     LTX2VideoTransformer3DModel,
     LTXImageToVideoPipeline,
     LTXVideoTransformer3DModel,
+    SkyReelsV2ImageToVideoPipeline,
+    SkyReelsV2Transformer3DModel,
     WanImageToVideoPipeline,
     WanTransformer3DModel,
 )
@@ -30,11 +40,12 @@ def transformer(
     z_dim: int = 16,
     image_dim: int | None = None,
     layers: int = 3,
+    kind: type = WanTransformer3DModel,
     **config,
 ) -> WanTransformer3DModel:
     """A Wan transformer whose every part matters: random gates, output not near zero.
 
-    `config` replaces fields of its configuration.
+    `config` replaces fields of its configuration; kind: its class.
     """
     torch.manual_seed(seed)
     fields = {
@@ -49,7 +60,7 @@ def transformer(
         "image_dim": image_dim,
         "added_kv_proj_dim": None if image_dim is None else 48,
     }
-    net = WanTransformer3DModel(**(fields | config))
+    net = kind(**(fields | config))
     for block in net.blocks:
         block.scale_shift_table.data[:, [2, 5]] += 1.0
     return net.eval()
@@ -137,8 +148,11 @@ def text_parts() -> dict:
     return {"tokenizer": tokenizer, "text_encoder": UMT5EncoderModel(config).eval()}
 
 
-def clip_parts() -> dict:
-    """A random CLIP image encoder, as the keyword parts of a Wan 2.1 `pipeline`."""
+def clip_parts(last: bool = False) -> dict:
+    """A random CLIP image encoder, as the keyword parts of a Wan 2.1 `pipeline`.
+
+    last: of a model that goes from a first to a last frame.
+    """
     from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModel
 
     torch.manual_seed(4)
@@ -155,8 +169,85 @@ def clip_parts() -> dict:
         "image_processor": CLIPImageProcessor(
             size={"shortest_edge": 16}, crop_size={"height": 16, "width": 16}
         ),
-        "transformer": transformer(1, image_dim=12),
+        "transformer": first_to_last() if last else transformer(1, image_dim=12),
     }
+
+
+def first_to_last() -> WanTransformer3DModel:
+    """As of Wan 2.1 FLF2V: it reads the CLIP tokens of two pictures, 5 each, at their places."""
+    net = transformer(1, image_dim=12, pos_embed_seq_len=10)
+    net.condition_embedder.image_embedder.pos_embed.data.normal_()
+    return net
+
+
+def skyreels_pipeline() -> SkyReelsV2ImageToVideoPipeline:
+    """In the manner of SkyReels-V2 I2V, with Euler instead of UniPC."""
+    from transformers import CLIPVisionModelWithProjection
+
+    parts = clip_parts()
+    parts["image_encoder"] = CLIPVisionModelWithProjection(parts["image_encoder"].config).eval()
+    parts["transformer"] = transformer(1, image_dim=12, kind=SkyReelsV2Transformer3DModel)
+    scheduler = FlowMatchEulerDiscreteScheduler(shift=3.0)
+    pipe = SkyReelsV2ImageToVideoPipeline(vae=vae(), scheduler=scheduler, **text_parts(), **parts)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def cogvideox_pipeline(later: bool = False, frames: int = 9) -> CogVideoXImageToVideoPipeline:
+    """A CogVideoXImageToVideoPipeline whose every part matters; of 1.0, or of 1.5 (`later`).
+
+    frames: of the only videos that 1.0 makes.
+    """
+    from transformers import T5Config, T5EncoderModel
+
+    torch.manual_seed(8)
+    codec = AutoencoderKLCogVideoX(
+        down_block_types=("CogVideoXDownBlock3D",) * 4,
+        up_block_types=("CogVideoXUpBlock3D",) * 4,
+        block_out_channels=(8, 8, 8, 8),
+        layers_per_block=1,
+        latent_channels=4,
+        norm_num_groups=2,
+        sample_height=32,
+        sample_width=32,
+        scaling_factor=0.7,
+        invert_scale_latents=later,
+    )
+    net = CogVideoXTransformer3DModel(
+        num_attention_heads=3,
+        attention_head_dim=16,
+        in_channels=8,
+        out_channels=4,
+        time_embed_dim=8,
+        ofs_embed_dim=8 if later else None,
+        text_embed_dim=TEXT_DIM,
+        num_layers=3,
+        sample_width=4,
+        sample_height=4,
+        sample_frames=frames,
+        patch_size=2,
+        patch_size_t=2 if later else None,
+        max_text_seq_length=PROMPT_LENGTH,
+        use_rotary_positional_embeddings=True,
+        use_learned_positional_embeddings=not later,
+        patch_bias=not later,
+    )
+    text = T5Config(vocab_size=16, d_model=TEXT_DIM, d_kv=8, d_ff=32, num_layers=1, num_heads=2)
+    pipe = CogVideoXImageToVideoPipeline(
+        tokenizer=text_parts()["tokenizer"],
+        text_encoder=T5EncoderModel(text).eval(),
+        vae=codec.eval(),
+        transformer=net.eval(),
+        scheduler=CogVideoXDDIMScheduler(  # the settings of the published models
+            prediction_type="v_prediction",
+            timestep_spacing="trailing",
+            rescale_betas_zero_snr=True,
+            clip_sample=False,
+            snr_shift_scale=1.0,
+        ),
+    )
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
 
 
 def given_frame_pipeline(**parts) -> WanImageToVideoPipeline:
@@ -326,6 +417,82 @@ def ltx2_pipeline(layers: int = 3, first: bool = False) -> LTX2ImageToVideoPipel
             resnet_dilations=[[1]],
         ),
     )
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def hunyuan_pipeline(guidance: float = 6.0) -> HunyuanVideo15ImageToVideoPipeline:
+    """A HunyuanVideo15ImageToVideoPipeline whose every part matters; 32 x 32 is a size of its own.
+
+    Its template is shorter than the published one.
+    """
+    from transformers import (
+        ByT5Tokenizer,
+        Qwen2_5_VLTextConfig,
+        Qwen2_5_VLTextModel,
+        SiglipImageProcessor,
+        SiglipVisionConfig,
+        SiglipVisionModel,
+        T5Config,
+        T5EncoderModel,
+    )
+
+    torch.manual_seed(9)
+    net = HunyuanVideo15Transformer3DModel(
+        in_channels=9,
+        out_channels=4,
+        num_attention_heads=2,
+        attention_head_dim=16,
+        num_layers=3,
+        num_refiner_layers=1,
+        mlp_ratio=2.0,
+        text_embed_dim=TEXT_DIM,
+        text_embed_2_dim=12,
+        image_embed_dim=8,
+        rope_axes_dim=(4, 6, 6),
+        target_size=32,
+    )
+    text = Qwen2_5_VLTextConfig(
+        vocab_size=16,
+        hidden_size=TEXT_DIM,
+        intermediate_size=16,
+        num_hidden_layers=3,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        rope_parameters={"rope_type": "default", "mrope_section": [1, 1, 2], "rope_theta": 1e4},
+    )
+    glyphs = T5Config(vocab_size=384, d_model=12, d_kv=8, d_ff=16, num_layers=1, num_heads=2)
+    sight = SiglipVisionConfig(
+        hidden_size=8,
+        intermediate_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        image_size=16,
+        patch_size=8,
+    )
+    tokenizer = text_parts()["tokenizer"]
+    tokenizer.chat_template = (
+        "{% for message in messages %}{{ message['role'] }} {{ message['content'] }} {% endfor %}"
+    )
+    pipe = HunyuanVideo15ImageToVideoPipeline(
+        text_encoder=Qwen2_5_VLTextModel(text).eval(),
+        tokenizer=tokenizer,
+        transformer=net.eval(),
+        vae=AutoencoderKLHunyuanVideo15(
+            latent_channels=4,
+            block_out_channels=(8, 8, 8, 8),
+            layers_per_block=1,
+            spatial_compression_ratio=8,
+        ).eval(),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=5.0),
+        text_encoder_2=T5EncoderModel(glyphs).eval(),
+        tokenizer_2=ByT5Tokenizer(),
+        guider=ClassifierFreeGuidance(guidance_scale=guidance),
+        image_encoder=SiglipVisionModel(sight).eval(),
+        feature_extractor=SiglipImageProcessor(size={"height": 16, "width": 16}),
+    )
+    pipe.system_message, pipe.prompt_template_encode_start_idx = "go", 3
+    pipe.tokenizer_max_length, pipe.tokenizer_2_max_length = PROMPT_LENGTH, 16
     pipe.set_progress_bar_config(disable=True)
     return pipe
 

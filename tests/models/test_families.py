@@ -66,17 +66,17 @@ def test_ti2v_loop_gives_the_bits_of_the_pipeline(given_frame, guidance):
 
 def stock_ltx(pipe, model, condition, noise, guidance, seed=None):
     """The unmodified pipeline from our noise, with the picture in latent frame 0."""
-    start = torch.cat([condition.image_latents, noise[:, :, 1:]], dim=2)
+    start = torch.cat([condition.picture["latents"], noise[:, :, 1:]], dim=2)
     negative = {}
     if guidance > 1:
         negative = {
-            "negative_prompt_embeds": condition.negative_embeds,
-            "negative_prompt_attention_mask": condition.negative_mask,
+            "negative_prompt_embeds": condition.negative["embeds"],
+            "negative_prompt_attention_mask": condition.negative["mask"],
         }
     packed = pipe(
         latents=pipe._pack_latents(start),
-        prompt_embeds=condition.prompt_embeds,
-        prompt_attention_mask=condition.prompt_mask,
+        prompt_embeds=condition.text["embeds"],
+        prompt_attention_mask=condition.text["mask"],
         guidance_scale=guidance,
         num_inference_steps=N_STEPS,
         output_type="latent",
@@ -120,7 +120,7 @@ def test_ltx2_loop_gives_the_latents_of_the_pipeline_with_isolated_streams(
 
     def stock(isolated: bool, seed: int) -> torch.Tensor:
         """The unmodified pipeline, all guidance but that by the prompt off; in its own latents."""
-        start = torch.cat([condition.image_latents, noise[:, :, 1:]], dim=2)
+        start = torch.cat([condition.picture["latents"], noise[:, :, 1:]], dim=2)
         forward = type(ltx2.transformer).forward
 
         def isolate(net, **given):
@@ -161,14 +161,14 @@ def test_ltx2_text_and_picture_are_those_of_the_pipeline(ltx2):
         ["go to the red dot", "blue"], None, False, max_sequence_length=tiny.PROMPT_LENGTH
     )
     text, _, mask = ltx2.connectors(states, mask)
-    assert torch.allclose(condition.prompt_embeds, text, atol=1e-5)
-    assert torch.equal(condition.prompt_mask, mask)
+    assert torch.allclose(condition.text["embeds"], text, atol=1e-5)
+    assert torch.equal(condition.text["mask"], mask)
     compressed = apply_image_conditioning_crf(np.array(image), 33)
     assert (compressed != np.array(image)).any()
     pixels = ltx2.video_processor.preprocess(Image.fromarray(compressed), SIZE, SIZE)
     z = ltx2.vae.encode(pixels[:, :, None]).latent_dist.mode()
     expected = ltx2._normalize_latents(z, ltx2.vae.latents_mean, ltx2.vae.latents_std)
-    assert torch.allclose(condition.image_latents[:1], expected, atol=1e-5)
+    assert torch.allclose(condition.picture["latents"][:1], expected, atol=1e-5)
 
 
 def test_ltx_text_and_schedule_are_those_of_the_pipeline(ltx):
@@ -178,10 +178,10 @@ def test_ltx_text_and_schedule_are_those_of_the_pipeline(ltx):
         embeds, mask, negative, negative_mask = ltx.encode_prompt(
             "go to the red dot", "", max_sequence_length=tiny.PROMPT_LENGTH
         )
-    assert torch.equal(condition.prompt_embeds, embeds)
-    assert torch.equal(condition.prompt_mask, mask)
-    assert torch.equal(condition.negative_embeds, negative)
-    assert torch.equal(condition.negative_mask, negative_mask)
+    assert torch.equal(condition.text["embeds"], embeds)
+    assert torch.equal(condition.text["mask"], mask)
+    assert torch.equal(condition.negative["embeds"], negative)
+    assert torch.equal(condition.negative["mask"], negative_mask)
     # mu rises from .95 at 1024 tokens to 2.05 at 4096; this video has 3 x 2 x 2 of them
     mu = 0.95 + (2.05 - 0.95) * (12 - 1024) / (4096 - 1024)
     assert model.default_shift(N_FRAMES, SIZE, SIZE) == pytest.approx(math.exp(mu))
@@ -196,7 +196,7 @@ def test_ltx_text_and_schedule_are_those_of_the_pipeline(ltx):
 
 def test_ltx_first_frame_is_the_mode_of_its_posterior(ltx):
     model = LTXModel(ltx)
-    latents = model.condition([tiny.picture()], tiny.prompt_embeds(0), N_FRAMES).image_latents
+    latents = model.condition([tiny.picture()], tiny.prompt_embeds(0), N_FRAMES).picture["latents"]
     image = ltx.video_processor.preprocess(tiny.picture(), height=SIZE, width=SIZE)
     with torch.no_grad():
         raw = ltx.vae.encode(image[:, :, None]).latent_dist.mode()
@@ -211,11 +211,11 @@ def test_ltx_decodes_as_the_pipeline_does(ltx):
     model = LTXModel(ltx)
     condition = model.condition([tiny.picture()], tiny.prompt_embeds(0), N_FRAMES)
     noise = model.noise(4, N_FRAMES, SIZE, SIZE)
-    start = torch.cat([condition.image_latents, noise[:, :, 1:]], dim=2)
+    start = torch.cat([condition.picture["latents"], noise[:, :, 1:]], dim=2)
     expected = ltx(
         latents=ltx._pack_latents(start),
-        prompt_embeds=condition.prompt_embeds,
-        prompt_attention_mask=condition.prompt_mask,
+        prompt_embeds=condition.text["embeds"],
+        prompt_attention_mask=condition.text["mask"],
         guidance_scale=1.0,
         num_inference_steps=N_STEPS,
         output_type="np",
@@ -239,7 +239,7 @@ def test_a_given_frame_is_the_picture_at_every_step_whatever_noise_is_there(requ
     states = []
     end, _ = own(model, condition, noise, model.sigmas(N_STEPS, SHIFT), watch=states.append)
     for state in states:
-        assert torch.allclose(state.clean[:, :, :1], condition.image_latents, atol=1e-5)
+        assert torch.allclose(state.clean[:, :, :1], condition.picture["latents"], atol=1e-5)
     other = noise.clone()
     other[:, :, 0] += 1
     again, _ = own(model, condition, other, model.sigmas(N_STEPS, SHIFT))

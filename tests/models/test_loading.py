@@ -2,7 +2,9 @@
 
 import importlib.util
 import json
+import os
 import shutil
+import sys
 
 import pytest
 import tiny
@@ -14,13 +16,22 @@ from safetensors.torch import load_file, save_file
 
 from chain_of_steps.cli import main
 from chain_of_steps.errors import UserError
-from chain_of_steps.models import loading
-from chain_of_steps.models.adapters import adapter_for, load_model
+from chain_of_steps.models import adapters, loading
+from chain_of_steps.models.adapters import adapter_for, load_codec, load_model
+from chain_of_steps.models.cogvideox import CogVideoXModel
+from chain_of_steps.models.files import not_finite
 from chain_of_steps.models.loading import fetch, weight_bytes
 from chain_of_steps.models.ltx import LTXModel
 from chain_of_steps.models.ltx2 import LTX2Model
-from chain_of_steps.models.placement import GB, Placement, check_offload, choose_offload
-from chain_of_steps.models.wan import WanGivenFrameModel, WanModel
+from chain_of_steps.models.placement import (
+    GB,
+    Placement,
+    check_offload,
+    choose_offload,
+    module_bytes,
+)
+from chain_of_steps.models.wan import SkyReelsModel, WanGivenFrameModel, WanModel
+from chain_of_steps.probes import hooked
 from chain_of_steps.sampling import flow_sigmas, sample
 from chain_of_steps.study.config import check_config
 
@@ -66,6 +77,8 @@ def index(folder, **fields):
         ({"_class_name": "LTXConditionPipeline"}, LTXModel),
         ({"_class_name": "LTX2ImageToVideoPipeline"}, LTX2Model),
         ({"_class_name": "LTX2Pipeline"}, LTX2Model),
+        ({"_class_name": "SkyReelsV2ImageToVideoPipeline"}, SkyReelsModel),
+        ({"_class_name": "CogVideoXImageToVideoPipeline"}, CogVideoXModel),
     ],
 )
 def test_the_adapter_follows_from_the_class_of_the_pipeline(tmp_path, fields, adapter):
@@ -301,6 +314,46 @@ def test_weights_are_counted_from_their_heads(saved):
         assert sizes["text_encoder"] > 0
 
 
+def hierarchy(root, version, limits):
+    """Control groups, the outermost first: limit, what is taken, and how much of it is cache."""
+    names = {
+        1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+        2: ("memory.max", "memory.current", "inactive_file"),
+    }[version]
+    (root / "proc/self").mkdir(parents=True)
+    lines = {1: "5:cpu,cpuacct:/x\n4:memory:/slurm/job\n0::/\n", 2: "0::/slurm/job\n"}
+    (root / "proc/self/cgroup").write_text(lines[version])
+    folder = root / "sys/fs/cgroup" / ("memory" if version == 1 else "")
+    for place, (limit, taken, cache) in zip((".", "slurm", "slurm/job"), limits, strict=True):
+        group = folder / place
+        group.mkdir(parents=True, exist_ok=True)
+        if limit is not None:
+            (group / names[0]).write_text(f"{limit}\n")
+        (group / names[1]).write_text(f"{taken}\n")
+        (group / "memory.stat").write_text(f"anon 7\n{names[2]} {cache}\n")
+
+
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize(
+    ("limits", "free"),
+    [
+        ([(None, 0, 0), (900, 500, 0), (1000, 100, 0)], 400),  # the group around it is the tighter
+        ([(None, 0, 0), ("max", 500, 0), (800, 300, 50)], 550),  # cache is given back
+        ([(None, 0, 0), ("max", 0, 0), (100, 300, 0)], 0),
+        ([(None, 0, 0), (10**15, 0, 0), (10**15, 0, 0)], 5000),  # no limit, as version 1 has it
+    ],
+)
+def test_memory_is_what_the_control_groups_leave(tmp_path, monkeypatch, version, limits, free):
+    class Machine:
+        available = 5000
+
+    monkeypatch.setattr("psutil.virtual_memory", lambda: Machine)
+    hierarchy(tmp_path, version, limits)
+    assert loading.free_memory(tmp_path) == free
+    assert loading.free_memory(tmp_path / "nowhere") == 5000
+    assert 0 < loading.free_memory() <= 5000
+
+
 def test_too_little_memory_is_refused_before_loading(saved, monkeypatch):
     class Little:
         available = 100_000
@@ -319,6 +372,21 @@ def test_too_little_memory_is_refused_before_loading(saved, monkeypatch):
 def test_offload_follows_from_free_memory(free, mode):
     """The A14B experts in bfloat16 take 28.6 GB each, the codec in float32 half a GB."""
     assert choose_offload([int(28.6 * GB)] * 2, int(0.5 * GB), int(free * GB)) == mode
+
+
+@pytest.mark.parametrize(
+    ("free", "encoder", "mode"),
+    [
+        (25.7, 11.4, "none"),  # TI2V-5B on an empty card of 24 GiB, with UMT5-XXL
+        (25.0, 11.4, "model"),  # on one with a desktop there is no room for both
+        (25.0, 24.0, "none"),  # Gemma-12B never fits, and encodes on the CPU
+        (12.0, 11.4, "group"),
+    ],
+)
+def test_offload_counts_the_encoder_while_it_visits(free, encoder, mode):
+    """The experts of TI2V-5B in bfloat16 take 10 GB, its codec in float32 2.8."""
+    sizes = [int(10.0 * GB)], int(2.8 * GB), int(free * GB), int(encoder * GB)
+    assert choose_offload(*sizes) == mode
 
 
 def test_an_offload_that_cannot_fit_is_refused():
@@ -346,16 +414,30 @@ class Moves(torch.nn.Module):
 def test_only_the_expert_in_use_is_on_the_device():
     log = []
     high, low, codec, text = (Moves(name, log) for name in ("high", "low", "codec", "text"))
-    placement = Placement("model", torch.device("cuda"))
+    free = 1.0
+    placement = Placement("model", torch.device("cuda"), lambda: free)
     placement.install([high, low], codec)
     assert log == []
     assert placement.expert([high, low], 0) is high
     assert placement.expert([high, low], 1) is low
-    assert log == [("low", "cpu"), ("high", "cuda"), ("high", "cpu"), ("low", "cuda")]
+    assert placement.expert([high, low], 1) is low
+    assert log == [("high", "cuda"), ("high", "cpu"), ("low", "cuda")]
     log.clear()
-    with placement.visiting(text), placement.codec(codec):
-        assert log == [("text", "cuda"), ("codec", "cuda")]
-    assert log[2:] == [("codec", "cpu"), ("text", "cpu")]
+    with placement.visiting(text) as device:
+        assert (device.type, log) == ("cuda", [("text", "cuda")])
+    with placement.codec(codec):
+        assert log[2:] == [("low", "cpu"), ("codec", "cuda")]
+    assert log[4:] == [("codec", "cpu")]
+    log.clear()
+    # an encoder that finds no room has the expert leave, and stays away if that does not help
+    placement.expert([high, low], 0)
+    text.weight = torch.nn.Parameter(torch.zeros(10))
+    free = 38.0
+    with placement.visiting(text) as device:
+        assert (device.type, log) == ("cpu", [("high", "cuda"), ("high", "cpu"), ("text", "cpu")])
+    free = 43.0
+    with placement.visiting(text) as device:
+        assert device.type == "cuda"
     log.clear()
     placement = Placement("none", torch.device("cuda"))
     placement.install([high, low], codec)
@@ -377,8 +459,6 @@ def test_the_text_encoder_is_there_only_while_it_encodes(saved, monkeypatch):
 
 
 def test_blocks_that_come_one_by_one_give_the_same_bits_and_can_be_hooked(saved):
-    from chain_of_steps.probes import hooked
-
     expected = run(WanModel.load(saved))
     model = WanModel.load(saved)
     model.placement = Placement("group", torch.device("cpu"))
@@ -428,3 +508,259 @@ def test_a_study_that_forks_is_refused_with_unipc():
     with pytest.raises(UserError, match=r"unipc, but noise forks"):
         check_config(config)
     check_config(config | {"experiments": ["decision"]})
+
+
+# What is read of the weights once
+
+
+def older(folder):
+    """Sets the times of files back, as what has just been written is not remembered."""
+    for path in folder.rglob("*.safetensors"):
+        os.utime(path, (1, 1))
+
+
+def test_weights_are_searched_for_nan_once_for_each_file(copied, tmp_path, monkeypatch):
+    older(copied)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)  # no results here
+    searched = []
+    monkeypatch.setattr(
+        loading, "not_finite", lambda path: searched.append(path) or not_finite(path)
+    )
+    for _ in range(2):
+        WanModel.load(copied)
+    assert len(searched) == len(set(searched)) == 4  # two experts, codec, text encoder
+    weights = copied / "transformer_2" / "diffusion_pytorch_model.safetensors"
+    for bad in (torch.nan, -torch.inf):
+        tensors = load_file(weights)
+        tensors["blocks.1.attn1.to_q.weight"][3, 5] = bad
+        save_file(tensors, weights)
+        with pytest.raises(
+            UserError,
+            match=r"transformer_2: weight blocks\.1\.attn1\.to_q\.weight holds nan or infinity",
+        ):
+            WanModel.load(copied)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float8_e4m3fn, torch.int8])
+def test_what_is_not_finite_is_found_whatever_the_precision(tmp_path, dtype):
+    given = {"a": torch.linspace(-3, 3, 12).to(dtype), "empty": torch.zeros(0).to(dtype)}
+    save_file(given, tmp_path / "a.safetensors")
+    assert not_finite(tmp_path / "a.safetensors") == ""
+    if dtype.is_floating_point:
+        given["b"] = torch.tensor([1.0, torch.nan]).to(dtype)
+        save_file(given, tmp_path / "b.safetensors")
+        assert not_finite(tmp_path / "b.safetensors") == "b"
+
+
+def test_digests_are_remembered_with_the_results_or_the_user(copied, tmp_path, monkeypatch):
+    older(copied)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    digest = WanModel.load(copied).digest
+    assert len(json.loads((tmp_path / "cache/chain_of_steps/.digests.json").read_text())) >= 4
+    (tmp_path / "results").mkdir()
+    assert WanModel.load(copied).digest == digest
+    assert (tmp_path / "results/.digests.json").is_file()
+
+
+# The codec alone
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: tiny.pipeline(experts=2, **tiny.text_parts()),
+        tiny.ltx_pipeline,
+        tiny.ltx2_pipeline,
+        tiny.skyreels_pipeline,
+        lambda: tiny.cogvideox_pipeline(later=True),
+    ],
+)
+def test_the_codec_alone_decodes_the_same_bits_and_is_the_same_model(tmp_path, build):
+    build().save_pretrained(tmp_path / "m")
+    config = {"study": "s", "models": {"m": {"path": str(tmp_path / "m")}}}
+    config = check_config(config | {"cases": {"tasks": ["odd"]}})
+    whole, codec = load_model(config, "m"), load_codec(config, "m")
+    loaded = {name for name, part in codec.pipe.components.items() if part is not None}
+    assert loaded <= {"vae", "scheduler"}
+    assert codec.digest == whole.digest
+    n_frames = 9
+    assert codec.latent_shape(n_frames, 64, 64) == whole.latent_shape(n_frames, 64, 64)
+    latents = whole.noise(1, n_frames, 64, 64)
+    video = codec.decode(latents)
+    assert torch.equal(video, whole.decode(latents))
+    assert torch.equal(codec.encode(video), whole.encode(video))
+    with pytest.raises(UserError, match="no text encoder"):
+        codec.condition([tiny.picture(size=64)], ["go"], n_frames)
+    condition = whole.condition([tiny.picture(size=64)], tiny.prompt_embeds(0), n_frames)
+    with pytest.raises(UserError, match="Only the codec of this model is loaded"):
+        codec.velocity(condition)
+
+
+def test_a_codec_has_the_identity_of_its_model_with_loras(saved, tmp_path):
+    save_file(lora(), tmp_path / "it.safetensors")
+    fields = {"high": {"path": str(tmp_path / "it.safetensors"), "weight": 0.5}, "low": None}
+    whole = WanModel.load(saved, lora=fields)
+    assert WanModel.load(saved, lora=fields, codec_alone=True).digest == whole.digest
+
+
+def test_weights_are_copied_only_to_be_computed_with_on_a_cpu(saved, monkeypatch):
+    copies = []
+    clone = torch.Tensor.clone
+    monkeypatch.setattr(torch.Tensor, "clone", lambda x, **o: copies.append(x) or clone(x, **o))
+    loading.load_pipeline(saved, "WanImageToVideoPipeline", torch.float32, aligned=False)
+    few = len(copies)
+    loading.load_pipeline(saved, "WanImageToVideoPipeline", torch.float32)
+    assert len(copies) - 2 * few > 50
+
+
+# Precision
+
+
+def test_an_attention_backend_reaches_every_attention(saved, monkeypatch):
+    from diffusers.models.attention_dispatch import AttentionBackendName, _AttentionBackendRegistry
+
+    active = _AttentionBackendRegistry.get_active_backend()[0]
+    try:
+        model = WanModel.load(saved, attention="_native_math")
+        blocks = [block for expert in model.experts for block in expert.blocks]
+        attentions = [part for block in blocks for part in (block.attn1, block.attn2)]
+        used = {attention.processor._attention_backend for attention in attentions}
+        assert used == {AttentionBackendName._NATIVE_MATH}
+        assert torch.allclose(run(model), run(WanModel.load(saved)), atol=1e-4)
+    finally:
+        _AttentionBackendRegistry.set_active_backend(active)
+    with pytest.raises(UserError, match="attention is 'fast', which cannot be used here"):
+        WanModel.load(saved, attention="fast")
+
+
+def test_weights_kept_in_8_bits_take_a_byte_each_and_round(saved):
+    model, whole = WanModel.load(saved, storage="float8"), WanModel.load(saved)
+    weight = model.experts[1].blocks[1].ffn.net[0].proj.weight
+    assert weight.dtype == torch.float8_e4m3fn
+    rounded = whole.experts[1].blocks[1].ffn.net[0].proj.weight.to(torch.float8_e4m3fn)
+    assert torch.equal(weight.float(), rounded.float())
+    assert module_bytes(model.experts[0]) < 0.7 * module_bytes(whole.experts[0])
+    assert model.velocity(given_to(model)).dtypes == (torch.float32,) * 2
+    difference = (run(model) - run(whole)).abs().mean() / run(whole).std()
+    assert 1e-4 < difference < 0.2
+    record = Record()
+    velocity = model.velocity(given_to(model))
+    with hooked(velocity, model.blocks, read=record):
+        velocity(model.noise(4, N_FRAMES, SIZE, SIZE), 0.9, 0)
+    assert [site.layer for site in record.states] == [0, 1, 2]
+
+
+def given_to(model):
+    return model.condition([tiny.picture()], tiny.prompt_embeds(0), N_FRAMES)
+
+
+# Which models a study may take
+
+
+def study_of(**model):
+    config = {"study": "s", "models": {"m": model}, "cases": {"tasks": ["odd"]}}
+    return check_config(config)
+
+
+@pytest.mark.parametrize("revision", [None, "main"])
+def test_a_run_refuses_a_repository_at_no_certain_revision(monkeypatch, revision):
+    monkeypatch.setattr(adapters, "fetch", lambda *a: pytest.fail("something was fetched"))
+    with pytest.raises(UserError, match=r"models\.m\.path is owner/model.*models\.m\.revision"):
+        load_model(study_of(path="owner/model", revision=revision), "m")
+    high = {"high": {"path": "owner/loras/maze.safetensors", "revision": revision}}
+    with pytest.raises(UserError, match=r"models\.m\.lora\.high\.path .*face\.co/owner/loras HEAD"):
+        load_model(study_of(path="owner/model", revision="abc", lora=high), "m")
+
+
+def test_a_pinned_repository_and_local_paths_pass(saved, monkeypatch, tmp_path):
+    fetched = []
+    monkeypatch.setattr(adapters, "fetch", lambda *a: fetched.append(a) or saved)
+    load_codec(study_of(path="owner/model", revision="0123abc"), "m")
+    load_codec(study_of(path=str(saved)), "m")
+    load_codec(study_of(path="no-repository"), "m")  # what is wrong with it, `fetch` says
+    assert len(fetched) == 3
+
+
+def test_a_study_refuses_a_model_that_needs_a_last_frame_before_it_loads(tmp_path, monkeypatch):
+    tiny.pipeline(**tiny.clip_parts(last=True)).save_pretrained(tmp_path / "flf")
+    monkeypatch.setattr(
+        "diffusers.WanImageToVideoPipeline.from_pretrained", lambda *a, **b: pytest.fail("loaded")
+    )
+    with pytest.raises(UserError, match="Model m goes from a first to a last frame, and only"):
+        load_model(study_of(path=str(tmp_path / "flf")), "m")
+
+
+def test_raw_files_of_wan_are_refused_with_the_way_to_convert(tmp_path):
+    names = ["patch_embedding.weight", "time_projection.1.weight", "head.head.weight"]
+    for number, name in enumerate(names):  # in several files, as the large ones are
+        save_file({name: torch.zeros(1)}, tmp_path / f"model-{number}.safetensors")
+    with pytest.raises(UserError, match=r"raw files of Wan.* -Diffusers, or convert it"):
+        fetch(tmp_path)
+    save_file({name: torch.zeros(1) for name in names}, tmp_path / "model.safetensors")
+    with pytest.raises(UserError, match="raw files of Wan"):
+        fetch(tmp_path / "model.safetensors")
+    (tmp_path / "wan2.2").mkdir()
+    (tmp_path / "wan2.2" / "Wan2.1_VAE.pth").write_bytes(b"")
+    with pytest.raises(UserError, match="raw files of Wan"):
+        fetch(tmp_path / "wan2.2")
+
+
+# Adapters of other packages
+
+TOY = """
+from chain_of_steps.models.wan import WanModel
+
+
+class ToyModel(WanModel):
+    PIPELINE = "toy_video:ToyPipeline"
+"""
+TOY_PIPELINE = """
+from diffusers import WanImageToVideoPipeline
+
+
+class ToyPipeline(WanImageToVideoPipeline):
+    pass
+"""
+
+
+@pytest.fixture
+def toy(tmp_path, monkeypatch):
+    """Installs a distribution with an adapter: its module, and the metadata of an installation."""
+    site = tmp_path / "site-packages"
+    info = site / "toy_video-1.0.dist-info"
+    info.mkdir(parents=True)
+    (site / "toy_adapter.py").write_text(TOY)
+    (site / "toy_video.py").write_text(TOY_PIPELINE)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-video\nVersion: 1.0\n")
+    points = info / "entry_points.txt"
+    points.write_text("[chain_of_steps.adapters]\nToyPipeline = toy_adapter:ToyModel\n")
+    monkeypatch.syspath_prepend(site)
+    yield points
+    for name in ("toy_adapter", "toy_video"):
+        sys.modules.pop(name, None)
+
+
+def test_an_adapter_of_another_package_is_found_by_its_entry_point(toy, saved, tmp_path):
+    folder = shutil.copytree(saved, tmp_path / "toy")
+    content = json.loads((folder / "model_index.json").read_text())
+    (folder / "model_index.json").write_text(json.dumps(content | {"_class_name": "ToyPipeline"}))
+    model = load_model(study_of(path=str(folder)), "m")
+    assert (type(model).__module__, type(model).__name__) == ("toy_adapter", "ToyModel")
+    assert type(model.pipe).__module__ == "toy_video"
+    assert torch.equal(run(model), run(WanModel.load(saved)))
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("toy_adapter:Other", "cannot be imported"),
+        ("nowhere:Model", "cannot be imported"),
+        ("json:loads", "is no subclass of VideoModel"),
+    ],
+)
+def test_an_entry_point_that_is_wrong_is_one_sentence(toy, tmp_path, target, words):
+    toy.write_text(f"[chain_of_steps.adapters]\nToyPipeline = {target}\n")
+    with pytest.raises(UserError, match=words):
+        adapter_for(index(tmp_path / "m", _class_name="ToyPipeline"))

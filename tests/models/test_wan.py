@@ -138,7 +138,7 @@ def test_a_batch_of_64_puzzles_is_one_call_a_step_and_rows_do_not_mix():
     assert encodes == [1] * 64
     again = pocket.condition(images[3:5], PROMPTS, N_FRAMES)
     assert len(encodes) == 64
-    assert torch.equal(again.image_latents, condition.image_latents[3:5])
+    assert torch.equal(again.picture["latents"], condition.picture["latents"][3:5])
     latents, velocity = own(pocket, condition, range(64), n_steps=2)
     assert velocity.nfe == 128
     for row in (0, 41):
@@ -151,7 +151,7 @@ def test_a_batch_of_64_puzzles_is_one_call_a_step_and_rows_do_not_mix():
 
 def test_condition_holds_mask_and_first_frame_then_grey(pocket):
     condition = pocket.condition([tiny.picture()], PROMPTS[:1], N_FRAMES)
-    mask, latents = condition.image_latents.split([4, 6], dim=1)
+    mask, latents = condition.picture["latents"].split([4, 6], dim=1)
     assert mask[:, :, 0].eq(1).all()
     assert mask[:, :, 1:].eq(0).all()
     pixels = torch.from_numpy(np.array(tiny.picture())).double() / 127.5 - 1
@@ -164,11 +164,11 @@ def test_condition_holds_mask_and_first_frame_then_grey(pocket):
 
 
 def test_pictures_with_transparency_or_a_palette_are_read_as_colours(pocket):
-    plain = pocket.condition([tiny.picture()], PROMPTS[:1], N_FRAMES).image_latents
+    plain = pocket.condition([tiny.picture()], PROMPTS[:1], N_FRAMES).picture["latents"]
     rgba = tiny.picture().convert("RGBA")
-    assert torch.equal(pocket.condition([rgba], PROMPTS[:1], N_FRAMES).image_latents, plain)
+    assert torch.equal(pocket.condition([rgba], PROMPTS[:1], N_FRAMES).picture["latents"], plain)
     grey = tiny.picture().convert("L")
-    assert pocket.condition([grey], PROMPTS[:1], N_FRAMES).image_latents.shape == plain.shape
+    assert pocket.condition([grey], PROMPTS[:1], N_FRAMES).picture["latents"].shape == plain.shape
 
 
 def test_prompts_are_encoded_without_padding_and_padded_with_zeros(pocket):
@@ -191,14 +191,18 @@ def test_condition_rows_repeat_row_major_and_select(pocket):
     condition = pocket.condition(images, PROMPTS, N_FRAMES)
     repeated = condition.repeat(3)
     assert len(repeated) == 6
-    for part in ("prompt_embeds", "image_latents"):
-        rows = getattr(condition, part)
+    for part, name in (("text", "embeds"), ("picture", "latents")):
+
+        def rows_of(one, part=part, name=name):
+            return getattr(one, part)[name]
+
+        rows = rows_of(condition)
         expected = torch.stack([rows[i] for i in (0, 0, 0, 1, 1, 1)])
-        assert torch.equal(getattr(repeated, part), expected)
-        assert torch.equal(getattr(repeated.select([5, 0]), part), rows.flip(0))
-        assert torch.equal(getattr(condition.select(1), part), rows[1:])
-    assert repeated.negative_embeds is None
-    assert repeated.image_embeds is None
+        assert torch.equal(rows_of(repeated), expected)
+        assert torch.equal(rows_of(repeated.select([5, 0])), rows.flip(0))
+        assert torch.equal(rows_of(condition.select(1)), rows[1:])
+    assert repeated.negative is None
+    assert set(repeated.picture) == {"latents"}
 
 
 def test_noise_of_a_seed_is_the_same_in_any_batch(pocket):

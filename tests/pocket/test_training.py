@@ -248,12 +248,12 @@ def test_training_and_sampling_give_the_model_the_same_condition(trained, puzzle
     model = WanModel.load(trained / "last", max_sequence_length=MAX_PROMPT_TOKENS)
     condition = model.condition(pictures, [p.prompt for p in puzzles], 17)
     # pictures are stored in 256 levels, hence the tolerance
-    assert torch.allclose(condition.image_latents, paint.condition(clean), atol=0.05)
-    assert torch.equal(condition.image_latents[:, :4], paint.condition(clean)[:, :4])
+    assert torch.allclose(condition.picture["latents"], paint.condition(clean), atol=0.05)
+    assert torch.equal(condition.picture["latents"][:, :4], paint.condition(clean)[:, :4])
     texts = training.encode_prompts(
         model.pipe.tokenizer, model.pipe.text_encoder, [p.prompt for p in puzzles]
     )
-    assert torch.allclose(condition.prompt_embeds, texts, atol=1e-5)
+    assert torch.allclose(condition.text["embeds"], texts, atol=1e-5)
 
 
 def test_prompts_are_encoded_as_the_pipeline_does(build_pocket):

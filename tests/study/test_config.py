@@ -123,7 +123,9 @@ class Settings(WithModels, WithSampler, WithSeeds):
 
 
 def test_a_view_has_its_sections_and_no_other():
-    resolved = check_config(changed(sampler__steps=17, models__m__seeds=[3])).resolved()
+    resolved = check_config(
+        changed(sampler__steps=17, models__m__seeds=[3], ensemble__k=1)
+    ).resolved()
     view = Settings.model_validate(resolved)
     assert view.sampler.steps == 17
     assert list(type(view).model_fields) == ["seeds", "sampler", "models"]

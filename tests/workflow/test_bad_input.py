@@ -29,23 +29,16 @@ from chain_of_steps.video import write_mp4
 SAMPLE = ("sample", "--model", "pocket", "--cases", "cases", "--out", "new/0.safetensors")
 SAMPLE += ("--shard", "0")
 READ = ("read", "--model", "pocket", "--cases", "cases", "--out", "new/0.parquet")
-READ += ("--trajectory", "trajectories/0.safetensors")
+READ += ("--trajectory", "trajectories/pocket/0.safetensors")
 CASES = ("cases", "--out", "new")
 JOIN = ("join", "--out", "new.parquet", "0.parquet", "1.parquet")
-READ = ("--cases", "cases", "--readouts", "readouts.parquet")
-TIMELINE = (
-    "timeline",
-    *READ,
-    "--out",
-    "new.csv",
-    "--outcomes",
-    "o.csv",
-)
-EXAMPLES = ("examples", *READ, "--out", "new", "--trajectories", "trajectories")
+LOOKS = ("--cases", "cases", "--readouts", "readouts.parquet")
+TIMELINE = ("timeline", *LOOKS, "--out", "new.csv", "--outcomes", "o.csv")
+EXAMPLES = ("examples", *LOOKS, "--out", "new", "--trajectories", "trajectories")
 MAZE_STRIP = (*STRIP, "--out", "new", "--case", "in-domain/maze/00000")
 PAGE = ("explore-page", "--out", "page/index.html")
 FIRST = "cases/in-domain/maze/00000"
-LATENTS = "trajectories/0.safetensors"
+LATENTS = "trajectories/pocket/0.safetensors"
 TRANSFORMER = "model/transformer/diffusion_pytorch_model.safetensors"
 TEXT = "model/text_encoder/model.safetensors"
 CODEC = "model/vae/diffusion_pytorch_model.safetensors"
@@ -239,7 +232,7 @@ TABLE = [
     (remove(LATENTS), READ, f"{LATENTS} does not exist: ..."),
     (tear(LATENTS), READ, f"{LATENTS} is truncated (100 of ... bytes): {AGAIN}"),
     (flip_a_bit(LATENTS), READ, f"{LATENTS} was altered after its manifest was written: {AGAIN}"),
-    (flip_a_bit(LATENTS), EXAMPLES, f"{LATENTS} was altered after its manifest was written: {AGAIN}"),
+    (flip_a_bit(LATENTS), MAZE_STRIP, f"{LATENTS} was altered after its manifest was written: {AGAIN}"),
     (remove(f"{LATENTS}.manifest.json"), READ, f"{LATENTS}.manifest.json does not exist: ..."),
     (both(tear(LATENTS), partial(write_manifest, LATENTS, parameters={}, seconds=0.0)), READ, f"{LATENTS} is not a readable tensor file (...): {AGAIN}"),
     (both(pickled(LATENTS, "0.safetensors"), partial(write_manifest, LATENTS, parameters={}, seconds=0.0)), READ, f"{LATENTS} is not a readable tensor file (...): {AGAIN}"),
@@ -259,7 +252,7 @@ TABLE = [
     (nothing, (*EXPLORE, "--readouts", "no.parquet", "--out", "page/0"), "...no.parquet..."),
     (flip_a_bit("readouts.parquet"), TIMELINE, f"readouts.parquet was altered after its manifest was written: {AGAIN}"),
     (flip_a_bit("readouts.parquet"), EXAMPLES, f"readouts.parquet was altered after its manifest was written: {AGAIN}"),
-    (remove("trajectories"), EXAMPLES, "trajectories holds no trajectory: write a folder of `cos sample`."),
+    (remove("trajectories"), EXAMPLES, "trajectories/pocket holds no trajectory: run `cos sample` first."),
 ]
 # fmt: on
 

@@ -50,7 +50,7 @@ def run(
     from chain_of_steps.cases.folders import INDEX, cases_of, first_of_each
     from chain_of_steps.explorer.data import explore_shard, interventions
     from chain_of_steps.files import atomic_path
-    from chain_of_steps.models.adapters import load_model
+    from chain_of_steps.models.adapters import load_codec, load_model
     from chain_of_steps.trajectory import Trajectory
 
     fields = settings.explorer
@@ -72,7 +72,8 @@ def run(
     # UniPC looks back at earlier steps, so its runs cannot be forked
     forks = settings.sampler.solver == "euler"
     names = interventions(fields, runs.n_steps, runs.x.shape[3]) if forks else []
-    adapter = load_model(settings, model)
+    disturbed = [case for case in mine if case.name in noisy]
+    adapter = (load_model if names and disturbed else load_codec)(settings, model)
     with atomic_path(out, STAGE.name) as folder:
         nfe = explore_shard(
             folder,
@@ -80,7 +81,7 @@ def run(
             runs,
             mine,
             looks,
-            noisy_cases=[case for case in mine if case.name in noisy],
+            noisy_cases=disturbed,
             noises=names,
             settings=fields,
             maps=energy,

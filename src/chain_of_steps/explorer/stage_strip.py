@@ -63,7 +63,7 @@ def run(
     from chain_of_steps.cases.folders import INDEX, load_cases
     from chain_of_steps.explorer.data import intervention, looks_of, perturbed
     from chain_of_steps.explorer.strip import draw_grid, draw_strip, shown_steps
-    from chain_of_steps.models.adapters import load_model
+    from chain_of_steps.models.adapters import load_codec, load_model
     from chain_of_steps.trajectory import Trajectory
 
     if noise:
@@ -83,7 +83,7 @@ def run(
     one = trajectory.select(rows)
     chosen = load_cases(cases, [case])
     change = noise and intervention(noise, one.n_steps, one.x.shape[3])
-    adapter = load_model(settings, model)
+    adapter = (load_model if change else load_codec)(settings, model)
     nfe = 0
     if change:
         one, nfe = perturbed(adapter, one, chosen, change)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 
 from chain_of_steps.errors import UserError
 from chain_of_steps.gpus import device_of
-from chain_of_steps.models.loading import fetch, pipeline_index
+from chain_of_steps.models.cogvideox import CogVideoXModel
+from chain_of_steps.models.hunyuan import HunyuanModel
+from chain_of_steps.models.loading import fetch, pipeline_index, stored_transformer_config
 from chain_of_steps.models.ltx import LTXModel
 from chain_of_steps.models.ltx2 import LTX2Model
 from chain_of_steps.models.model import VideoModel
-from chain_of_steps.models.wan import WanGivenFrameModel, WanModel
+from chain_of_steps.models.wan import NEEDS_LAST, SkyReelsModel, WanGivenFrameModel, WanModel
 from chain_of_steps.settings.execution import Execution
-from chain_of_steps.settings.models import Model, named_model
+from chain_of_steps.settings.models import Model, named_model, unpinned
 
 
 class HasExecution(Protocol):
@@ -26,6 +29,22 @@ class HasExecution(Protocol):
 
     @property
     def execution(self) -> Execution: ...
+
+
+BUILT_IN = {
+    "WanImageToVideoPipeline": WanModel,
+    "SkyReelsV2ImageToVideoPipeline": SkyReelsModel,
+    "LTXImageToVideoPipeline": LTXModel,
+    "LTXConditionPipeline": LTXModel,
+    "LTXPipeline": LTXModel,
+    "LTX2ImageToVideoPipeline": LTX2Model,
+    "LTX2Pipeline": LTX2Model,  # what the repositories name
+    "CogVideoXImageToVideoPipeline": CogVideoXModel,
+    "HunyuanVideo15ImageToVideoPipeline": HunyuanModel,
+}
+"""Class of a pipeline -> its adapter."""
+
+ENTRY_POINTS = "chain_of_steps.adapters"
 
 
 def adapter_for(directory: Path) -> type[VideoModel]:
@@ -41,33 +60,68 @@ def adapter_of_class(
 ) -> type[VideoModel]:
     """The adapter of the class `name` of a pipeline, whose configuration has expand_timesteps.
 
-    Raises UserError, which calls the pipeline `what`, if there is none.
+    An installed package that has an entry point of that name in the group chain_of_steps.adapters
+    comes first. Raises UserError, which calls the pipeline `what`, if there is none.
     """
+    for entry in entry_points(group=ENTRY_POINTS, name=str(name)):
+        return _loaded(entry)
     if name in ("WanImageToVideoPipeline", "WanPipeline") and expand_timesteps:
         return WanGivenFrameModel  # the repository of TI2V-5B names WanPipeline
-    if name == "WanImageToVideoPipeline":
-        return WanModel
-    if name in ("LTXImageToVideoPipeline", "LTXConditionPipeline", "LTXPipeline"):
-        return LTXModel
-    if name in ("LTX2ImageToVideoPipeline", "LTX2Pipeline"):
-        return LTX2Model  # the repositories name LTX2Pipeline
+    if name in BUILT_IN:
+        return BUILT_IN[name]
     raise UserError(
         f"{what} is a {name}, which makes no video from a picture here: write a Wan "
-        "image-to-video, Wan TI2V, LTX-Video or LTX-2 model."
+        "image-to-video, Wan TI2V, SkyReels-V2 I2V, LTX-Video, LTX-2, CogVideoX I2V or "
+        "HunyuanVideo-1.5 I2V model, or install the package that has its adapter "
+        "(docs/add-a-model.md)."
     )
+
+
+def _loaded(entry: EntryPoint) -> type[VideoModel]:
+    """The adapter of an entry point. Raises UserError if it cannot be imported, or is none."""
+    try:
+        adapter = entry.load()
+    except (ImportError, AttributeError) as error:
+        raise UserError(
+            f"The adapter {entry.value} of {entry.name} cannot be imported ({error}): mend or "
+            "uninstall the package that has it."
+        ) from error
+    if not (isinstance(adapter, type) and issubclass(adapter, VideoModel)):
+        raise UserError(
+            f"{entry.value}, the adapter of {entry.name}, is no subclass of VideoModel: mend or "
+            "uninstall the package that has it."
+        )
+    return adapter
 
 
 def load_model(settings: HasExecution, name: str) -> VideoModel:
     """A configured model on its device, with the study's number of threads.
 
-    Raises UserError for a name that is not in the configuration, and as `VideoModel.load` does.
+    Raises UserError for a name that is not in the configuration, for a repository whose revision
+    is not pinned, for a model that needs a last frame, which no case has, and as
+    `VideoModel.load` does.
     """
+    return _load(settings, name)
+
+
+def load_codec(settings: HasExecution, name: str) -> VideoModel:
+    """As `load_model`, for a stage that only decodes: without experts, encoders and LoRAs."""
+    return _load(settings, name, codec_alone=True)
+
+
+def _load(settings: HasExecution, name: str, **options: Any) -> VideoModel:
     model, execution = settings.models[named_model(settings, name)], settings.execution
     torch.set_num_threads(execution.threads)
     device = device_of(execution.device)
+    for sentence in unpinned({name: model}):
+        raise UserError(sentence)
     directory = fetch(model.path, model.revision)
+    adapter = adapter_for(directory)
+    if stored_transformer_config(directory).get("pos_embed_seq_len") is not None:
+        raise UserError(NEEDS_LAST.format(name))
     keys = ("guidance", "guidance_2", "boundary", "negative_prompt", "max_sequence_length")
-    return adapter_for(directory).load(
+    keys += ("attention", "storage")
+    return adapter.load(
         directory,
         name=name,
         device=device,
@@ -76,4 +130,5 @@ def load_model(settings: HasExecution, name: str) -> VideoModel:
         vae_tiling=execution.vae_tiling,
         lora=model.lora.model_dump(),
         **{key: getattr(model, key) for key in keys},
+        **options,
     )

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
+from diffusers.utils.accelerate_utils import apply_forward_hook
 from torch import Tensor, nn
 
 
@@ -43,6 +44,7 @@ class LinearVideoCodec(ModelMixin, ConfigMixin):
         self.mean = nn.Parameter(torch.zeros(block), requires_grad=False)
         self.temperal_downsample = [False, True, True]  # diffusers' spelling
 
+    @apply_forward_hook  # a pipeline may bring it to another device for this
     def encode(self, x: Tensor, return_dict: bool = True) -> SimpleNamespace | tuple:
         """The latent "distribution" is a point: its mode and its sample are the projection."""
         t, s = self.config.scale_factor_temporal, self.config.scale_factor_spatial
@@ -59,10 +61,12 @@ class LinearVideoCodec(ModelMixin, ConfigMixin):
         point = SimpleNamespace(mode=lambda: z, sample=lambda generator=None: z)
         return SimpleNamespace(latent_dist=point) if return_dict else (point,)
 
+    @apply_forward_hook
     def decode(self, z: Tensor, return_dict: bool = True) -> SimpleNamespace | tuple:
         x = self._decode(z, self.basis, self.mean)[:, :, self.config.scale_factor_temporal - 1 :]
         return SimpleNamespace(sample=x) if return_dict else (x,)
 
+    @apply_forward_hook
     def decode_frames(self, z: Tensor, frames: Sequence[int]) -> Tensor:
         """Only some frames (B, 3, len(frames), H, W): blocks are independent of each other."""
         t = self.config.scale_factor_temporal

@@ -1,37 +1,33 @@
-"""What a batch of runs is given: text and first frame, encoded."""
+"""What a batch of runs is given: text and pictures, encoded."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 
 from torch import Tensor
 
-Encoded = tuple[Tensor, Tensor | None]
-"""What one encoder gives, and what some families add: a mask of the text, CLIP tokens."""
+Encoded = Mapping[str, Tensor]
+"""What an encoder gives, by name; a tensor has one row for each run. A family has its own names;
+all of them have the text's states (B, L, D) as "embeds" and what the codec makes of the picture as
+"latents"."""
 
 
 @dataclass(frozen=True)
 class Condition:
-    """What a batch of B runs is given; row i belongs to run i.
+    """What a batch of B runs is given; row i of every tensor belongs to run i.
 
-    prompt_embeds, negative_embeds (B, L, D): text; negative_embeds is None without guidance.
-    image_latents: what a family is told of the first frame. (B, 4 + C, F, h, w): mask of the given
-        frames, then their latents; or (B, C, 1, h, w) where latent frame 0 itself is given.
-    image_embeds (B, 257, D): CLIP tokens of the first frame, only for Wan 2.1.
-    prompt_mask, negative_mask (B, L): 1 where text is, only for LTX.
+    text: the prompt, as the family's `_encode_text` has it. negative: what guidance leads away
+    from, in the same form; None without guidance. picture: the first frame, and the last one where
+    it is given, as the family's `_encode_picture` has it.
     """
 
-    prompt_embeds: Tensor
-    negative_embeds: Tensor | None
-    image_latents: Tensor
-    image_embeds: Tensor | None = None
-    prompt_mask: Tensor | None = None
-    negative_mask: Tensor | None = None
+    text: Encoded
+    negative: Encoded | None
+    picture: Encoded
 
     def __len__(self) -> int:
-        return len(self.prompt_embeds)
+        return len(self.text["embeds"])
 
     def repeat(self, n: int) -> Condition:
         """Each row n times, row-major: a, a, b, b."""
@@ -40,7 +36,10 @@ class Condition:
     def select(self, index: int | slice | Sequence[int]) -> Condition:
         """The rows of `index`; a single int keeps the batch axis."""
         rows = [index] if isinstance(index, int) else index
-        given: dict[str, Any] = {
-            name: None if x is None else x[rows] for name, x in vars(self).items()
-        }
-        return Condition(**given)
+        parts = {field.name: getattr(self, field.name) for field in fields(self)}
+        return Condition(
+            **{
+                part: None if given is None else {name: x[rows] for name, x in given.items()}
+                for part, given in parts.items()
+            }
+        )

@@ -1,17 +1,86 @@
-"""Which files of a pipeline's folder decide what it computes, and their digest. Cheap to import."""
+"""Which files of a pipeline's folder decide what it computes, and what is known of them.
+
+Tens of GB take minutes to read, so what was measured of a file is remembered by its size, time and
+inode. Cheap to import.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 
-from chain_of_steps.files import digest_file, walk
+from chain_of_steps.files import atomic_path, digest_file, walk
 
 DIGESTED = re.compile(
     r".*\.(safetensors|json)|(tokenizer|spiece|vocab|merges).*\.(model|txt)", re.IGNORECASE
 )
+RACY = 2.0  # seconds within which a second change of a file may leave its time as it was
+
+
+class Digests:
+    """Digests of large files that are hashed once for each size, time and inode.
+
+    path: where they are remembered, or None. A file that cannot be written costs hashing only.
+    measure: what else is to be known of a file, as one text.
+    """
+
+    def __init__(self, path: Path | None, measure: Callable[[Path], str] = digest_file) -> None:
+        self.path = path
+        self.measure = measure
+        self.known: dict[str, list] = {}
+        if path is not None and path.is_file():
+            try:
+                self.known = dict(json.loads(path.read_text(encoding="utf-8")))
+            except (ValueError, TypeError, OSError):
+                self.known = {}
+
+    @classmethod
+    def of_results(
+        cls,
+        results: Path = Path("results"),
+        name: str = "digests",
+        measure: Callable[[Path], str] = digest_file,
+    ) -> Digests:
+        """Those that the studies of a folder share; without such a folder, the user's own."""
+        folder = results if results.is_dir() else user_cache()
+        return cls(folder / f".{name}.json", measure)
+
+    def of(self, path: Path) -> str:
+        """sha256 (hex) of a file, or what `measure` says. Raises UserError when there is none."""
+        try:
+            now = path.stat()
+        except OSError:
+            return digest_file(path)
+        key = [now.st_size, now.st_mtime_ns, now.st_ino]
+        name = path.absolute().as_posix()
+        found = self.known.get(name)
+        if isinstance(found, list) and found[:-1] == key:
+            return found[-1]
+        measured = self.measure(path)
+        if abs(time.time() - now.st_mtime) > RACY:
+            self.known[name] = [*key, measured]
+            self._keep()
+        return measured
+
+    def _keep(self) -> None:
+        if self.path is None:
+            return
+        try:
+            with atomic_path(self.path) as temporary:
+                temporary.write_text(json.dumps(self.known), encoding="utf-8")
+        except OSError:
+            self.path = None
+
+
+def user_cache() -> Path:
+    """The folder of this package in the user's cache."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "chain_of_steps"
 
 
 def model_files(directory: str | Path) -> dict[str, Path]:
@@ -26,6 +95,23 @@ def model_files(directory: str | Path) -> dict[str, Path]:
 def weight_files(directory: str | Path) -> list[Path]:
     """Its safetensors files."""
     return [p for p in model_files(directory).values() if p.suffix.lower() == ".safetensors"]
+
+
+def not_finite(path: Path) -> str:
+    """The first tensor of a safetensors file that holds nan or infinity; "" where none does."""
+    import torch
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as file:
+        for name in file.keys():  # noqa: SIM118  it is no dict
+            tensor = file.get_tensor(name)
+            if tensor.is_floating_point() and tensor.numel():
+                # a byte wide: no arithmetic of its own. The extremes are not finite where one is
+                # not, and take no memory, as a mask of a tensor of many GB would.
+                wide = tensor.float() if tensor.itemsize == 1 else tensor
+                if not all(map(torch.isfinite, torch.aminmax(wide))):
+                    return name
+    return ""
 
 
 def directory_digest(directory: Path, digest: Callable[[Path], str] = digest_file) -> str:

@@ -1,4 +1,7 @@
-"""From a directory or a Hub repository to a diffusers pipeline, with errors that say what to do."""
+"""From a directory or a Hub repository to a diffusers pipeline, with errors that say what to do.
+
+A pipeline is loaded whole, or its codec alone, which is what reading and showing runs need.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,21 @@ import importlib.util
 import json
 import math
 import struct
+from collections.abc import Container
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
 from chain_of_steps.errors import UserError
+from chain_of_steps.models.files import Digests, not_finite
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
 
+CODEC = ("vae", "scheduler")  # what is loaded where only the codec is needed
+
+RAW_WAN = {"patch_embedding.weight", "time_projection.1.weight", "head.head.weight"}
 PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"}
 
 GB = 1e9
@@ -37,11 +45,34 @@ def fetch(path_or_id: str | Path, revision: str | None = None) -> Path:
     if not directory.is_dir():
         directory = _downloaded(str(path_or_id), revision)
     if not (directory / "model_index.json").is_file():
+        refuse_raw(directory)
         raise UserError(
             f"No pipeline at {path_or_id}: give a directory with a model_index.json, or the name "
             "(and revision) of a diffusers pipeline on the Hub that can be reached."
         )
     return directory
+
+
+def refuse_raw(path: Path) -> None:
+    """Raises UserError where a file or folder holds weights of Wan as its authors publish them."""
+    heads = [path] if path.is_file() else sorted(path.glob("*.safetensors"))
+    raw = set().union(*map(names_in, heads)) >= RAW_WAN  # maybe in several files
+    if raw or [*path.glob("Wan*_VAE.pth"), *path.glob("models_t5_*.pth")]:
+        raise UserError(
+            f"{path} holds raw files of Wan, not a diffusers pipeline: write the repository whose "
+            "name ends in -Diffusers, or convert it, as docs/add-a-model.md says under `Raw files "
+            "of Wan`."
+        )
+
+
+def names_in(path: Path) -> set[str]:
+    """The names of the tensors of a safetensors file; empty where it is none."""
+    try:
+        with path.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            return set(json.loads(file.read(min(length, path.stat().st_size))))
+    except (struct.error, ValueError, OSError, AttributeError):
+        return set()
 
 
 def _downloaded(repository: str, revision: str | None) -> Path:
@@ -75,22 +106,57 @@ def pipeline_index(directory: Path) -> dict:
         ) from None
 
 
-def load_pipeline(directory: Path, class_name: str, dtype: torch.dtype) -> DiffusionPipeline:
-    """The pipeline on the CPU, its codec in float32. Raises UserError if it is not whole."""
-    import diffusers
+def pipeline_class(name: str) -> type[DiffusionPipeline]:
+    """The class `name` of diffusers, or `module:class` of another package."""
+    module, _, attribute = name.rpartition(":")
+    return getattr(importlib.import_module(module or "diffusers"), attribute)
+
+
+def stored_transformer_config(directory: Path) -> dict:
+    """The configuration of the experts of a pipeline on disk; empty where there is none."""
+    for name in ("transformer", "transformer_2"):
+        path = directory / name / "config.json"
+        if path.is_file():
+            return json.loads(path.read_text(encoding="utf-8"))
+    return {}
+
+
+def load_pipeline(
+    directory: Path,
+    class_name: str,
+    dtype: torch.dtype,
+    *,
+    codec_alone: bool = False,
+    aligned: bool = True,
+    trusted: str = "chain_of_steps",
+) -> DiffusionPipeline:
+    """The pipeline on the CPU, its codec in float32. Raises UserError if it is not whole.
+
+    codec_alone: without experts and encoders. aligned: whether the weights stay on the CPU to be
+    computed with. trusted: the package beside diffusers that its components may come from.
+    """
     from safetensors import SafetensorError
 
     import chain_of_steps.models.codec  # noqa: F401  diffusers asks the package for it
 
     refuse_pickles(directory)
     # diffusers imports no module because a model names it; our own codecs we may.
-    for component in pipeline_index(directory).values():
-        if isinstance(component, list) and str(component[0]).startswith("chain_of_steps."):
-            importlib.import_module(component[0])
-    check_host_memory(directory, dtype)
+    components = {
+        name: value
+        for name, value in pipeline_index(directory).items()
+        if isinstance(value, list) and not name.startswith("_")
+    }
+    for module, _ in components.values():
+        if str(module).split(".")[0] in ("chain_of_steps", trusted):
+            importlib.import_module(module)
+    left_out = {name: None for name in components if codec_alone and name not in CODEC}
+    check_host_memory(directory, dtype, left_out)
     try:
-        pipe = getattr(diffusers, class_name).from_pretrained(
-            directory, dtype={"default": dtype, "vae": torch.float32}, use_safetensors=True
+        pipe = pipeline_class(class_name).from_pretrained(
+            directory,
+            dtype={"default": dtype, "vae": torch.float32},
+            use_safetensors=True,
+            **left_out,
         )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).splitlines()[0].split(". ")[0].rstrip(".").split())
@@ -103,22 +169,73 @@ def load_pipeline(directory: Path, class_name: str, dtype: torch.dtype) -> Diffu
     check_text_encoder(pipe)
     # A mapped file lies unaligned in memory, which alters low bits of products on a CPU.
     for module in pipe.components.values():
-        if isinstance(module, torch.nn.Module):
+        if aligned and isinstance(module, torch.nn.Module):
             for weight in module.parameters():
                 weight.data = weight.data.clone()
     return pipe
 
 
-def check_host_memory(directory: Path, dtype: torch.dtype) -> None:
-    """Raises UserError if the weights do not fit into the free memory of the machine."""
-    import psutil
-
-    needed, free = sum(weight_bytes(directory, dtype).values()), psutil.virtual_memory().available
+def check_host_memory(directory: Path, dtype: torch.dtype, left_out: Container[str] = ()) -> None:
+    """Raises UserError if the weights do not fit into the memory that this process may take."""
+    sizes = weight_bytes(directory, dtype)
+    needed = sum(size for part, size in sizes.items() if part not in left_out)
+    free = free_memory()
     if needed > free:
         raise UserError(
             f"The weights at {directory} take {needed / GB:.1f} GB, but {free / GB:.1f} GB of "
-            "memory are free: use a machine with more, or write execution.dtype: bfloat16."
+            "memory are free: use a machine (or ask the batch system for a job) with more, or "
+            "write execution.dtype: bfloat16."
         )
+
+
+def free_memory(root: Path = Path("/")) -> int:
+    """Bytes of main memory that this process may still take.
+
+    The least of what the machine has and what the control groups around the process leave, as
+    batch systems and containers set them. root: where /proc and /sys lie.
+    """
+    import psutil
+
+    free = psutil.virtual_memory().available
+    try:
+        lines = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return free
+    for line in lines:
+        number, controllers, place = line.split(":", 2)
+        if number == "0" and not controllers:  # version 2
+            base, limit, usage, cache = "", "memory.max", "memory.current", "inactive_file"
+        elif "memory" in controllers.split(","):  # version 1
+            base, limit, usage = "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"
+            cache = "total_inactive_file"
+        else:
+            continue
+        mount = root / "sys/fs/cgroup" / base
+        own = mount / place.strip("/")
+        for group in (own, *own.parents):  # each group around it has a limit of its own
+            if not group.is_relative_to(mount):
+                break
+            most, taken = _number(group / limit), _number(group / usage)
+            if most is not None and taken is not None:
+                free = min(free, max(0, most - taken + _stat(group / "memory.stat", cache)))
+    return free
+
+
+def _number(path: Path) -> int | None:
+    """What stands in a file of a control group; None for `max`, or where there is none."""
+    try:
+        return int(path.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _stat(path: Path, name: str) -> int:
+    """A line of memory.stat: `inactive_file` are bytes that count as taken, but are given back."""
+    try:
+        lines = dict(line.split() for line in path.read_text().splitlines())
+        return int(lines.get(name, 0))
+    except (OSError, ValueError):
+        return 0
 
 
 def weight_bytes(directory: Path, dtype: torch.dtype) -> dict[str, int]:
@@ -175,6 +292,7 @@ def check_weights(pipe: DiffusionPipeline, directory: Path) -> None:
     diffusers and transformers only warn about a weight that is missing, and leave it random.
     """
     shapes = stored_shapes(directory)
+    finite = Digests.of_results(name="finite", measure=not_finite)
     for component, module in pipe.components.items():
         if not isinstance(module, torch.nn.Module):
             continue
@@ -188,8 +306,8 @@ def check_weights(pipe: DiffusionPipeline, directory: Path) -> None:
                         f"{directory / component} has no weight {name}: fetch or train the model"
                         " again."
                     )
-        for name, weight in weights.items():
-            if not weight.is_meta and not bool(torch.isfinite(weight).all()):
+        for file in sorted((directory / component).glob("*.safetensors")):
+            if name := finite.of(file):
                 raise UserError(
                     f"{directory / component}: weight {name} holds nan or infinity: fetch or train"
                     " the model again."

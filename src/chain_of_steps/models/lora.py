@@ -50,6 +50,16 @@ def merge_loras(
     return [merge_lora(pipe, field, **given) for field, given in wanted.items() if given]
 
 
+def find_loras(wanted: Mapping[str, Mapping[str, Any] | None]) -> list[Lora]:
+    """The LoRAs of `merge_loras` for a model whose experts are left out: by name, not merged."""
+    return [
+        Lora(EXPERTS[field], _file(given["path"], field, given.get("revision")), weight, changed=0)
+        for field, given in wanted.items()
+        if given
+        for weight in [given.get("weight", 1.0)]
+    ]
+
+
 def merge_lora(
     pipe: DiffusionPipeline, field: str, path: str, weight: float = 1.0, revision: str | None = None
 ) -> Lora:

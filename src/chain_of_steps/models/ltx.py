@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from chain_of_steps.errors import UserError
-from chain_of_steps.models.condition import Condition
+from chain_of_steps.models.condition import Condition, Encoded
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.models.pictures import pixels
 from chain_of_steps.models.velocity import GivenFrameVelocity
@@ -30,6 +31,9 @@ class LTXModel(VideoModel):
     """Adapter over the components of an LTXImageToVideoPipeline."""
 
     PIPELINE = "LTXImageToVideoPipeline"
+    PARTS = MappingProxyType(
+        {"self-attention": "attn1", "cross-attention": "attn2", "feed-forward": "ff"}
+    )
     FRAME_RATE: ClassVar[int] = 25  # pictures per second that the model is told, the pipeline's own
 
     @property
@@ -75,21 +79,24 @@ class LTXModel(VideoModel):
     def velocity(self, condition: Condition) -> LTXVelocity:
         return LTXVelocity(self, condition)
 
-    def _encode_text(self, prompt: str) -> tuple[Tensor, Tensor]:
+    def _encode_text(self, prompt: str, device: torch.device) -> Encoded:
         embeds, mask, _, _ = self.pipe.encode_prompt(
             [prompt],
             do_classifier_free_guidance=False,
             max_sequence_length=self.max_sequence_length,
-            device=self.device,
+            device=device,
         )
-        return embeds.cpu(), mask.cpu()
+        return {"embeds": embeds.cpu(), "mask": mask.cpu()}
 
-    def _texts_of(self, prompts: Sequence[str] | Tensor) -> tuple[Tensor, Tensor]:
-        embeds, mask = super()._texts_of(prompts)
-        return embeds, embeds.new_ones(embeds.shape[:2]) if mask is None else mask
+    def _texts_of(self, prompts: Sequence[str] | Tensor) -> Encoded:
+        found = super()._texts_of(prompts)
+        embeds = found["embeds"]
+        return {"mask": embeds.new_ones(embeds.shape[:2]), **found}
 
-    def _encode_picture(self, image: Image.Image, n_frames: int) -> tuple[Tensor, None]:
-        return self.encode(pixels(image)[None, None]), None
+    def _encode_picture(
+        self, image: Image.Image, n_frames: int, last: Image.Image | None
+    ) -> Encoded:
+        return {"latents": self.encode(pixels(image)[None, None])}
 
     def _normalised(self, z: Tensor) -> Tensor:
         vae = self.pipe.vae
@@ -115,26 +122,25 @@ class LTXVelocity(GivenFrameVelocity):
         net: nn.Module,
         dtype: torch.dtype,
         x: Tensor,
-        timestep: Tensor,
-        text: Tensor,
-        mask: Tensor | None,
+        sigma: float,
+        text: Encoded,
     ) -> Tensor:
         frames, h, w = x.shape[2:]
         tokens = net(
             hidden_states=x.flatten(2).transpose(1, 2).to(dtype),
-            encoder_hidden_states=text.to(dtype),
-            timestep=self._token_times(x, timestep),
-            encoder_attention_mask=mask,
+            encoder_hidden_states=text["embeds"].to(dtype),
+            timestep=self._token_times(x, sigma),
+            encoder_attention_mask=text["mask"],
             num_frames=frames,
             height=h,
             width=w,
             return_dict=False,
-            **self._of_family(net, dtype, x, timestep),
+            **self._of_family(net, dtype, x, sigma),
         )[0]
         return tokens.transpose(1, 2).unflatten(2, (frames, h, w))
 
     def _of_family(
-        self, net: nn.Module, dtype: torch.dtype, x: Tensor, timestep: Tensor
+        self, net: nn.Module, dtype: torch.dtype, x: Tensor, sigma: float
     ) -> dict[str, Any]:
         """What this transformer is given besides."""
         time, *space = self.model.compression

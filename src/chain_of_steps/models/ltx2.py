@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from chain_of_steps.models.condition import Condition
+from chain_of_steps.models.condition import Condition, Encoded
 from chain_of_steps.models.ltx import LTXModel, LTXVelocity
 from chain_of_steps.models.pictures import pixels
 
@@ -28,21 +28,27 @@ class LTX2Model(LTXModel):
 
     PIPELINE = "LTX2ImageToVideoPipeline"
     FRAME_RATE = 24
+    LENGTH = 121  # pixel frames where nothing else is said, the pipeline's own
+
+    def _default_frames(self) -> int:
+        return self.default("num_frames") or self.LENGTH  # a later pipeline may guess it
 
     def velocity(self, condition: Condition) -> LTX2Velocity:
         return LTX2Velocity(self, condition)
 
-    def _encode_text(self, prompt: str) -> tuple[Tensor, Tensor]:
-        states, mask = super()._encode_text(prompt)
-        with self.placement.visiting(self.pipe.connectors):
+    def _encode_text(self, prompt: str, device: torch.device) -> Encoded:
+        found = super()._encode_text(prompt, device)
+        with self.placement.visiting(self.pipe.connectors) as device:
             text, _, mask = self.pipe.connectors(
-                states.to(self.device),
-                mask.to(self.device),
+                found["embeds"].to(device),
+                found["mask"].to(device),
                 padding_side=self.pipe.tokenizer.padding_side,
             )
-        return text.cpu(), mask.cpu()
+        return {"embeds": text.cpu(), "mask": mask.cpu()}
 
-    def _encode_picture(self, image: Image.Image, n_frames: int) -> tuple[Tensor, None]:
+    def _encode_picture(
+        self, image: Image.Image, n_frames: int, last: Image.Image | None
+    ) -> Encoded:
         from diffusers.pipelines.ltx2.utils import (
             apply_image_conditioning_crf,
             resolve_default_image_crf,
@@ -52,15 +58,15 @@ class LTX2Model(LTXModel):
         # the pipeline shows the model a picture as compressed as the videos that it learnt from
         crf = resolve_default_image_crf(self.pipe.text_encoder)
         compressed = Image.fromarray(apply_image_conditioning_crf(np.array(image), crf))
-        return self.encode(pixels(compressed)[None, None]), None
+        return {"latents": self.encode(pixels(compressed)[None, None])}
 
 
 class LTX2Velocity(LTXVelocity):
     def _of_family(
-        self, net: nn.Module, dtype: torch.dtype, x: Tensor, timestep: Tensor
+        self, net: nn.Module, dtype: torch.dtype, x: Tensor, sigma: float
     ) -> dict[str, Any]:
         config: Any = net.config
-        clock = timestep.to(x.device).expand(len(x))
+        clock = self._timestep(sigma).to(x.device).expand(len(x))
         # LTX-2.3 is given words of the width that its blocks read, LTX-2 projects them first
         words = "caption_channels" if config.use_prompt_embeddings else "audio_cross_attention_dim"
         return {

@@ -12,9 +12,10 @@ patching.
 from __future__ import annotations
 
 import hashlib
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -23,11 +24,12 @@ from torch import Tensor, nn
 
 from chain_of_steps.errors import UserError
 from chain_of_steps.models.condition import Condition, Encoded
-from chain_of_steps.models.files import directory_digest
-from chain_of_steps.models.loading import fetch, load_pipeline
-from chain_of_steps.models.lora import Lora, merge_loras
+from chain_of_steps.models.files import Digests, directory_digest
+from chain_of_steps.models.loading import fetch, load_pipeline, stored_transformer_config
+from chain_of_steps.models.lora import Lora, find_loras, merge_loras
 from chain_of_steps.models.pictures import for_codec, from_codec
-from chain_of_steps.models.placement import Placement
+from chain_of_steps.models.placement import Placement, experts_of
+from chain_of_steps.models.precision import set_precision
 from chain_of_steps.models.velocity import VideoVelocity
 from chain_of_steps.sampling import flow_sigmas
 
@@ -49,7 +51,9 @@ class VideoModel(ABC):
     Raises UserError for a boundary where there is one expert.
     """
 
-    PIPELINE: ClassVar[str]  # the diffusers class that loads the family
+    PIPELINE: ClassVar[str]  # the class that loads the family: of diffusers, or module:class
+    PARTS: ClassVar[Mapping[str, str]]  # what is inside a block -> the name of its submodule
+    TEXT_STREAM: ClassVar[bool] = False  # do blocks pass on states of the text beside the video's
 
     def __init__(
         self,
@@ -65,7 +69,6 @@ class VideoModel(ABC):
         loras: Sequence[Lora] = (),
         placement: Placement | None = None,
     ) -> None:
-        experts = (pipe.transformer, getattr(pipe, "transformer_2", None))
         self.pipe = pipe
         self.name = name
         self.directory = directory
@@ -73,13 +76,13 @@ class VideoModel(ABC):
         self.guidances = (guidance, guidance if guidance_2 is None else guidance_2)
         self.negative_prompt = negative_prompt
         self.max_sequence_length = max_sequence_length
-        self.experts = tuple(expert for expert in experts if expert is not None)
+        self.experts = experts_of(pipe)
         self.boundary = pipe.config.get("boundary_ratio") if boundary is None else boundary
         self.placement = placement or Placement("none", pipe.device)
         # Every run of a case is given the same text and picture: each is encoded once.
         self._texts: dict[str, Encoded] = {}
-        self._pictures: dict[tuple[bytes, int], Encoded] = {}
-        if boundary is not None and len(self.experts) < 2:
+        self._pictures: dict[tuple[bytes, bytes, int], Encoded] = {}
+        if boundary is not None and len(self.experts) == 1:
             raise UserError(
                 f"boundary is {boundary}, but model {name or 'given'} has one expert: write null."
             )
@@ -96,6 +99,9 @@ class VideoModel(ABC):
         lora: Mapping[str, Mapping[str, Any] | None] | None = None,
         offload: str = "none",
         vae_tiling: bool = False,
+        codec_alone: bool = False,
+        attention: str | None = None,
+        storage: str | None = None,
         **options: Any,
     ) -> Self:
         """Load a pipeline directory, or a Hub repository at a revision.
@@ -103,12 +109,22 @@ class VideoModel(ABC):
         `options` are those of the constructor: guidance, guidance_2, boundary, negative_prompt,
         max_sequence_length. lora: see `lora.merge_loras`. offload: see `placement`. The codec stays
         in float32 whatever `dtype` the rest has, since half precision changes pictures; vae_tiling
-        saves memory, and changes them too.
+        saves memory, and changes them too. codec_alone: leave experts and encoders out, for a model
+        that only encodes and decodes videos. attention, storage: see `precision`.
         Raises UserError if no whole pipeline is there, it is too large, or a LoRA fits nothing.
         """
-        directory = fetch(path_or_id, revision)
-        pipe = load_pipeline(directory, cls.PIPELINE, dtype)
-        loras = merge_loras(pipe, lora or {})
+        directory, place = fetch(path_or_id, revision), torch.device(device)
+        pipe = load_pipeline(
+            directory,
+            cls.PIPELINE,
+            dtype,
+            codec_alone=codec_alone,
+            aligned=place.type == "cpu",
+            trusted=cls.__module__.split(".")[0],
+        )
+        loras = (find_loras if codec_alone else partial(merge_loras, pipe))(lora or {})
+        if not codec_alone:
+            set_precision(experts_of(pipe), dtype, attention, storage)
         if vae_tiling:
             if not hasattr(pipe.vae, "enable_tiling"):
                 raise UserError("vae_tiling is true, but this codec has no tiles: write false.")
@@ -118,9 +134,17 @@ class VideoModel(ABC):
             name=Path(path_or_id).name if name is None else name,
             directory=directory,
             loras=loras,
-            placement=Placement.of(pipe, offload, torch.device(device)),
+            placement=Placement.of(pipe, offload, place),
             **options,
         )
+
+    @classmethod
+    def options_of(cls, pipe: DiffusionPipeline) -> dict[str, Any]:
+        """guidance and max_sequence_length as calling the pipeline takes them."""
+        length = default_of(pipe, "max_sequence_length")
+        if pipe.tokenizer is not None:
+            length = min(length, pipe.tokenizer.model_max_length)
+        return {"guidance": default_of(pipe, "guidance_scale"), "max_sequence_length": length}
 
     @cached_property
     def digest(self) -> str:
@@ -130,7 +154,7 @@ class VideoModel(ABC):
         """
         if self.directory is None:
             return ""
-        own = directory_digest(self.directory)
+        own = directory_digest(self.directory, Digests.of_results().of)
         if not self.loras:
             return own
         digests = [own, *(lora.digest for lora in self.loras)]
@@ -139,6 +163,17 @@ class VideoModel(ABC):
     @property
     def device(self) -> torch.device:
         return self.placement.device
+
+    @property
+    def transformer_config(self) -> Mapping[str, Any]:
+        """The configuration of the experts, also where only the codec is loaded."""
+        if self.experts:
+            return self.experts[0].config
+        return self._stored_config
+
+    @cached_property
+    def _stored_config(self) -> Mapping[str, Any]:
+        return stored_transformer_config(self.directory) if self.directory else {}
 
     # What a family fills in
 
@@ -158,6 +193,11 @@ class VideoModel(ABC):
         """Latent frames, rows and columns of a token."""
 
     @property
+    def ahead(self) -> int:
+        """Latent frames before the video, which fill its tokens up and show nothing of it."""
+        return 0
+
+    @property
     @abstractmethod
     def channels(self) -> int:
         """Channels of a latent."""
@@ -167,12 +207,17 @@ class VideoModel(ABC):
         """The velocity of a batch of runs under `condition`."""
 
     @abstractmethod
-    def _encode_text(self, prompt: str) -> Encoded:
-        """Text states (1, L, D) and, where the family reads one, their mask (1, L)."""
+    def _encode_text(self, prompt: str, device: torch.device) -> Encoded:
+        """What `_predict` reads of the text: its states (1, L, D) as "embeds", and more.
+
+        device: where the text encoder is.
+        """
 
     @abstractmethod
-    def _encode_picture(self, image: Image.Image, n_frames: int) -> Encoded:
-        """image_latents (1, ...) and image_embeds of a `Condition`."""
+    def _encode_picture(
+        self, image: Image.Image, n_frames: int, last: Image.Image | None
+    ) -> Encoded:
+        """What `_predict` reads of the first frame, and of the last one where it is given."""
 
     @abstractmethod
     def _normalised(self, z: Tensor) -> Tensor:
@@ -181,6 +226,30 @@ class VideoModel(ABC):
     @abstractmethod
     def _codec_latents(self, latents: Tensor) -> Tensor:
         """The inverse of `_normalised`."""
+
+    # What calling the pipeline takes where nothing is said
+
+    def default(self, name: str) -> Any:
+        """The default of an argument of the pipeline's call."""
+        return default_of(self.pipe, name)
+
+    def default_size(self, image: Image.Image) -> tuple[int, int, int]:
+        """(n_frames, height, width): the pipeline's own length, and the shape of the picture at the
+        pipeline's own area, in whole tokens. `condition` wants pictures of that size.
+        """
+        t, y, x = (c * p for c, p in zip(self.compression, self.patch, strict=True))
+        area = self._default_area()
+        height = max(1, round((area * image.height / image.width) ** 0.5 / y)) * y
+        width = max(1, round((area * image.width / image.height) ** 0.5 / x)) * x
+        return (self._default_frames() - 1) // t * t + 1, height, width
+
+    def _default_frames(self) -> int:
+        """Pixel frames of the pipeline's own length."""
+        return self.default("num_frames")
+
+    def _default_area(self) -> int:
+        """Pixels of a frame of the pipeline's own size."""
+        return self.default("height") * self.default("width")
 
     # Shapes and noise
 
@@ -195,9 +264,13 @@ class VideoModel(ABC):
         Raises UserError if n_frames is not t k + 1, or a side does not fill whole tokens.
         """
         frames, *space = self.compression
-        if n_frames < 1 or (n_frames - 1) % frames:
-            good = max(0, round((n_frames - 1) / frames)) * frames + 1
-            raise UserError(f"n_frames is {n_frames}: write {frames} k + 1, such as {good}.")
+        before, together = self.ahead, self.patch[0]
+        latent_frames = (n_frames - 1) / frames + 1 + before
+        latent_frames = max(1, round(latent_frames / together)) * together
+        good = (latent_frames - 1 - before) * frames + 1
+        if n_frames != good:
+            unit = frames * together
+            raise UserError(f"n_frames is {n_frames}: write {unit} k + 1, such as {good}.")
         sides = zip(("height", "width"), (height, width), space, self.patch[1:], strict=True)
         for side, length, compression, patch in sides:
             unit = compression * patch
@@ -205,7 +278,7 @@ class VideoModel(ABC):
                 good = max(1, round(length / unit)) * unit
                 raise UserError(f"{side} is {length}: write a multiple of {unit}, such as {good}.")
         rows, columns = height // space[0], width // space[1]
-        return self.channels, (n_frames - 1) // frames + 1, rows, columns
+        return self.channels, latent_frames, rows, columns
 
     def noise(self, seed: int, n_frames: int, height: int, width: int) -> Tensor:
         """The first latent of a run: N(0, I), (1, C, F, h, w), drawn on the CPU in float32."""
@@ -228,6 +301,15 @@ class VideoModel(ABC):
         """Noise levels of a run: (n_steps + 1,) float32, those of the family's stock pipeline."""
         return flow_sigmas(n_steps, shift)
 
+    def schedule(
+        self, n_frames: int, height: int, width: int, n_steps: int | None = None
+    ) -> Tensor:
+        """`sigmas` of a video of this size as calling the pipeline takes them."""
+        shift = self.default_shift(n_frames, height, width)
+        return self.sigmas(
+            self.default("num_inference_steps") if n_steps is None else n_steps, shift
+        )
+
     def unipc(self, n_steps: int, shift: float) -> UniPCMultistepScheduler:
         """The multistep solver of Wan's own pipelines, for `sampling.sample_by`."""
         from diffusers import UniPCMultistepScheduler
@@ -242,16 +324,16 @@ class VideoModel(ABC):
 
     def encode_prompts(self, prompts: Sequence[str]) -> Tensor:
         """Text states (B, L, D), L = max_sequence_length."""
-        return self._texts_of(prompts)[0]
+        return self._texts_of(prompts)["embeds"]
 
     @torch.no_grad()
     def _texts_of(self, prompts: Sequence[str] | Tensor) -> Encoded:
-        """States (B, L, D) and mask of prompts, or of states made earlier, on the device.
+        """What `_encode_text` gives of prompts, or states made earlier, on the device.
 
         Each prompt is encoded by itself, so that its bits do not depend on the others.
         """
         if isinstance(prompts, Tensor):
-            return prompts.to(self.device), None
+            return {"embeds": prompts.to(self.device)}
         new = [prompt for prompt in dict.fromkeys(prompts) if prompt not in self._texts]
         if new and self.pipe.text_encoder is None:
             raise UserError("This model has no text encoder: give prompt embeddings, not strings.")
@@ -264,8 +346,8 @@ class VideoModel(ABC):
                     " max_sequence_length."
                 )
         if new:
-            with self.placement.visiting(self.pipe.text_encoder):
-                self._texts |= {prompt: self._encode_text(prompt) for prompt in new}
+            with self.placement.visiting(self.pipe.text_encoder) as device:
+                self._texts |= {prompt: self._encode_text(prompt, device) for prompt in new}
         return self._stacked([self._texts[prompt] for prompt in prompts])
 
     @torch.no_grad()
@@ -275,46 +357,62 @@ class VideoModel(ABC):
         prompts: Sequence[str] | Tensor,
         n_frames: int,
         *,
+        last_images: Sequence[Image.Image] | None = None,
         negative_embeds: Tensor | None = None,
     ) -> Condition:
         """Condition of B runs from B first frames (all of one size) and B prompts.
 
         `prompts` may be embeddings (B, L, D) made earlier by encode_prompts. With guidance on,
-        negative_embeds (1 or B, L, D) defaults to those of negative_prompt.
-        Raises UserError if the counts or the sizes of the images do not fit.
+        negative_embeds (1 or B, L, D) defaults to those of negative_prompt. last_images: B last
+        frames, for a model that takes them.
+        Raises UserError if the counts or the sizes of the images do not fit, or the model takes no
+        last frame, or needs one that is not given.
         """
-        n, sizes = len(images), {image.size for image in images}
+        lasts = [None] * len(images) if last_images is None else list(last_images)
+        shown = [image for image in (*images, *lasts) if image is not None]
+        n, sizes = len(images), {image.size for image in shown}
         if n == 0 or len(prompts) != n:
             raise UserError(f"{n} images and {len(prompts)} prompts: give one prompt per image.")
+        if len(lasts) != n:
+            raise UserError(f"{n} images and {len(lasts)} last frames: give one per image.")
+        self._check_last(last_images is not None)
         if len(sizes) > 1:
             raise UserError(f"images have sizes {sorted(sizes)}: bring them to one size first.")
         width, height = sizes.pop()
         self.latent_shape(n_frames, height, width)
-        embeds, mask = self._texts_of(prompts)
-        negative, negative_mask = None, None
+        text, negative = self._texts_of(prompts), None
         if self.guidances[0] > 1:
             given = [self.negative_prompt] if negative_embeds is None else negative_embeds
-            negative, negative_mask = self._texts_of(given)
-            negative = negative.expand(n, -1, -1)
-            negative_mask = None if negative_mask is None else negative_mask.expand(n, -1)
-        pictures = [self._picture(image.convert("RGB"), n_frames) for image in images]
-        latents, clip = self._stacked(pictures)
-        return Condition(embeds, negative, latents, clip, mask, negative_mask)
+            negative = {
+                name: x.expand(n, *x.shape[1:]) for name, x in self._texts_of(given).items()
+            }
+        pictures = [
+            self._picture(image, n_frames, last) for image, last in zip(images, lasts, strict=True)
+        ]
+        return Condition(text, negative, self._stacked(pictures))
 
-    def _picture(self, image: Image.Image, n_frames: int) -> Encoded:
-        """The encoded first frame of one run, on the CPU."""
-        shown = hashlib.sha256(f"{image.size}".encode() + image.tobytes()).digest()
-        key = (shown, n_frames)
+    def _check_last(self, given: bool) -> None:
+        """Raises UserError where a last frame is given and not taken, or needed and not given."""
+        if given:
+            raise UserError(
+                f"Model {self.name or 'given'} takes no last frame: leave last_images out."
+            )
+
+    def _picture(
+        self, image: Image.Image, n_frames: int, last: Image.Image | None = None
+    ) -> Encoded:
+        """What one run is shown, encoded, on the CPU."""
+        first = image.convert("RGB")
+        last = None if last is None else last.convert("RGB")
+        key = (_shown(first), b"" if last is None else _shown(last), n_frames)
         if key not in self._pictures:
-            latents, clip = self._encode_picture(image, n_frames)
-            self._pictures[key] = latents.cpu(), None if clip is None else clip.cpu()
+            encoded = self._encode_picture(first, n_frames, last)
+            self._pictures[key] = {name: x.cpu() for name, x in encoded.items()}
         return self._pictures[key]
 
     def _stacked(self, rows: Sequence[Encoded]) -> Encoded:
-        """The rows as one batch on the device; all of them have a second item, or none."""
-        second = [more for _, more in rows if more is not None]
-        more = torch.cat(second).to(self.device) if second else None
-        return torch.cat([first for first, _ in rows]).to(self.device), more
+        """What was encoded for each run as one batch on the device."""
+        return {name: torch.cat([row[name] for row in rows]).to(self.device) for name in rows[0]}
 
     # To latents and back
 
@@ -326,7 +424,9 @@ class VideoModel(ABC):
         with self.placement.codec(self.pipe.vae):
             # The mode, not a draw: a condition is the same each time it is made.
             z = self.pipe.vae.encode(video).latent_dist.mode()
-        return self._normalised(z.to(self.device, torch.float32))
+        latents = self._normalised(z.to(self.device, torch.float32))
+        # as what is ahead of a video the models are shown its first frame once more
+        return torch.cat([*[latents[:, :, :1]] * self.ahead, latents], dim=2)
 
     @torch.no_grad()
     def decode(self, latents: Tensor, frames: Sequence[int] | None = None) -> Tensor:
@@ -340,9 +440,20 @@ class VideoModel(ABC):
                 return from_codec(self.pipe.vae.decode_frames(z, frames))
             wanted = slice(None) if frames is None else list(frames)
             # Row by row: a codec needs many times the memory of the video it makes.
-            rows = [self._decode(self._codec_latents(r.to(self.device))) for r in latents.split(1)]
+            shown = latents[:, :, self.ahead :].split(1)
+            rows = [self._decode(self._codec_latents(row.to(self.device))) for row in shown]
             return torch.cat([from_codec(row[:, :, wanted]) for row in rows])
 
     def _decode(self, z: Tensor) -> Tensor:
         """Latents of the codec (1, C, F, h, w) -> video (1, 3, T, H, W) in [-1, 1]."""
         return self.pipe.vae.decode(z.to(self.pipe.vae.dtype), return_dict=False)[0]
+
+
+def default_of(pipe: DiffusionPipeline, name: str) -> Any:
+    """The default of an argument of a pipeline's call."""
+    return inspect.signature(pipe.__call__).parameters[name].default
+
+
+def _shown(image: Image.Image) -> bytes:
+    """A digest of a picture."""
+    return hashlib.sha256(f"{image.size}".encode() + image.tobytes()).digest()

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from chain_of_steps.errors import UserError
-from chain_of_steps.models.condition import Condition
+from chain_of_steps.models.condition import Condition, Encoded
 from chain_of_steps.models.placement import Placement
 from chain_of_steps.sampling import Velocity
 
@@ -40,6 +40,8 @@ class VideoVelocity(Velocity):
     """
 
     def __init__(self, model: Backbone, condition: Condition) -> None:
+        if not model.experts:
+            raise UserError("Only the codec of this model is loaded: load it whole to run it.")
         if any(expert.is_cache_enabled for expert in model.experts):
             raise UserError(
                 "A diffusers cache is enabled on the transformer, which would skip blocks unseen: "
@@ -77,7 +79,7 @@ class VideoVelocity(Velocity):
                 "give the condition as many rows, with Condition.repeat or select."
             )
         v = self._forward(x, sigma, k, "cond")
-        if self.condition.negative_embeds is None:
+        if self.condition.negative is None:
             return v
         v_uncond = self._forward(x, sigma, k, "uncond")
         return v_uncond + self.model.guidances[self.expert(sigma)] * (v - v_uncond)
@@ -85,13 +87,13 @@ class VideoVelocity(Velocity):
     def _forward(self, x: Tensor, sigma: float, k: int, branch: str) -> Tensor:
         """One forward pass under the name of its site, counted."""
         expert, given = self.expert(sigma), self.condition
-        text, mask = given.prompt_embeds, given.prompt_mask
-        if branch == "uncond" and given.negative_embeds is not None:
-            text, mask = given.negative_embeds, given.negative_mask
+        text = given.text
+        if branch == "uncond" and given.negative is not None:
+            text = given.negative
         net = self.model.placement.expert(self.model.experts, expert)
         self.site = (k, expert, branch)
         try:
-            v = self._predict(net, self.dtypes[expert], x, self._timestep(sigma), text, mask)
+            v = self._predict(net, self.dtypes[expert], x, sigma, text)
         finally:
             self.site = None
         self.nfe += len(x)
@@ -103,9 +105,8 @@ class VideoVelocity(Velocity):
         net: nn.Module,
         dtype: torch.dtype,
         x: Tensor,
-        timestep: Tensor,
-        text: Tensor,
-        mask: Tensor | None,
+        sigma: float,
+        text: Encoded,
     ) -> Tensor:
         """One forward pass of an expert: the velocity (B, C, F, h, w) in its own precision."""
 
@@ -118,13 +119,13 @@ class GivenFrameVelocity(VideoVelocity):
     """
 
     def __call__(self, x: Tensor, sigma: float, k: int) -> Tensor:
-        given = self.condition.image_latents
+        given = self.condition.picture["latents"]
         v = super().__call__(torch.cat([given, x[:, :, 1:]], dim=2), sigma, k)
         return torch.cat([(x[:, :, :1] - given) / sigma, v[:, :, 1:]], dim=2)
 
-    def _token_times(self, x: Tensor, timestep: Tensor) -> Tensor:
+    def _token_times(self, x: Tensor, sigma: float) -> Tensor:
         """(B, N): the clock of each token, 0 in the given frame."""
         frames, h, w = self.model.token_grid(*x.shape[2:])
-        times = timestep.to(x.device).repeat(len(x), frames * h * w)
+        times = self._timestep(sigma).to(x.device).repeat(len(x), frames * h * w)
         times[:, : h * w] = 0
         return times

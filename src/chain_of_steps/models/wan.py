@@ -1,19 +1,22 @@
-"""Wan image-to-video models: 2.1 I2V, 2.2 I2V-A14B, 2.2 TI2V-5B, and small ones of that kind.
+"""Wan image-to-video models: 2.1 I2V and FLF2V, 2.2 I2V-A14B, 2.2 TI2V-5B, SkyReels-V2 I2V, and
+small ones of that kind.
 
-The first two are given the picture in channels beside the latent, TI2V-5B in place of latent frame
-0, whose tokens have time 0. In float32 our Euler loop gives the latents of
-diffusers' WanImageToVideoPipeline bit for bit.
+TI2V-5B is given the picture in place of latent frame 0, whose tokens have time 0, the others in
+channels beside the latent; FLF2V is given the last frame, too, and those without CLIP may be. In
+float32 our Euler loop gives the latents of diffusers' WanImageToVideoPipeline (or
+SkyReelsV2ImageToVideoPipeline) bit for bit.
 """
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from chain_of_steps.errors import UserError
-from chain_of_steps.models.condition import Condition
+from chain_of_steps.models.condition import Condition, Encoded
 from chain_of_steps.models.loading import require
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.models.pictures import pixels
@@ -24,19 +27,29 @@ if TYPE_CHECKING:
     from PIL import Image
 
 
+NEEDS_LAST = (
+    "Model {} goes from a first to a last frame, and only the first is given: give last_images to "
+    "`condition` (docs/library.md), or write an image-to-video model."
+)
+
+
 class WanModel(VideoModel):
     """Adapter over the components of a WanImageToVideoPipeline; the picture comes in channels."""
 
     PIPELINE = "WanImageToVideoPipeline"
+    PARTS = MappingProxyType(
+        {"self-attention": "attn1", "cross-attention": "attn2", "feed-forward": "ffn"}
+    )
     EXPANDED = False  # does the pipeline give each token a time of its own
 
     def __init__(self, pipe: DiffusionPipeline, **options: Any) -> None:
         super().__init__(pipe, **options)
-        if pipe.config.expand_timesteps != self.EXPANDED:
+        expanded = bool(pipe.config.get("expand_timesteps"))
+        if expanded != self.EXPANDED:
             other = WanModel if self.EXPANDED else WanGivenFrameModel
             raise UserError(
-                f"Model {self.name or 'given'} has expand_timesteps "
-                f"{pipe.config.expand_timesteps}: load it as {other.__name__}."
+                f"Model {self.name or 'given'} has expand_timesteps {expanded}: load it as "
+                f"{other.__name__}."
             )
         config = pipe.vae.config
         self.mean = torch.tensor(config.latents_mean).view(1, -1, 1, 1, 1)
@@ -53,7 +66,7 @@ class WanModel(VideoModel):
 
     @property
     def patch(self) -> tuple[int, int, int]:
-        return tuple(self.experts[0].config.patch_size)
+        return tuple(self.transformer_config["patch_size"])
 
     @property
     def channels(self) -> int:
@@ -62,28 +75,49 @@ class WanModel(VideoModel):
     def velocity(self, condition: Condition) -> VideoVelocity:
         return WanVelocity(self, condition)
 
-    def _encode_text(self, prompt: str) -> tuple[Tensor, None]:
+    def _encode_text(self, prompt: str, device: torch.device) -> Encoded:
         require("ftfy", "prompts of Wan models are cleaned with it")
         embeds, _ = self.pipe.encode_prompt(
             [prompt],
             do_classifier_free_guidance=False,
             max_sequence_length=self.max_sequence_length,
-            device=self.device,
+            device=device,
         )
-        return embeds.cpu(), None
+        return {"embeds": embeds.cpu()}
 
-    def _encode_picture(self, image: Image.Image, n_frames: int) -> tuple[Tensor, Tensor | None]:
-        # As Wan was trained: the picture, then mid grey; the mask marks latent frame 0 as given.
+    @property
+    def needs_last(self) -> bool:
+        """Whether it is one of the models that go from a first to a last frame (FLF2V)."""
+        return self.transformer_config.get("pos_embed_seq_len") is not None
+
+    def _check_last(self, given: bool) -> None:
+        # of its CLIP tokens the others take those of one picture
+        clip = self.transformer_config.get("image_dim") is not None
+        if given and (self.EXPANDED or (clip and not self.needs_last)):
+            super()._check_last(given)
+        if self.needs_last and not given:
+            raise UserError(NEEDS_LAST.format(self.name or "given"))
+
+    def _encode_picture(
+        self, image: Image.Image, n_frames: int, last: Image.Image | None
+    ) -> Encoded:
+        # As Wan was trained: what is given, mid grey for the rest, and a mask of what is given.
+        # A latent frame has a channel of the mask for each of its pixel frames.
         video = torch.full((1, n_frames, image.height, image.width, 3), 0.5)
         video[0, 0] = pixels(image)
+        if last is not None:
+            video[0, -1] = pixels(last)
         latents = self.encode(video)
         mask = latents.new_zeros(1, self.compression[0], *latents.shape[2:])
         mask[:, :, 0] = 1
-        clip = None
-        if self.experts[0].config.image_dim is not None:
-            with self.placement.visiting(self.pipe.image_encoder):
-                clip = self.pipe.encode_image([image], self.device)
-        return torch.cat([mask, latents], dim=1), clip
+        if last is not None:
+            mask[:, -1, -1] = 1
+        found = {"latents": torch.cat([mask, latents], dim=1)}
+        if self.transformer_config.get("image_dim") is not None:
+            shown = [image] if last is None else [image, last]
+            with self.placement.visiting(self.pipe.image_encoder) as device:
+                found["clip"] = self.pipe.encode_image(shown, device)[None]
+        return found
 
     def _normalised(self, z: Tensor) -> Tensor:
         return (z - self.mean.to(z)) * (1.0 / self.std.to(z))
@@ -92,22 +126,32 @@ class WanModel(VideoModel):
         return latents / (1.0 / self.std.to(latents)) + self.mean.to(latents)
 
 
+class SkyReelsModel(WanModel):
+    """SkyReels-V2 I2V: its authors tuned Wan 2.1 and gave its parts other names.
+
+    Its pipeline asks for UniPC, as Wan's does. The models for diffusion forcing, whose frames have
+    noise levels of their own, are of another class.
+    """
+
+    PIPELINE = "SkyReelsV2ImageToVideoPipeline"
+
+
 class WanVelocity(VideoVelocity):
     def _predict(
         self,
         net: nn.Module,
         dtype: torch.dtype,
         x: Tensor,
-        timestep: Tensor,
-        text: Tensor,
-        mask: Tensor | None,
+        sigma: float,
+        text: Encoded,
     ) -> Tensor:
-        given = self.condition
-        clip = None if given.image_embeds is None else given.image_embeds.to(dtype)
+        given = self.condition.picture
+        # (B, pictures, 257, D): the transformer wants the pictures of a run one after the other
+        clip = given["clip"].flatten(0, 1).to(dtype) if "clip" in given else None
         return net(
-            hidden_states=torch.cat([x, given.image_latents], dim=1).to(dtype),
-            timestep=timestep.to(x.device).expand(len(x)),
-            encoder_hidden_states=text.to(dtype),
+            hidden_states=torch.cat([x, given["latents"]], dim=1).to(dtype),
+            timestep=self._timestep(sigma).to(x.device).expand(len(x)),
+            encoder_hidden_states=text["embeds"].to(dtype),
             encoder_hidden_states_image=clip,
             return_dict=False,
         )[0]
@@ -121,8 +165,10 @@ class WanGivenFrameModel(WanModel):
     def velocity(self, condition: Condition) -> VideoVelocity:
         return WanGivenFrameVelocity(self, condition)
 
-    def _encode_picture(self, image: Image.Image, n_frames: int) -> tuple[Tensor, None]:
-        return self.encode(pixels(image)[None, None]), None
+    def _encode_picture(
+        self, image: Image.Image, n_frames: int, last: Image.Image | None
+    ) -> Encoded:
+        return {"latents": self.encode(pixels(image)[None, None])}
 
 
 class WanGivenFrameVelocity(GivenFrameVelocity):
@@ -131,13 +177,12 @@ class WanGivenFrameVelocity(GivenFrameVelocity):
         net: nn.Module,
         dtype: torch.dtype,
         x: Tensor,
-        timestep: Tensor,
-        text: Tensor,
-        mask: Tensor | None,
+        sigma: float,
+        text: Encoded,
     ) -> Tensor:
         return net(
             hidden_states=x.to(dtype),
-            timestep=self._token_times(x, timestep),
-            encoder_hidden_states=text.to(dtype),
+            timestep=self._token_times(x, sigma),
+            encoder_hidden_states=text["embeds"].to(dtype),
             return_dict=False,
         )[0]

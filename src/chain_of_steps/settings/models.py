@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Protocol
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Protocol
 
 from pydantic import Field
 
 from chain_of_steps.errors import UserError
 from chain_of_steps.settings.base import NAME, Section, Seed, View
+
+HUB = r"[\w-][\w.-]*/[\w.-]+(/.+)?"  # owner/repository, and a file of it for a LoRA
 
 
 class Lora(Section):
@@ -60,6 +65,22 @@ class Model(Section):
         ),
     )
     lora: Loras = Field(default_factory=Loras)
+    attention: str | None = Field(
+        None,
+        min_length=1,
+        description=(
+            "Kernel of the attention, one of diffusers' backends, such as native or "
+            "_native_cudnn, flash or _flash_3_hub with the packages that they need; null leaves "
+            "the choice to diffusers. Kernels differ in low bits, and some round more."
+        ),
+    )
+    storage: Literal["float8"] | None = Field(
+        None,
+        description=(
+            "float8 keeps the weights of the experts in 8 bits, which halves their memory and "
+            "rounds them; null keeps them in execution.dtype."
+        ),
+    )
     negative_prompt: str = Field("", description="Text of the unconditional branch.")
     max_sequence_length: int = Field(512, ge=1, description="Text tokens a prompt is padded to.")
     seeds: list[Seed] | None = Field(
@@ -136,6 +157,27 @@ def named_model(settings: HasModels, name: str | None) -> str:
         known = ", ".join(settings.models)
         raise UserError(f"model {name!r} is not in the configuration: write one of {known}.")
     return name
+
+
+def unpinned(models: Mapping[str, Model]) -> Iterator[str]:
+    """A sentence for each model or LoRA that would come from the Hub at no certain revision.
+
+    What a branch holds changes, and results would say nothing of it.
+    """
+    for name, model in models.items():
+        parts = {"": model, ".lora.high": model.lora.high, ".lora.low": model.lora.low}
+        for place, one in parts.items():
+            if one is None or Path(one.path).exists() or one.revision not in (None, "main"):
+                continue
+            if re.fullmatch(HUB, one.path):
+                repository = "/".join(one.path.split("/")[:2])
+                yield (
+                    f"models.{name}{place}.path is {one.path}: no such path is on this machine, "
+                    f"and as a repository of the Hub it has the revision "
+                    f"{one.revision or 'null'}, which may change: write the path of a copy, or the "
+                    f"commit to take in models.{name}{place}.revision (`git ls-remote "
+                    f"https://huggingface.co/{repository} HEAD` says the newest)."
+                )
 
 
 def seeds_of(settings: HasSeeds, model: str) -> list[int]:

@@ -18,7 +18,7 @@ from chain_of_steps.cases.sources import Shape
 from chain_of_steps.cases.vbvr import vbvr_tasks
 from chain_of_steps.costs import Group, Line, Makeup
 from chain_of_steps.files import MANIFEST_SUFFIX, read_json
-from chain_of_steps.settings.models import main_model, seeds_of
+from chain_of_steps.settings.models import main_model, seeds_of, unpinned
 from chain_of_steps.study.config import Study
 from chain_of_steps.study.experiments import EXPERIMENTS, Experiment
 from chain_of_steps.tasks.puzzle import SPLITS
@@ -146,6 +146,8 @@ def report(study: Study, results: Path) -> Iterator[str]:
     if others:
         yield f"not counted: {', '.join(others)}"
     yield "not counted: text encoder, codec, scoring, figures"
+    for sentence in unpinned(study.models):
+        yield f"a run refuses this: {sentence}"
 
 
 def _sizes(study: Study, found: list[Group]) -> Iterator[str]:

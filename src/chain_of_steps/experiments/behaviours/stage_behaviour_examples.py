@@ -43,12 +43,12 @@ def run(
     from chain_of_steps.cases.folders import INDEX
     from chain_of_steps.experiments.behaviours.examples import picks, write_picks
     from chain_of_steps.files import atomic_path
-    from chain_of_steps.models.adapters import load_model
+    from chain_of_steps.models.adapters import load_codec
 
     name = main_model(settings)
     index, looks = read_table(cases / INDEX), read_table(readouts)
     looks = looks[looks["model"] == name]
     chosen = picks(looks, read_table(perception), index)
-    adapter = load_model(settings, name)
+    adapter = load_codec(settings, name)
     with atomic_path(out) as folder:
         write_picks(folder, adapter, looks, chosen, trajectories, index)

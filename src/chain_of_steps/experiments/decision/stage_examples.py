@@ -33,14 +33,14 @@ def run(settings: Settings, *, cases: Path, trajectories: Path, readouts: Path, 
     from chain_of_steps.cases.folders import cases_of
     from chain_of_steps.experiments.decision.examples import Shown, picks, write_examples
     from chain_of_steps.files import atomic_path
-    from chain_of_steps.models.adapters import load_model
+    from chain_of_steps.models.adapters import load_codec
 
     main, control = main_model(settings), control_of(settings)
     looks = read_table(readouts)
     chosen = picks(looks[looks["model"] == main])
     mine = {case.name: case for case in cases_of(cases, looks)}
     shown = [
-        Shown(name == control, load_model(settings, name), looks[looks["model"] == name], folder)
+        Shown(name == control, load_codec(settings, name), looks[looks["model"] == name], folder)
         for name in (main, control)
         if name is not None
         for folder in [trajectories / name]

@@ -32,14 +32,14 @@ def run(settings: Settings, *, model: str, cases: Path, trajectory: Path, out: P
     from chain_of_steps.artifacts import write_table
     from chain_of_steps.cases.folders import cases_of, need_puzzles
     from chain_of_steps.manifests import write_manifest
-    from chain_of_steps.models.adapters import load_model
+    from chain_of_steps.models.adapters import load_codec
     from chain_of_steps.runs import read_trajectory
     from chain_of_steps.trajectory import Trajectory
 
     runs = Trajectory.checked(trajectory)
     mine = cases_of(cases, runs.runs)
     need_puzzles(mine)
-    adapter = load_model(settings, model)
+    adapter = load_codec(settings, model)
     started = time.monotonic()
     write_table(out, read_trajectory(adapter, runs, mine))
     execution = settings.execution.model_dump()

@@ -35,13 +35,13 @@ def run(settings: Settings, *, model: str, cases: Path, trajectory: Path, out: P
     from chain_of_steps.cases.folders import cases_of, need_puzzles
     from chain_of_steps.experiments.front.fronts import tile_rows
     from chain_of_steps.manifests import write_manifest
-    from chain_of_steps.models.adapters import load_model
+    from chain_of_steps.models.adapters import load_codec
     from chain_of_steps.trajectory import Trajectory
 
     runs = Trajectory.checked(trajectory)
     mine = cases_of(cases, runs.runs)
     need_puzzles(mine)
-    adapter = load_model(settings, model)
+    adapter = load_codec(settings, model)
     started = time.monotonic()
     fields = settings.front
     write_table(out, tile_rows(adapter, runs, mine, fields.seeds, fields.every))

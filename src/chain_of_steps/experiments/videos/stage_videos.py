@@ -34,12 +34,12 @@ def run(settings: Settings, *, model: str, cases: Path, trajectory: Path, out: P
     from chain_of_steps.artifacts import write_table
     from chain_of_steps.cases.folders import cases_of
     from chain_of_steps.experiments.videos.writing import VideoFolder, write_trajectory
-    from chain_of_steps.models.adapters import load_model
+    from chain_of_steps.models.adapters import load_codec
     from chain_of_steps.trajectory import Trajectory
 
     runs = Trajectory.checked(trajectory)
     mine = cases_of(cases, runs.runs)
     videos = VideoFolder(out.parent, settings.video.fps)
     every = settings.vbvr.steps_every if "steps" in settings.vbvr.conditions else None
-    write_trajectory(load_model(settings, model), runs, mine, videos, every)
+    write_trajectory(load_codec(settings, model), runs, mine, videos, every)
     write_table(out, videos.index())
