@@ -21,13 +21,13 @@ def shown_content(wildcards) -> str:
 
 # ONNX Runtime for browsers, as web/package-lock.json pins it.
 rule browser_runtime:
+    input:
+        "web/package-lock.json",
     output:
         BROWSER / "ort.wasm.min.js",
     log:
         LOGS / "browser_runtime.log",
     localrule: True
-    params:
-        lock=digest_file(Path("web/package-lock.json")),
     shell:
         "npm ci --prefix web --ignore-scripts --no-audit --no-fund > {log} 2>&1"
 
