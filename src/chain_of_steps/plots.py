@@ -128,10 +128,12 @@ def label_steps(axis: Axes, sigmas: Sequence[float]) -> Axes:
 
 
 def log_snr(sigma: float | np.ndarray) -> np.ndarray:
-    """2 ln((1 - sigma) / sigma): how much of a latent is signal; -inf at sigma 1."""
-    sigma = np.asarray(sigma, float)
-    with np.errstate(divide="ignore"):
-        return 2 * (np.log(1 - sigma) - np.log(sigma))
+    """2 ln((1 - sigma) / sigma): how much of a latent is signal.
+
+    Sigma is taken as at least 0.002 and at most 0.998, so that pure noise has a place on an axis.
+    """
+    sigma = np.clip(np.asarray(sigma, float), 0.002, 0.998)
+    return 2 * (np.log(1 - sigma) - np.log(sigma))
 
 
 def label_levels(
@@ -150,8 +152,8 @@ def label_levels(
 def band(
     axis: Axes, rows: pd.DataFrame, colour, label: str | None = None, x: str = "step", **line
 ) -> None:
-    """A mean over steps, or another column `x`, with its interval."""
-    rows = rows.sort_values(x)
+    """A mean over steps, or another column `x`, with its interval; the label alone without rows."""
+    rows = rows.sort_values(x)[[x, "mean", "low", "high"]].astype(float)
     axis.plot(rows[x], rows["mean"], color=colour, label=label, lw=1.2, **line)
     axis.fill_between(rows[x], rows["low"], rows["high"], color=colour, alpha=0.2, lw=0)
 
