@@ -142,7 +142,10 @@ ALTERED = (
     (_number("baseline"), "baseline is"),
     (_number("p_holm"), "p_holm is"),
     (_replace("claims.csv", ",does not hold,", ",holds,"), "made again 'does not hold'"),
-    (_replace("claims.md", r"^(\|.*?)\*\*undecided\*\*", r"\1**holds**"), "made again '**undecided**"),
+    (
+        _replace("claims.md", r"^(\|.*?)\*\*undecided\*\*", r"\1**holds**"),
+        "made again '**undecided**",
+    ),
     (_replace("claims.md", r"Of \d+ claims in all", "Of 7 claims in all"), "claims in all"),
     (_replace("claims.md", r"\(Holm [^)]*\)", "(Holm 0.999)"), "lacks"),
     (_entry, "verdicts.json"),

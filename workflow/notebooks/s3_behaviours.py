@@ -56,7 +56,7 @@ for quantity, colour in (("position", "blue"), ("colour", "orange"), ("identity"
     clean = clean[clean["quantity"] == quantity]
     axis.plot(len(sigmas) - 1, clean["mean"].iloc[0], "s", ms=3.5, color=plots.COLOURS[colour])
 axis.plot([], [], "s", ms=3.5, color="grey", label="never withheld")
-axis.set_xlabel("object withheld from step (σ above)")
+axis.set_xlabel("object withheld from σ (step above)")
 axis.set_ylabel("memory error at the end")
 axis.legend(fontsize=6)
 plots.label_steps(axis, sigmas)
@@ -86,7 +86,7 @@ for axis, kind in ((axes[0, 1], "step"), (axes[0, 2], "frame")):
         )
     axis.set_ylim(-0.03, 1.03)
     axis.set_ylabel("share of runs that stay right")
-axes[0, 1].set_xlabel("noise at step (σ above)")
+axes[0, 1].set_xlabel("noise at σ (step above)")
 plots.label_steps(axes[0, 1], sigmas)
 axes[0, 2].set_xlabel("noise at latent frame")
 axes[0, 2].set_xticks(sorted(noise.loc[noise["kind"] == "frame", "index"].dropna().unique()))
@@ -102,7 +102,7 @@ for state, colour in (("right", "blue"), ("open", "grey"), ("wrong", "red")):
     ]
     plots.band(axis, rows, plots.COLOURS[colour], f"{state} at the step")
 axis.set_ylim(-0.03, 1.03)
-axis.set_xlabel("denoising step (σ above)")
+axis.set_xlabel("σ (denoising step above)")
 axis.set_ylabel("P(right at the end)")
 axis.legend(fontsize=6)
 plots.label_steps(axis, sigmas)

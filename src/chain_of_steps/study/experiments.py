@@ -53,7 +53,7 @@ EXPERIMENTS = (
         figures={
             "figure1": ("examples",),
             "figure2": ("examples",),
-            "s1_timeline": ("timeline.parquet",),
+            "s1_timeline": ("timeline.parquet", "models.csv"),
         },
         keeps=("readouts.parquet",),
     ),
