@@ -129,8 +129,12 @@ def label_steps(axis: Axes, sigmas: Sequence[float]) -> Axes:
     )
     top = axis.twiny()
     top.spines["top"].set_visible(True)
-    marks = sorted({int(np.abs(np.asarray(sigmas[:-1]) - level).argmin()) for level in LEVELS})
-    marks.append(len(sigmas) - 1)
+    wanted = {int(np.abs(np.asarray(sigmas[:-1]) - level).argmin()) for level in LEVELS}
+    inch = np.ptp(snr) / (axis.get_position().width * axis.figure.get_figwidth())
+    marks: list[int] = []
+    for mark in [*sorted(wanted), len(sigmas) - 1]:  # those whose labels do not touch
+        if not marks or snr[mark] - snr[marks[-1]] > 0.4 * inch:
+            marks.append(mark)
     for one, labels in ((axis, [f"{sigmas[mark]:.2g}" for mark in marks]), (top, marks)):
         one.set_xscale("function", functions=maps)
         one.set_xticks(marks, map(str, labels))
