@@ -108,7 +108,7 @@ def _scope(main: pd.DataFrame, no_test: list[str]) -> str:
         room = (with_room if len(with_room) else known).iloc[-1]
         can = "It can show what steps do" if len(with_room) else "It cannot show what steps do"
         number = with_interval(room["room"], room["room_low"], room["room_high"])
-        of = f"{room['could_change']} of {room['could_change_of']} runs could change"
+        of = f"{room['could_change']:.0f} of {room['could_change_of']:.0f} runs could change"
         can += f" (right at the end minus right at step 0: {number} of runs; {of})"
     cannot = [f"test {untold} of {len(once)} claims"] if untold else []
     cannot += [f"tell {_listed(no_test)}"] if no_test else []
@@ -129,7 +129,9 @@ def block(table: pd.DataFrame) -> str:
     for name, some in (("primary endpoints", main[main["primary"].astype(bool)]), ("claims", main)):
         words = ", ".join(f"{word} {n}" for word, n in counted(some).items() if n)
         lines.append(f"Of {int(some['same_as'].isna().sum())} {name} on {models[0]}: {words}.")
-    return "\n".join([*matrix(primary, models), "", *lines, ""])
+    # claims.md lies beside the figures, this page does not
+    rows = [re.sub(r"\]\((\w+\.md)\)", r"](figures/\1)", row) for row in matrix(primary, models)]
+    return "\n".join([*rows, "", *lines, ""])
 
 
 def with_blocks(text: str, table: pd.DataFrame) -> str:

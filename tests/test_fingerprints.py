@@ -62,8 +62,8 @@ def test_comments_docstrings_and_layout_change_no_digest(copied):
 
 def test_code_changes_the_digests_of_those_that_use_it(copied):
     def halve(text: str) -> str:
-        assert "timestep" in text
-        return text.replace("timestep=timestep.to", "timestep=0.5 * timestep.to")
+        assert "timestep=self._timestep(" in text
+        return text.replace("timestep=self._timestep(", "timestep=0.5 * self._timestep(")
 
     everyone = set(stage_modules())
     models = {name for name in everyone if stage_of(name).loads_model}

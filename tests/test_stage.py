@@ -54,7 +54,7 @@ def other_values(value) -> Iterator:
     elif isinstance(value, str):
         yield from ("other/place", *WORDS)
     elif value is None:
-        yield from (3, 0.3, "other", [1], ["other"], {"path": "other"})
+        yield from (3, 96, 0.3, "other", "float8", [1], ["other"], {"path": "other"})
 
 
 def sections(stage: Stage) -> set[str]:

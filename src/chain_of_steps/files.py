@@ -423,7 +423,9 @@ def files_below(directory: Path) -> list[Path]:
 
 
 def _by_product(name: Path) -> bool:
-    return "__pycache__" in name.parts or name.suffix == ".pyc"
+    """Whether Python put a file there, or Snakemake, which dates a rule's folder by one."""
+    by_python = "__pycache__" in name.parts or name.suffix == ".pyc"
+    return by_python or name.name == ".snakemake_timestamp"
 
 
 def digest_files(files: Mapping[str, Path]) -> str:

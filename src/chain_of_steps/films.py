@@ -38,9 +38,12 @@ def draw_run(
     case: str,
     seed: int,
     puzzle: Puzzle | None = None,
+    *,
+    columns: int = 5,
 ) -> dict[str, Any]:
     """Writes the film sheet of one run; returns what the index says of it from `seed` on.
 
+    columns: how many frames it shows, from the first to the last.
     With its puzzle it says of each row, in the last latent frame: off, how many tiles show anything
     but what is right, though nothing is to be drawn there; undecided, how many tiles of the right
     answer are not accepted. Those are lists of numbers, empty without the puzzle.
@@ -51,7 +54,7 @@ def draw_run(
         trajectory.x[row, k] if k == trajectory.n_steps else trajectory.clean[row, k] for k in steps
     ]
     video = np.stack([model.decode(look[None])[0].numpy() for look in looks])
-    frames = list(range(0, video.shape[1], max(1, (video.shape[1] - 1) // 4)))
+    frames = list(range(0, video.shape[1], max(1, (video.shape[1] - 1) // (columns - 1))))
     write_png(path, film_sheet(video[:, frames]))
     reading = _reading(readouts, case, seed, steps)
     return {

@@ -116,27 +116,43 @@ def _tex_row(cells: Sequence[str]) -> str:
     return " & ".join(escaped) + r" \\"
 
 
+LEVELS = (0.95, 0.76, 0.32, 0.02)  # noise levels that axes name
+
+
 def label_steps(axis: Axes, sigmas: Sequence[float]) -> Axes:
-    """A second axis on top that names sigma at some of the steps 0 .. N of the x axis."""
-    n_steps = len(sigmas) - 1
-    marks = sorted({round(share * n_steps) for share in (0, 0.2, 0.4, 0.6, 0.8, 1)})
-    top = axis.secondary_xaxis("top")
-    top.set_xticks(marks, [f"{sigmas[mark]:.2f}" for mark in marks])
+    """Makes an x axis of steps 0 .. N even in log-SNR: sigma below, on a second axis the steps."""
+    steps, snr = np.arange(-1, len(sigmas) + 1), log_snr(sigmas)
+    places = np.array([snr[0] - 1, *snr, snr[-1] + 1])  # beyond both ends, straight on
+    maps = (
+        lambda step: np.interp(step, steps, places),
+        lambda place: np.interp(place, places, steps),
+    )
+    top = axis.twiny()
+    top.spines["top"].set_visible(True)
+    wanted = {int(np.abs(np.asarray(sigmas[:-1]) - level).argmin()) for level in LEVELS}
+    inch = np.ptp(snr) / (axis.get_position().width * axis.figure.get_figwidth())
+    marks: list[int] = []
+    for mark in [*sorted(wanted), len(sigmas) - 1]:  # those whose labels do not touch
+        if not marks or snr[mark] - snr[marks[-1]] > 0.4 * inch:
+            marks.append(mark)
+    for one, labels in ((axis, [f"{sigmas[mark]:.2g}" for mark in marks]), (top, marks)):
+        one.set_xscale("function", functions=maps)
+        one.set_xticks(marks, map(str, labels))
+        one.set_xlim(-0.5, len(sigmas) - 0.5)
     top.tick_params(labelsize=6, pad=1)
-    axis.set_xticks(marks)
     return top
 
 
 def log_snr(sigma: float | np.ndarray) -> np.ndarray:
-    """2 ln((1 - sigma) / sigma): how much of a latent is signal; -inf at sigma 1."""
-    sigma = np.asarray(sigma, float)
-    with np.errstate(divide="ignore"):
-        return 2 * (np.log(1 - sigma) - np.log(sigma))
+    """2 ln((1 - sigma) / sigma): how much of a latent is signal.
+
+    Sigma is taken as at least 0.002 and at most 0.998, so that pure noise has a place on an axis.
+    """
+    sigma = np.clip(np.asarray(sigma, float), 0.002, 0.998)
+    return 2 * (np.log(1 - sigma) - np.log(sigma))
 
 
-def label_levels(
-    axis: Axes, sigmas: Sequence[float], levels: Sequence[float] = (0.95, 0.76, 0.32, 0.02)
-) -> Axes:
+def label_levels(axis: Axes, sigmas: Sequence[float], levels: Sequence[float] = LEVELS) -> Axes:
     """Names sigma on an x axis in log-SNR, and the steps nearest to it on a second axis on top."""
     inner = np.asarray(sigmas[:-1], float)
     steps = [int(np.abs(inner - level).argmin()) for level in levels]
@@ -150,8 +166,8 @@ def label_levels(
 def band(
     axis: Axes, rows: pd.DataFrame, colour, label: str | None = None, x: str = "step", **line
 ) -> None:
-    """A mean over steps, or another column `x`, with its interval."""
-    rows = rows.sort_values(x)
+    """A mean over steps, or another column `x`, with its interval; the label alone without rows."""
+    rows = rows.sort_values(x)[[x, "mean", "low", "high"]].astype(float)
     axis.plot(rows[x], rows["mean"], color=colour, label=label, lw=1.2, **line)
     axis.fill_between(rows[x], rows["low"], rows["high"], color=colour, alpha=0.2, lw=0)
 

@@ -101,10 +101,10 @@ def test_a_mistake_in_the_field_cases_is_one_sentence(cases, said):
         ({"video": {"frames": 81, "stride": 8}, "experiments": ["videos"]}, ()),
         ({"video": {"frames": 77, "stride": 8}}, ("video.frames is 77", "8 k", "73")),
         (
-            {"vbvr": {"conditions": ["ensemble"]}, "ensemble": {"k": 1}},
-            ("ensemble.averaged has 2",),
+            {"seeds": [1], "vbvr": {"conditions": ["ensemble"]}, "ensemble": {"k": 2}},
+            ("ensemble.k is 2", "write 1 or less"),
         ),
-        ({"seeds": [1], "ensemble": {"averaged": [9]}}, ()),  # no ensemble is asked for
+        ({"seeds": [1], "ensemble": {"k": 9}}, ()),  # no ensemble is asked for
     ],
 )
 def test_experiments_and_lengths_must_fit_the_source(fields, said):

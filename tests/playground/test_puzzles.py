@@ -88,11 +88,12 @@ for (const [n, text] of given.texts.entries()) {
   const task = TASKS[given.task];
   const reader = new Reader(task, task.unpack(text, board), board, tiles);
   const video = new Video(new Float32Array(await unpacked(given.videos[n])), board.size);
-  answer.push({ ...reader.read(video), tiles: reader.readTiles(video) });
+  answer.push({ ...reader.read(video), tiles: reader.readTiles(video, given.shown[n]) });
 }
 """
     texts, packs = [link_text(puzzle) for puzzle in mine], [beats_of(video) for video in videos]
-    return on_board(body, BOARD, [task], task=task, texts=texts, videos=packs)
+    given = {"texts": texts, "videos": packs, "shown": [puzzle.shown for puzzle in mine]}
+    return on_board(body, BOARD, [task], task=task, **given)
 
 
 def agrees(puzzle, video: np.ndarray, page: dict) -> None:

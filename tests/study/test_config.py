@@ -218,7 +218,12 @@ def test_every_task_and_experiment_is_known():
 
 VBVR = "vbvr-wan2.2.yaml"
 # what is laid over another overlay
-OVER = {"vbvr-wan2.2-reduced.yaml": VBVR, "vbvr-wan2.2-lora.yaml": VBVR, "wan-reference.yaml": VBVR}
+OVER = {
+    "vbvr-wan2.2-reduced.yaml": VBVR,
+    "vbvr-wan2.2-lora.yaml": VBVR,
+    "wan-reference.yaml": VBVR,
+    "wan-r1.yaml": "ti2v-5b.yaml",
+}
 
 
 def overlays():

@@ -88,8 +88,8 @@ def test_a_new_file_is_a_task_and_only_who_asks_for_it_loads_it(tmp_path):
 
 def test_a_stage_hangs_on_no_task_but_those_it_names():
     """The rest is added for the tasks of a study, so a new one changes nobody's digest."""
-    # whose puzzles the layer swap, perception and injected mistakes change
-    named = {"maze", "identify", "move", "chain", "latin"}
+    # whose puzzles the layer swap, perception and injected mistakes change, or the playground draws
+    named = {"maze", "identify", "move", "chain", "latin", "chain_lit", "flood"}
     modules = {f"chain_of_steps.tasks.{name}" for name in task_names()}
     behind = {name: modules_of(module, []) & modules for name, module in stage_modules().items()}
     assert {module.rpartition(".")[2] for found in behind.values() for module in found} == named

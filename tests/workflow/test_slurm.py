@@ -31,7 +31,7 @@ from snakemake.api import SnakemakeApi
 from snakemake.settings.types import ConfigSettings, OutputSettings, ResourceSettings
 
 with SnakemakeApi(OutputSettings()) as api:
-    config = ConfigSettings(config={"execution": {"device": "cuda", "threads": 3}})
+    config = ConfigSettings(config={"study": "a", "execution": {"device": "cuda", "threads": 3}})
     workflow = api.workflow(ResourceSettings(), config, snakefile=Path("Snakefile"))._workflow
     claims = {
         rule.name: {

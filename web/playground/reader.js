@@ -116,7 +116,7 @@ export class Reader {
 
   /* Every decisive tile of every beat: [{f, cell, depth, weight, leads, accepted}].
 
-  candidate: whose appearance is called right; the first solution.
+  candidate: whose appearance is called right; the first solution, where there is one alone.
   */
   readTiles(video, candidate = this.solutions[0]) {
     const depths = this.task.depths(this.candidates[candidate], this.layout, this.board);

@@ -88,7 +88,7 @@ for i, (pair, draw) in enumerate(kinds):
         if j == (draw is memory_curves):  # where there is room
             axis.legend(fontsize=6, handlelength=1.4, loc="center right")
         if j:
-            axis.set_xlabel("denoising step (σ above)")
+            axis.set_xlabel("σ (denoising step above)")
 figure.tight_layout(w_pad=0.4)
 
 # %%

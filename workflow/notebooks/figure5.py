@@ -69,7 +69,7 @@ axis.plot([], [], color="black", linestyle="--", label="target alone")
 axis.legend(fontsize=6, handlelength=1.4)
 axis.set_ylim(bottom=min(0.8, axis.get_ylim()[0]))
 axis.set_ylabel("evidence, share of final")
-axis.set_xlabel("denoising step (σ above)")
+axis.set_xlabel("σ (denoising step above)")
 plots.label_steps(axis, sigmas)
 if not constant:
     axis = figure.add_subplot(grid[1, 2])

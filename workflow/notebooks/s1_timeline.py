@@ -31,41 +31,48 @@ from chain_of_steps.tasks import in_order
 plots.style()
 tables, stem = Path(tables), Path(stem)
 timeline = read_table(tables / "timeline.parquet")
-timeline = timeline[timeline["task"] != "all"]
-models = [model, *sorted(set(timeline["model"]) - {model})]
+timeline = timeline[(timeline["task"] != "all") & (timeline["split"] == "in-domain")]
+known = read_table(tables / "models.csv")
+controls = known.loc[known["control"].astype(bool), "model"].tolist()
 sigmas = timeline.dropna(subset="step").groupby("step")["sigma"].first().tolist()
 n_steps = len(sigmas) - 1
 
 # %%
-SPLITS = {"in-domain": "-", "out-of-domain": "--"}
+NEEDS = {"near": "-", "far": "--"}
 CURVES = {"agrees": "blue", "leads_final": "green"}
 keys = timeline[["task", "solutions"]].drop_duplicates()
 order = in_order(set(timeline["task"]))
 panels = sorted(keys.itertuples(index=False), key=lambda p: (p.solutions, order.index(p.task)))
 columns = 3
 rows = -(-(len(panels) + 1) // columns)
-figure, axes = plt.subplots(rows, columns, figsize=(plots.PAGE, 1.45 * rows), squeeze=False)
+figure, axes = plt.subplots(rows, columns, figsize=(plots.PAGE, 1.55 * rows), squeeze=False)
 colours = {name: plots.COLOURS[colour] for name, colour in CURVES.items()}
-orange = plots.COLOURS["orange"]
+orange, grey = plots.COLOURS["orange"], plots.COLOURS["grey"]
+most = max(1.5, timeline.loc[timeline["quantity"] == "candidates", "mean"].max())
 for axis, panel in zip(axes.flat, panels, strict=False):
     here = timeline[(timeline["task"] == panel.task) & (timeline["solutions"] == panel.solutions)]
     right = axis.twinx()
     right.spines["right"].set_visible(True)
     mine = here[here["model"] == model]
-    for split, line in SPLITS.items():
-        some = mine[mine["split"] == split]
+    halves = NEEDS if set(NEEDS) <= set(mine["need"]) else {"all": "-"}
+    for need, line in halves.items():
+        some = mine[mine["need"] == need]
         for quantity, colour in colours.items():
             plots.band(axis, some[some["quantity"] == quantity], colour, linestyle=line)
-        plots.band(right, some[some["quantity"] == "candidates"], orange, linestyle=line)
-    for name in models[1:]:
-        other = here[(here["model"] == name) & (here["split"] == "in-domain")]
-        plots.band(axis, other[other["quantity"] == "agrees"], "grey", linestyle=":")
-    known = mine[(mine["quantity"] == "commitment") & (mine["split"] == "in-domain")]
-    for row in known.itertuples():
-        bar = [[row.mean - row.low], [row.high - row.mean]]
-        axis.errorbar(row.mean, 1.04, xerr=bar, fmt="v", color="black", ms=3, lw=1, clip_on=False)
+        when = some[some["quantity"] == "commitment"]
+        x, low, high = (when[end].to_numpy() for end in ("mean", "low", "high"))
+        mark = {"mfc": "black" if need != "far" else "white", "clip_on": False}
+        axis.errorbar(
+            x, 1.04 + 0 * x, xerr=[x - low, high - x], fmt="v", color="black", ms=3, lw=1, **mark
+        )
+    whole = mine[(mine["need"] == "all") & (mine["quantity"] == "candidates")]
+    plots.band(right, whole, orange)
+    for name in controls:
+        other = here[(here["model"] == name) & (here["need"] == "all")]
+        other = other[other["quantity"] == "agrees"]
+        plots.band(axis, other, grey, linestyle=":")
     axis.set_ylim(0, 1.08)
-    right.set_ylim(bottom=1)
+    right.set_ylim(1, most)
     several = " (several solutions)" if panel.solutions == "several" else ""
     axis.set_title(plots.title(panel.task) + several, pad=12)
     plots.label_steps(axis, sigmas)
@@ -80,23 +87,29 @@ for colour, text in (
     (orange, "effective number of candidates"),
 ):
     legend.plot([], [], color=colour, label=text)
-for split, line in SPLITS.items():
-    legend.plot([], [], color="black", linestyle=line, label=split)
-for name in models[1:]:
-    legend.plot([], [], color="grey", linestyle=":", label=f"accepted, model {name}")
-legend.plot([], [], "v", color="black", ms=3, label=f"mean commitment step ({model})")
+for need, line in NEEDS.items():
+    words = {"near": "up to the median need", "far": "above the median need"}[need]
+    legend.plot([], [], color="black", linestyle=line, label=words)
+for name in controls:
+    legend.plot([], [], color="grey", linestyle=":", label=f"accepted, {name} (control)")
+legend.plot([], [], "v", color="black", ms=3, label="mean commitment (open: far)")
 legend.legend(loc="center", fontsize=6)
-figure.supxlabel("denoising step (below), σ (above each panel)", fontsize=8)
+figure.supxlabel("σ (denoising step above each panel)", fontsize=8)
 figure.tight_layout()
 
 # %%
 runs = timeline[(timeline["quantity"] == "correct") & (timeline["step"] == 0)]
-counts = ", ".join(f"{name}: {int(n)}" for name, n in runs.groupby("model")["n"].sum().items())
+runs = runs[runs["need"] == "all"]
+shown = [model, *controls]
+counts = ", ".join(
+    f"{name}: {int(n)}" for name, n in runs.groupby("model")["n"].sum().items() if name in shown
+)
 committed = timeline[timeline["quantity"] == "commitment"]
 never = timeline[(timeline["quantity"] == "never") & (timeline["model"] == model)]
+never = never[never["need"] == "all"]
 never = float((never["mean"] * never["n"]).sum() / never["n"].sum())
 facts = {
-    f"{row.model}/{row.task}/{row.solutions}/{row.split}": {
+    f"{row.model}/{row.task}/{row.solutions}/{row.need}": {
         "commitment": row.mean,
         "low": row.low,
         "high": row.high,
@@ -104,12 +117,15 @@ facts = {
     }
     for row in committed.itertuples()
 }
-caption = f"""Supplement S1 ({model} model, its own results). Share of runs whose clean estimate
-already shows the final answer: accepted, its weight above the threshold (blue), or leading, its
-evidence the largest (green); and effective number of candidates, exp(entropy) of the evidence, of
-looks in which anything is readable (orange). Solid: in domain; dashed: out of domain. Bands are
-95 % bootstrap intervals clustered by case. Triangles: mean commitment step in domain, the first
-after which the answer never changes; a run that ends without an answer never commits and counts as
-the last step ({never:.0%} of the {model} runs), and is in neither curve. Puzzles with one and with
-several right answers are separate. Runs (n): {counts}, of {n_steps} steps."""
-plots.save_figure(figure, stem, caption, ["tables/timeline.parquet"], facts)
+beside = f" Grey: accepted, {' and '.join(controls)}, the control." if controls else ""
+caption = f"""Supplement S1 ({model} model, its own results). Share of runs in domain whose clean
+estimate already shows the final answer: accepted, its weight above the threshold (blue), or
+leading, its evidence the largest (green); where the puzzles of a task differ in need, those up to
+its median (solid) and those above (dashed). Orange: effective number of candidates, exp(entropy) of
+the evidence, of looks in which anything is readable, on one scale.{beside} Bands are
+95 % intervals clustered by case. Triangles: mean commitment step, the first after which the answer
+never changes; a run that ends without an answer never commits and counts as the last step
+({never:.0%} of the {model} runs), and is in neither curve. Puzzles with one and with several right
+answers are separate; out of domain: timeline.parquet. Runs (n): {counts}, of {n_steps} steps."""
+inputs = ["tables/timeline.parquet", "tables/models.csv"]
+plots.save_figure(figure, stem, caption, inputs, facts)

@@ -56,7 +56,7 @@ for quantity, colour in (("position", "blue"), ("colour", "orange"), ("identity"
     clean = clean[clean["quantity"] == quantity]
     axis.plot(len(sigmas) - 1, clean["mean"].iloc[0], "s", ms=3.5, color=plots.COLOURS[colour])
 axis.plot([], [], "s", ms=3.5, color="grey", label="never withheld")
-axis.set_xlabel("object withheld from step (σ above)")
+axis.set_xlabel("object withheld from σ (step above)")
 axis.set_ylabel("memory error at the end")
 axis.legend(fontsize=6)
 plots.label_steps(axis, sigmas)
@@ -86,10 +86,12 @@ for axis, kind in ((axes[0, 1], "step"), (axes[0, 2], "frame")):
         )
     axis.set_ylim(-0.03, 1.03)
     axis.set_ylabel("share of runs that stay right")
-axes[0, 1].set_xlabel("noise at step (σ above)")
+axes[0, 1].set_xlabel("noise at σ (step above)")
 plots.label_steps(axes[0, 1], sigmas)
 axes[0, 2].set_xlabel("noise at latent frame")
-axes[0, 2].set_xticks(sorted(noise.loc[noise["kind"] == "frame", "index"].dropna().unique()))
+frames = sorted(noise.loc[noise["kind"] == "frame", "index"].dropna().unique())
+axes[0, 2].set_xticks(frames)
+axes[0, 2].set_xlim(frames[0] - 0.5, frames[-1] + 0.5)
 axes[0, 2].plot([], [], "o", ms=4.5, mfc="white", color="black", label="frame is read")
 axes[0, 2].legend(fontsize=6)
 
@@ -102,9 +104,9 @@ for state, colour in (("right", "blue"), ("open", "grey"), ("wrong", "red")):
     ]
     plots.band(axis, rows, plots.COLOURS[colour], f"{state} at the step")
 axis.set_ylim(-0.03, 1.03)
-axis.set_xlabel("denoising step (σ above)")
+axis.set_xlabel("σ (denoising step above)")
 axis.set_ylabel("P(right at the end)")
-axis.legend(fontsize=6)
+axis.legend(fontsize=6, handlelength=1)
 plots.label_steps(axis, sigmas)
 
 axis = axes[1, 1]
@@ -121,7 +123,7 @@ for sign, column, colour in ((1, "gained", "blue"), (-1, "lost", "red")):
 axis.axvline(0, color="black", lw=0.6)
 axis.set_yticks(place, [plots.title(task) for task in order], fontsize=6)
 axis.set_xlabel("share of runs, step 0 to the end")
-axis.legend(fontsize=6, loc=(0.42, 0.42))
+axis.legend(fontsize=6, loc="lower right", bbox_to_anchor=(1, 1.06), ncols=2, handlelength=1)
 
 axis = axes[1, 2]
 rows = correction[(correction["part"] == "task") & (correction["quantity"] == "commitment")]

@@ -59,7 +59,7 @@ DISTANCES = (
     ("kl", "wide", "grey", "--", "all candidates to model"),
 )
 figure, axes = plt.subplots(
-    2, len(panels), figsize=(plots.PAGE * min(1, len(panels) / 4 + 0.05), 3.8), squeeze=False
+    2, len(panels), figsize=(plots.PAGE * min(1, len(panels) / 4 + 0.05), 4.2), squeeze=False
 )
 for (top, bottom), (task, kind) in zip(axes.T, panels, strict=True):
     here = steps[(steps["task"] == task) & (steps["solutions"] == kind)]
@@ -67,16 +67,23 @@ for (top, bottom), (task, kind) in zip(axes.T, panels, strict=True):
         for quantity, prior, colour, line, label in curves:
             rows = here[(here["quantity"] == quantity) & (here["prior"] == prior)]
             plots.band(axis, rows, plots.COLOURS[colour], label, linestyle=line)
-    top.set_title(f"{plots.title(task)}\n{KINDS[kind]}", pad=12)
+    heading = f"{plots.title(task)}\n{kind} right".replace(", ", ",\n")
+    top.set_title(heading, pad=12, fontsize=7)
     plots.label_steps(top, sigmas)
-    bottom.set_xlabel("denoising step")
-    bottom.set_xticks(top.get_xticks())
+    plots.label_steps(bottom, sigmas)
     bottom.set_ylim(bottom=0)
 axes[0, 0].set_ylabel("effective candidates")
 axes[1, 0].set_ylabel("KL divergence (nats)")
-for axis in axes[:, -1]:
-    axis.legend(fontsize=6, loc="upper right")
-figure.tight_layout(w_pad=1.0)
+for row, place in zip(axes, (0.97, 0.445), strict=True):
+    figure.legend(
+        *row[0].get_legend_handles_labels(),
+        fontsize=6,
+        loc="center",
+        bbox_to_anchor=(0.5, place),
+        ncols=3,
+    )
+figure.supxlabel("σ (denoising step above)", fontsize=8)
+figure.tight_layout(w_pad=0.5, h_pad=2.5, rect=(0, 0, 1, 0.95))
 
 
 # %%

@@ -299,10 +299,22 @@ def every_file(artifact: File | Files | Folder, place: str, names: frozenset[str
 
 def weights(wildcards) -> list[str]:
     """The files of a local model; what is in them is watched by `content_of`."""
-    model = STUDY.models[getattr(wildcards, "model", MAIN_MODEL)]
-    loras = [Path(lora.path) for lora in (model.lora.high, model.lora.low) if lora]
-    files = [*model_files(model.path).values(), *filter(Path.is_file, loras)]
+    return weights_among([getattr(wildcards, "model", MAIN_MODEL)])
+
+
+def weights_among(names: list[str]) -> list[str]:
+    """As `weights`, of several models."""
+    files = []
+    for model in map(STUDY.models.get, names):
+        loras = [Path(lora.path) for lora in (model.lora.high, model.lora.low) if lora]
+        files += [*model_files(model.path).values(), *filter(Path.is_file, loras)]
     return ancient(sorted(map(str, files)))
+
+
+def content_among(stage: Stage, names: list[str]) -> str:
+    """Digest of the weights of several models that a stage takes."""
+    view = stage.view(RESOLVED)
+    return digest_json({name: weights_of(view, name, DIGESTS) for name in names})
 
 
 def outputs_of(stage: Stage) -> dict:

@@ -4,30 +4,19 @@
 from chain_of_steps.playground.stage_playground import shown as shown_models
 
 PLAYGROUND = stage_of("playground")
+SHOWN = shown_models(STUDY)
 BROWSER = Path("web/node_modules/onnxruntime-web/dist")
-
-
-def shown_weights(wildcards) -> list[str]:
-    """The files of the local models on the page; what is in them is watched by its content."""
-    models = (STUDY.models[name] for name in shown_models(STUDY))
-    files = {str(path) for model in models for path in model_files(model.path).values()}
-    return ancient(sorted(files))
-
-
-def shown_content(wildcards) -> str:
-    view = PLAYGROUND.view(RESOLVED)
-    return digest_json({name: weights_of(view, name, DIGESTS) for name in shown_models(STUDY)})
 
 
 # ONNX Runtime for browsers, as web/package-lock.json pins it.
 rule browser_runtime:
+    input:
+        "web/package-lock.json",
     output:
         BROWSER / "ort.wasm.min.js",
     log:
         LOGS / "browser_runtime.log",
     localrule: True
-    params:
-        lock=digest_file(Path("web/package-lock.json")),
     shell:
         "npm ci --prefix web --ignore-scripts --no-audit --no-fund > {log} 2>&1"
 
@@ -35,7 +24,7 @@ rule browser_runtime:
 rule playground:
     input:
         runtime=ancient(BROWSER / "ort.wasm.min.js"),
-        weights=shown_weights,
+        weights=weights_among(SHOWN),
         provenance=checked(PLAYGROUND, RESULTS / "playground"),
     output:
         directory(RESULTS / "playground"),
@@ -49,7 +38,7 @@ rule playground:
     params:
         settings=settings_of(PLAYGROUND),
         code=code_of(PLAYGROUND),
-        content=shown_content,
+        content=lambda wildcards: content_among(PLAYGROUND, SHOWN),
         config=SETTINGS,
         browser=BROWSER,
     shell:

@@ -31,7 +31,7 @@ class HasExecution(Protocol):
     def execution(self) -> Execution: ...
 
 
-BUILT_IN = {
+BUILT_IN: dict[str, type[VideoModel]] = {
     "WanImageToVideoPipeline": WanModel,
     "SkyReelsV2ImageToVideoPipeline": SkyReelsModel,
     "LTXImageToVideoPipeline": LTXModel,
@@ -119,8 +119,10 @@ def _load(settings: HasExecution, name: str, **options: Any) -> VideoModel:
     adapter = adapter_for(directory)
     if stored_transformer_config(directory).get("pos_embed_seq_len") is not None:
         raise UserError(NEEDS_LAST.format(name))
-    keys = ("guidance", "guidance_2", "boundary", "negative_prompt", "max_sequence_length")
-    keys += ("attention", "storage")
+    keys = (
+        *("guidance", "guidance_2", "boundary", "negative_prompt", "max_sequence_length"),
+        *("attention", "storage"),
+    )
     return adapter.load(
         directory,
         name=name,

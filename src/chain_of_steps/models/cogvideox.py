@@ -197,12 +197,13 @@ class CogVideoXVelocity(VideoVelocity):
         a, b = (1 - sigma) / whole, sigma / whole
         z = x / whole
         given = torch.cat([z, self.condition.picture["latents"]], dim=1)
+        has_offset = self.model.transformer_config.get("ofs_embed_dim")
         v = net(
             hidden_states=given.transpose(1, 2).to(dtype),
             encoder_hidden_states=text["embeds"].to(dtype),
             timestep=self._timestep(sigma).to(x.device).expand(len(x)),
             image_rotary_emb=self.model.rotary(*x.shape[2:]),
-            ofs=x.new_full((1,), OFFSET) if net.config.ofs_embed_dim else None,
+            ofs=x.new_full((1,), OFFSET) if has_offset else None,
             return_dict=False,
         )[0]
         return (b - a) * z + (a + b) * v.transpose(1, 2).float()

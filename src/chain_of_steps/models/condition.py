@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -36,10 +36,9 @@ class Condition:
     def select(self, index: int | slice | Sequence[int]) -> Condition:
         """The rows of `index`; a single int keeps the batch axis."""
         rows = [index] if isinstance(index, int) else index
-        parts = {field.name: getattr(self, field.name) for field in fields(self)}
-        return Condition(
-            **{
-                part: None if given is None else {name: x[rows] for name, x in given.items()}
-                for part, given in parts.items()
-            }
-        )
+
+        def taken(given: Encoded) -> Encoded:
+            return {name: x[rows] for name, x in given.items()}
+
+        negative = None if self.negative is None else taken(self.negative)
+        return Condition(taken(self.text), negative, taken(self.picture))

@@ -53,9 +53,8 @@ EXPERIMENTS = (
         figures={
             "figure1": ("examples",),
             "figure2": ("examples",),
-            "s1_timeline": ("timeline.parquet",),
+            "s1_timeline": ("timeline.parquet", "models.csv"),
         },
-        keeps=("readouts.parquet",),
     ),
     Experiment(
         "noise",
@@ -115,7 +114,7 @@ EXPERIMENTS = (
         "when each tile is decided",
         needs_puzzles=True,
         keeps=(
-            *("front.csv", "front_slopes.csv", "front_order.csv", "needs.csv"),
+            *("front_slopes.csv", "front_order.csv", "needs.csv"),
             "tiles_runs.parquet",
         ),
         after=("decision",),
@@ -132,7 +131,7 @@ EXPERIMENTS = (
                 "jacobian_runs.parquet",
             ),
         },
-        keeps=("handover.csv", "handover_tiles.csv", "jacobian.csv", "handover_contrasts.csv"),
+        keeps=("handover_contrasts.csv",),
         after=("decision",),
         settings=WithHandover,
     ),

@@ -26,7 +26,15 @@ def runs() -> tuple[pd.DataFrame, pd.DataFrame]:
         ],
         ignore_index=True,
     ).sample(frac=1, random_state=1)
-    cases = pd.DataFrame({"case": ["m/0", "m/1", "g/0"], "solutions": [1, 1, 3]})
+    cases = pd.DataFrame(
+        {
+            "case": ["m/0", "m/1", "g/0"],
+            "task": ["maze", "maze", "grid"],
+            "split": "in-domain",
+            "solutions": [1, 1, 3],
+            "need": [4, 9, 0],
+        }
+    )
     return table, cases
 
 
@@ -57,13 +65,13 @@ def test_puzzles_with_several_answers_are_kept_apart(runs):
 def test_timeline_by_hand(runs):
     table = timeline(*runs, resampling=Resampling(200, 0))
     assert list(table.columns) == [
-        *("model", "split", "task", "solutions", "quantity", "step", "sigma"),
+        *("model", "split", "task", "solutions", "need", "quantity", "step", "sigma"),
         *("n", "mean", "low", "high"),
     ]
 
-    def means(quantity, task="maze", model="pocket"):
+    def means(quantity, task="maze", model="pocket", need="all"):
         rows = table[(table["quantity"] == quantity) & (table["task"] == task)]
-        rows = rows[rows["model"] == model].sort_values("step")
+        rows = rows[(rows["model"] == model) & (rows["need"] == need)].sort_values("step")
         assert set(rows["solutions"]) == {"several" if task == "grid" else "one"}
         return rows[["n", "mean"]].values.tolist()
 
@@ -80,6 +88,9 @@ def test_timeline_by_hand(runs):
     assert means("committed") == [[4, 0.25], [4, 0.5], [4, 0.75], [4, 0.75]]
     assert means("never") == [[4, 0.25]]
     assert means("commitment") == [[4, (2 + 0 + 1 + 3) / 4]]
+    assert means("correct", need="near") == [[2, 0.5], [2, 0.5], [2, 1], [2, 1]]
+    assert means("correct", need="far") == [[2, 1], [2, 0.5], [2, 0.5], [2, 0]]
+    assert set(table.loc[table["task"].isin(["grid", "all"]), "need"]) == {"all"}
     assert means("agrees", "grid") == [[2, 0.5], [2, 0.5], [2, 1], [2, 1]]
     assert means("commitment", "grid") == [[2, 1.0]]
     assert means("correct", model="early") == [[1, 0]] * 4
@@ -108,7 +119,7 @@ def test_timeline_resamples_cases_not_runs(runs):
     row = table[
         (table["quantity"] == "candidates") & (table["step"] == 0) & (table["task"] == "maze")
     ]
-    row = row[row["model"] == "pocket"].iloc[0]
+    row = row[(row["model"] == "pocket") & (row["need"] == "all")].iloc[0]
     expected = mean_ci([3, 1, 4, 2], clusters=[0, 0, 1, 1], resampling=Resampling(300, 4))
     assert (row["low"], row["high"]) == (expected.low, expected.high) == (2.0, 3.0)
     again = timeline(readouts.sample(frac=1, random_state=7), cases, resampling=Resampling(300, 4))

@@ -132,6 +132,11 @@ def test_the_dose_is_what_averaging_changes_in_the_first_run(setting):
     assert (dose_of(alone, sample(model.velocity(condition), noise, sigmas, stop=1)) == 0).all()
 
 
+def test_steps_that_a_run_does_not_have_are_all_of_them():
+    names = [one.name for one in variants(Ensemble(averaged=[2, 6, 8]), 6)]
+    assert names == ["ensemble", "ensemble, 2 steps", "ensemble, all steps"]
+
+
 def test_the_methods_go_from_the_papers_dose_to_all_steps():
     found = variants(Ensemble(averaged=[8, 2]), 50)
     assert [(one.name, one.steps) for one in found] == [

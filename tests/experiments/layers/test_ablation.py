@@ -40,7 +40,7 @@ def test_ablation_skips_the_block_in_its_band_only(small):
     assert torch.equal(ends["all"][0], clean)
     for n, row in enumerate(table.itertuples(), start=1):
         step = ["early", "middle", "late"].index(row.band)
-        site = (step, 0, "cond", row.layer)
+        site = Site(step, 0, "cond", row.layer)
         velocity = small.model.velocity(condition)
         with hooked(velocity, small.model.blocks, write=skip(lambda s, site=site: s == site)):
             skipped = sample(velocity, noise, sigmas)

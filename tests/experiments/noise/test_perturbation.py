@@ -369,6 +369,7 @@ def test_the_stage_writes_two_tables_and_says_what_it_did(
     config = {"study": "s", "models": {"m": {"path": "p"}}, "cases": {"tasks": ["odd"]}}
     config |= {"sampler": {"steps": N_STEPS}, "seeds": [3, 5]}
     config |= {"perturbation": {"steps": [4], "frames": [2], "control_cases": 1}}
+    config |= {"ensemble": {"k": 2}}
     path = tmp_path / "config.yaml"
     path.write_text(yaml.safe_dump(config))
     out, flow = tmp_path / "a.parquet", tmp_path / "b.parquet"

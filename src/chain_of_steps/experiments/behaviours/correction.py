@@ -41,12 +41,8 @@ POOLINGS = {  # column part -> columns that are not pooled
     "solutions": ("solutions",),
     KIND: ("solutions", "split"),
 }
-BY_STEP = (
-    "all",
-    "split",
-    "solutions",
-    KIND,
-)  # poolings with everything by step; task has STATES alone
+BY_STEP = ("all", "split", "solutions", KIND)  # poolings with everything by step
+STATES_BY_STEP = "task_split"  # and one with STATES alone
 EARLY = 0.1  # share of the steps that counts as the first few
 COMMITMENT = ("commitment", "commitment_share")
 OUTCOMES = ("improved", "worsened", "committed_early")
@@ -154,7 +150,7 @@ def correction_table(
         if pooling in BY_STEP:
             found.append(means(here, steps, shares, rate=True, **options))
             found.append(means(here, steps, ["candidates", "entropy"], **options))
-        if pooling == "task":
+        if pooling == STATES_BY_STEP:
             found.append(means(here, steps, STATES, rate=True, **options))
         tables += [table.assign(part=pooling) for table in found]
     table = pd.concat(tables, ignore_index=True)

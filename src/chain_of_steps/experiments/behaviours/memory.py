@@ -28,7 +28,7 @@ import torch
 from torch import Tensor
 
 from chain_of_steps.cases.folders import Case
-from chain_of_steps.experiments.behaviours.summaries import ALL, MEAN, means, paired, pooled
+from chain_of_steps.experiments.behaviours.summaries import MEAN, means, paired, pooled
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.runs import Drawn, Runs, batches, by_step, looks_of, rerun
 from chain_of_steps.statistics.resampling import Resampling
@@ -185,7 +185,7 @@ def _read_looks(
 def memory_table(rows: pd.DataFrame, *, resampling: Resampling) -> pd.DataFrame:
     """Means of the ERRORS with 95 % intervals by case; rows are those of `memory_shard`.
 
-    Columns: model, task, split (one or both all), part, condition, quantity, step, sigma, n, cases,
+    Columns: model, task, split (one, or all), part, condition, quantity, step, sigma, n, cases,
     mean, low, high, p. Condition paired: the clean runs that have controls. Parts:
 
         steps     error of the clean estimate by step, the result as step N
@@ -225,7 +225,6 @@ def memory_table(rows: pd.DataFrame, *, resampling: Resampling) -> pd.DataFrame:
             found = means(pooled(frame, "task", "split"), [*GROUP, *by], [quantity], **options)
             tables.append(found.assign(part=part))
     table = pd.concat([t for t in tables if len(t)], ignore_index=True)
-    table = table[(table["task"] == ALL) | (table["split"] == ALL)]
     return table.reindex(columns=columns)
 
 

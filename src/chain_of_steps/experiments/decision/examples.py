@@ -27,7 +27,8 @@ MEASURES = {"change": change, "openness": openness}
 class Panel:
     """One panel of a figure: the case of `task` at `quantile` of a measure, `seeds` of its runs.
 
-    control: whether the control without room is shown on it, too, with its first seed.
+    control: whether the control without room is shown on it, too, with its first seed. columns: how
+    many frames of a video, from the first to the last.
     """
 
     figure: str
@@ -37,6 +38,7 @@ class Panel:
     quantile: float
     seeds: int = 1
     control: bool = False
+    columns: int = 5
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,8 @@ class Shown:
 
 
 PANELS = (
-    Panel("figure1", "a", "maze", "change", 0.9, seeds=3, control=True),
-    Panel("figure1", "b", "chain", "change", 0.9, seeds=3, control=True),
+    Panel("figure1", "a", "maze", "change", 0.9, seeds=3, control=True, columns=2),
+    Panel("figure1", "b", "chain", "change", 0.9, seeds=3, control=True, columns=2),
     Panel("figure2", "a", "grid", "openness", 0.95),
     Panel("figure2", "b", "fork", "openness", 0.95),
     Panel("figure2", "c", "tictactoe", "openness", 0.95),
@@ -126,6 +128,7 @@ def write_examples(
                             picked.case,
                             seed,
                             cases[picked.case].puzzle,
+                            columns=panel.columns,
                         ),
                     }
                 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from chain_of_steps.measures import NO_ANSWER, RUN, commitment, with_solution_kind
@@ -9,7 +10,8 @@ from chain_of_steps.statistics.means import group_mean_ci
 from chain_of_steps.statistics.rates import mean_or_rate_ci
 from chain_of_steps.statistics.resampling import Resampling
 
-ALL = "all"  # tasks together
+ALL = "all"  # tasks, or needs, together
+NEAR, FAR = "near", "far"
 RATES = ("agrees", "leads_final", "correct", "readable", "committed", "never")
 
 
@@ -18,9 +20,10 @@ def timeline(
 ) -> pd.DataFrame:
     """Means with 95 % bootstrap intervals, clustered by case, long form.
 
-    Columns: model, split, task (or all), solutions, quantity, step, sigma, n, mean, low, high.
-    Puzzles with one and with several right answers, in and out of domain, are never averaged
-    together. Quantities per step:
+    Columns: model, split, task (or all), solutions, need, quantity, step, sigma, n, mean, low,
+    high. Puzzles with one and with several right answers, in and out of domain, are never averaged
+    together. need: all, and of tasks in domain whose puzzles differ in it near and far, those up to
+    the median need and those above. Quantities per step:
 
         agrees, leads_final   the final answer is accepted, leads: among runs that end with one
         correct               a right answer is accepted
@@ -48,7 +51,8 @@ def timeline(
         candidates=merged["n_candidates"],
     )
     runs = runs.assign(never=runs["commitment"].isna(), commitment=runs["commitment"].fillna(last))
-    group, steps = ["model", "split", "task", "solutions"], ["step", "sigma"]
+    group, steps = ["model", "split", "task", "solutions", "need"], ["step", "sigma"]
+    halves = need_halves(cases)
     answered = merged[merged["final"] != NO_ANSWER]
     measured = [
         *((quantity, answered, steps) for quantity in ("agrees", "leads_final")),
@@ -59,9 +63,25 @@ def timeline(
     ]
     tables = []
     for quantity, rows, by in measured:
-        rows = pd.concat([rows, rows.assign(task=ALL)], ignore_index=True).astype({quantity: float})
+        half = rows.assign(need=rows["case"].map(halves)).dropna(subset="need")
+        whole = rows.assign(need=ALL)
+        rows = pd.concat([whole, whole.assign(task=ALL), half], ignore_index=True)
+        rows = rows.astype({quantity: float})
         interval = mean_or_rate_ci if quantity in RATES else group_mean_ci
         table = interval(rows, [*group, *by], quantity, "case", resampling=resampling)
         tables.append(table.assign(quantity=quantity))
     joined = pd.concat(tables, ignore_index=True)
     return joined[[*group, "quantity", *steps, "n", "mean", "low", "high"]]
+
+
+def need_halves(cases: pd.DataFrame) -> pd.Series:
+    """NEAR or FAR, by case in domain; those of tasks whose puzzles all need the same are left out.
+
+    cases: case, task, split and need. NEAR are those up to the median need of the task.
+    """
+    inside = cases[cases["split"] == "in-domain"]
+    needs = inside.groupby("task")["need"]
+    far = inside["need"] > needs.transform("median")
+    differ = needs.transform("nunique") > 1
+    halves = pd.Series(np.where(far, FAR, NEAR), index=inside["case"])
+    return halves[differ.to_numpy()]

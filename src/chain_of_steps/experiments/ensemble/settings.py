@@ -32,7 +32,8 @@ class Ensemble(Section):
     averaged: Distinct[Annotated[int, Field(ge=2)]] = Field(
         [2, 4, 8],
         description=(
-            "How many first steps are averaged, beside the paper's one and all of them: the dose."
+            "How many first steps are averaged, beside the paper's one and all of them: the "
+            "dose. Those that a run does not have are all of them."
         ),
     )
     controls: bool = Field(

@@ -69,9 +69,10 @@ def variants(fields: Ensemble, n_steps: int, *, votes: bool = True) -> tuple[Var
     votes: whether results can be read, without which no vote can be held.
     """
     band = (fields.band[0], fields.band[1])
+    fewer = sorted(m for m in fields.averaged if m < n_steps)
     found = [
         Variant("ensemble", band),
-        *(Variant(f"ensemble, {m} steps", band, steps=m) for m in sorted(fields.averaged)),
+        *(Variant(f"ensemble, {m} steps", band, steps=m) for m in fewer),
         Variant("ensemble, all steps", band, steps=n_steps),
     ]
     if fields.controls:

@@ -575,7 +575,8 @@
       for (let frame = 0; frame < board.frames; frame++) {
         context.putImageData(paintVideoFrame(video, frame, board), frame * w, this.seen * h);
       }
-      const read = this.reader.read(video), tiles = this.reader.readTiles(video);
+      const read = this.reader.read(video);
+      const tiles = this.reader.solutions.length > 1 ? [] : this.reader.readTiles(video);
       this.evidence.push(read.evidence);
       this.leads.push(read.leads);
       this.score.push(Math.round(read.score * 100) / 100);
@@ -900,7 +901,7 @@
     }
     /* Every decisive tile of every beat: [{f, cell, depth, weight, leads, accepted}].
     
-      candidate: whose appearance is called right; the first solution.
+      candidate: whose appearance is called right; the first solution, where there is one alone.
       */
     readTiles(video, candidate = this.solutions[0]) {
       const depths = this.task.depths(this.candidates[candidate], this.layout, this.board);
