@@ -15,6 +15,7 @@ SMOKE = {
         "slurm",
         "interruption",
         "report",
+        "recompute",
         "docs",
     )
 }
