@@ -22,7 +22,7 @@ import yaml
 
 from chain_of_steps.errors import UserError
 
-_UNFINISHED = "unfinished"
+UNFINISHED = "unfinished"  # in the list or manifest of what a command has begun to make
 CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 AGAIN = "move it away and run the command or rule that makes it again"
 MANIFEST_SUFFIX = ".manifest.json"
@@ -81,7 +81,7 @@ def replaced(folder: Path, command: str) -> Iterator[Path]:
         folder.rename(old)
     try:
         folder.mkdir()
-        write_json(folder / LISTING, {"command": command, "files": {}, _UNFINISHED: True})
+        write_json(folder / LISTING, {"command": command, "files": {}, UNFINISHED: True})
         yield folder
         write_listing(folder, command)
     except BaseException:
@@ -96,7 +96,7 @@ def replaced(folder: Path, command: str) -> Iterator[Path]:
 def set_aside(folder: Path) -> None:
     """Rename a folder that `replaced` was killed in: what else is in it cannot be told."""
     try:
-        unfinished = read_json(folder / LISTING).get(_UNFINISHED)
+        unfinished = read_json(folder / LISTING).get(UNFINISHED)
     except (UserError, AttributeError):
         return
     if unfinished:
@@ -165,7 +165,7 @@ def _refuse_folder(out: Path, command: str | None, who: str) -> None:
         raise UserError(
             f"{out} was written by `cos {known}`: write another path for what {who} makes."
         )
-    if isinstance(known, str) and known == command and listing.get(_UNFINISHED):
+    if isinstance(known, str) and known == command and listing.get(UNFINISHED):
         return  # `replaced` sets it aside
     digests = _entries(out)
     foreign = [name for name in found if own.get(name) != digests[name]]
@@ -192,6 +192,23 @@ def tracked(folder: Path) -> bool:
     except OSError:  # no git here
         return False
     return kept.returncode == other.returncode == 0 and not other.stdout.strip()
+
+
+def refuse_foreign_manifest(out: Path) -> None:
+    """Raises UserError where a file that is no manifest has the name of the one of `out`."""
+    path = manifest_path(out)
+    if not os.path.lexists(path):
+        return
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        ours = {"artifact", "sha256"} <= content.keys() or content.get(UNFINISHED) is True
+    except (OSError, ValueError, AttributeError):
+        ours = False
+    if not ours or path.is_symlink():
+        raise UserError(
+            f"{path} is there already and no manifest of this program: write another path than"
+            f" {out}, or move it away."
+        )
 
 
 def _wrote(path: Path, command: str | None) -> bool:
@@ -297,16 +314,20 @@ class _Strict(yaml.SafeLoader):
 class _Twice(Exception):
     def __init__(self, name: str, line: int) -> None:
         super().__init__(name, line)
-        self.name, self.line = name, line
+        self.name, self.line = name.encode("utf-8", "backslashreplace").decode(), line
 
 
 def read_yaml(path: Path, what: str) -> Any:
     """Content of a YAML file; `what` says in an error what the path should lead to.
 
-    Raises UserError where there is none, it is no YAML, or a field is written twice.
+    Raises UserError where there is none, it is no YAML, a field is written twice, or a map or list
+    holds itself.
     """
     try:
-        return yaml.load(read_text(path), Loader=_Strict)
+        found = yaml.load(read_text(path), Loader=_Strict)
+        # what holds itself has no end, and a half of a character is no text
+        json.dumps(found, default=str, skipkeys=True, ensure_ascii=False).encode()
+        return found
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: write the path of {what}.") from None
     except OSError as error:
@@ -317,7 +338,8 @@ def read_yaml(path: Path, what: str) -> Any:
         raise UserError(
             f"{path}, line {error.line}: {error.name} is written twice: leave one of them."
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
+    # a value that is not of its own tag (`!!int x`) raises whatever PyYAML comes across
+    except (yaml.YAMLError, ValueError, RecursionError, AttributeError, LookupError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path} is not valid YAML: {reason}.") from None
 
@@ -388,10 +410,16 @@ def walk(root: str | Path, *, hidden: bool = True) -> list[Path]:
 
     Linked folders are entered, but none that holds itself; a link that leads nowhere is listed, so
     that whoever reads it says so. hidden: whether names that begin with a dot count. Raises
-    UserError for a name that is no UTF-8, which neither JSON nor a table can hold.
+    UserError for a name that is no UTF-8, which neither JSON nor a table can hold, and for a folder
+    that may not be looked into.
     """
+
+    def closed(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError | NotADirectoryError):
+            raise UserError(f"{shown(error.filename)} cannot be read: {error.strerror}.")
+
     found = []
-    for folder, folders, names in os.walk(root, followlinks=True):
+    for folder, folders, names in os.walk(root, onerror=closed, followlinks=True):
         here = Path(folder)
         # a link to a folder that holds it would go round for ever
         above = {path.resolve() for path in (here, *here.absolute().parents)}
@@ -424,8 +452,7 @@ def files_below(directory: Path) -> list[Path]:
 
 def _by_product(name: Path) -> bool:
     """Whether Python put a file there, or Snakemake, which dates a rule's folder by one."""
-    by_python = "__pycache__" in name.parts or name.suffix == ".pyc"
-    return by_python or name.name == ".snakemake_timestamp"
+    return name.suffix == ".pyc" or name.name == ".snakemake_timestamp"
 
 
 def digest_files(files: Mapping[str, Path]) -> str:

@@ -6,12 +6,21 @@ from functools import cache
 from pathlib import Path
 
 from chain_of_steps import guard
-from chain_of_steps.cases.sources import count_cases
+from chain_of_steps.cases.sources import count_cases, told_passed_over
 from chain_of_steps.cli import resolved_file
 from chain_of_steps.errors import UserError
 from chain_of_steps.experiments.vbvr.scorer import pins
-from chain_of_steps.files import atomic_path, digest_file, digest_json, manifest_path, read_yaml
-from chain_of_steps.files import refuse_foreign, set_aside, tracked
+from chain_of_steps.files import (
+    atomic_path,
+    digest_file,
+    digest_json,
+    manifest_path,
+    read_json,
+    read_yaml,
+    refuse_foreign,
+    set_aside,
+    tracked,
+)
 from chain_of_steps.fingerprints import code_digest, modules_named_in, modules_of
 from chain_of_steps.jobs import job_environment, prepare
 from chain_of_steps.models.files import model_files
@@ -98,6 +107,7 @@ def begin() -> None:
             guard.refuse_live_jobs(prefix, Path(workflow.workdir_init))
         refuse_earlier()
         refuse_replacing()
+        tell_passed_over()
         prepare()
         guard.sweep([RESULTS, FIGURES])
         write_settings()
@@ -114,12 +124,34 @@ def refuse_earlier() -> None:
 
 
 def refuse_replacing() -> None:
-    """Before a job Snakemake deletes the folders that it makes: only if they are a command's."""
+    """Before a job Snakemake deletes what it makes: only if that is a command's, as it wrote it."""
     for job in workflow.dag.needrun_jobs():
-        for folder in (Path(str(out)) for out in job.output if out.is_directory):
-            set_aside(folder)
-            if folder.is_dir() and not tracked(folder):
-                refuse_foreign(folder, None)
+        for out in job.output:
+            path = Path(str(out))
+            if out.is_directory:
+                set_aside(path)
+                if path.is_dir() and not tracked(path):
+                    refuse_foreign(path, None)
+            elif path.is_relative_to(RESULTS) and path.exists():
+                refuse_foreign_file(path)
+
+
+def refuse_foreign_file(path: Path) -> None:
+    """As `files.refuse_foreign`, for a file that a command may have been killed at."""
+    ours = SETTINGS.exists()  # or nothing here is of this program
+    if ours and manifest_path(path).exists():
+        digest = read_json(manifest_path(path)).get("sha256")
+        ours = digest in (None, DIGESTS.of(path))
+    if not ours:
+        raise UserError(
+            f"{path} is there already, and this program did not write it as it is: move it away."
+        )
+
+
+def tell_passed_over() -> None:
+    """What lies in a folder of cases and is none of them; the log of a job has it as well."""
+    for line in told_passed_over(STUDY.cases):
+        logger.info(line)
 
 
 def write_settings() -> None:

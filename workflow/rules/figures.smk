@@ -22,7 +22,7 @@ except UserError as error:
     raise WorkflowError(str(error)) from None
 # what their runs are of, so that everything can be recomputed
 PUBLISHED = sorted({*PUBLISHED, *CLAIM_TABLES, *(["cases.csv"] if CLAIM_TABLES else [])})
-if SHIPPED and workflow.is_main_process:
+if SHIPPED and NOTEBOOK_INPUTS and workflow.is_main_process:
     try:
         refuse_other_tables(FIGURES, RESOLVED)
     except UserError as error:
