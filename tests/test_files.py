@@ -211,7 +211,9 @@ def test_any_map_is_read_as_it_was_written_unless_a_field_is_doubled(
     path.write_text(mark + text, encoding="utf-8")
     assert read_yaml(path, "a config file") == found
     # a field twice, anywhere
-    path.write_text(mark + _nested(["steps: 1", *others, f"{quote}steps{quote}: 2"], depth), "utf-8")
+    path.write_text(
+        mark + _nested(["steps: 1", *others, f"{quote}steps{quote}: 2"], depth), "utf-8"
+    )
     line = depth + len(others) + 2
     with pytest.raises(UserError, match=f"line {line}: steps is written twice: leave one of them"):
         read_yaml(path, "a config file")

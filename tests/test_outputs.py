@@ -254,7 +254,7 @@ def test_nothing_of_the_users_is_lost(tmp_path, monkeypatch, seed, capsys):
     monkeypatch.setattr(scorer.venv, "create", lambda folder, **_: put(folder / "cfg", "venv"))
     monkeypatch.setattr(scorer.subprocess, "run", installed)
     done = 0
-    for _ in range(rng.randint(6, 12)):
+    for _ in range(rng.randint(10, 16)):
         if rng.random() < 0.3:
             mine |= act(rng, root)
             continue

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 from repository import ROOT
@@ -453,3 +455,70 @@ def test_truth_values_of_the_command_line(value, means):
 def test_other_words_are_no_truth_values(value):
     with pytest.raises(UserError, match=r"shipped is .*: write true, or leave it out"):
         truth(value, "shipped")
+
+
+FIELDS = [
+    "study",
+    "models",
+    "models.m",
+    "models.m.path",
+    "models.m.seeds",
+    "sampler",
+    "sampler.steps",
+    "sampler.shift",
+    "cases",
+    "cases.tasks",
+    "cases.path",
+    "cases.seed",
+    "seeds",
+    "video.frames",
+    "execution.device",
+    "train.new",
+    "statistics.seed",
+    "perturbation.seeds",
+    "experiments",
+    "*",
+]
+VALUES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from(["maze", "\0", "ä", "", "*", "1e3"])
+    | st.text(st.characters(codec="utf-8"), max_size=4)
+    | st.dates()
+    | st.binary(max_size=3)
+)
+PARTS = st.recursive(
+    VALUES,
+    lambda part: (
+        st.lists(part, max_size=3)
+        | st.dictionaries(st.sampled_from(["m", "a", "path", "steps"]) | st.integers(), part)
+    ),
+    max_leaves=6,
+)
+
+
+@given(fields=st.dictionaries(st.sampled_from(FIELDS), PARTS, min_size=1, max_size=3))
+@settings(max_examples=200)
+def test_any_overlay_is_a_study_or_one_sentence(tmp_path, fields):
+    """Whatever stands in a field, there is no other exception, and what is taken survives JSON."""
+    base, over = tmp_path / "base.yaml", tmp_path / "over.yaml"
+    base.write_text(yaml.safe_dump(LEAST))
+    content: dict = {}
+    for name, value in fields.items():
+        part = content
+        *parents, last = name.split(".")
+        for parent in parents:
+            part = part.setdefault(parent, {}) if isinstance(part, dict) else {}
+        if isinstance(part, dict):
+            part[last] = value
+    over.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
+    try:
+        found = load_config([base, over])
+    except UserError as error:
+        str(error).encode()
+        assert "\n" not in str(error)
+    else:
+        again = json.loads(json.dumps(found.resolved(), allow_nan=False))
+        assert check_config(again) == found

@@ -68,7 +68,9 @@ def refuse_other_tables(figures: Path, resolved: Mapping[str, Any]) -> None:
             f"the tables in {figures / 'tables'} were made with other settings "
             f"({', '.join(fields[:3])}): run the study without shipped=true."
         )
-    for name, digest in model_digests(Named.model_validate(resolved), Digests.of_results().of).items():
+    for name, digest in model_digests(
+        Named.model_validate(resolved), Digests.of_results().of
+    ).items():
         if manifest.get("models", {}).get(name, digest) != digest:
             raise UserError(
                 f"the tables in {figures / 'tables'} were made with other weights of {name}: run "
