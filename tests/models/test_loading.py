@@ -19,8 +19,8 @@ from chain_of_steps.errors import UserError
 from chain_of_steps.models import adapters, loading
 from chain_of_steps.models.adapters import adapter_for, load_codec, load_model
 from chain_of_steps.models.cogvideox import CogVideoXModel
-from chain_of_steps.models.files import not_finite
-from chain_of_steps.models.loading import fetch, weight_bytes
+from chain_of_steps.models.files import directory_digest, model_files, not_finite
+from chain_of_steps.models.loading import count_parameters, fetch, weight_bytes
 from chain_of_steps.models.ltx import LTXModel
 from chain_of_steps.models.ltx2 import LTX2Model
 from chain_of_steps.models.placement import (
@@ -764,3 +764,18 @@ def test_an_entry_point_that_is_wrong_is_one_sentence(toy, tmp_path, target, wor
     toy.write_text(f"[chain_of_steps.adapters]\nToyPipeline = {target}\n")
     with pytest.raises(UserError, match=words):
         adapter_for(index(tmp_path / "m", _class_name="ToyPipeline"))
+
+
+def test_a_linked_part_counts_as_if_it_lay_there(saved, tmp_path):
+    """As people share a text encoder between checkpoints: its size, its digest and its change."""
+    linked, far = tmp_path / "linked", tmp_path / "far"
+    shutil.copytree(saved, linked)
+    shutil.move(linked / "transformer", far)
+    (linked / "transformer").symlink_to(far)
+    assert weight_bytes(linked, torch.float32) == weight_bytes(saved, torch.float32)
+    assert count_parameters(linked) == count_parameters(saved) > 0
+    assert model_files(linked).keys() == model_files(saved).keys()
+    assert directory_digest(linked) == directory_digest(saved)
+    (path,) = far.glob("*.safetensors")
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    assert directory_digest(linked) != directory_digest(saved)
