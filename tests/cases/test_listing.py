@@ -206,7 +206,7 @@ def test_what_is_no_part_of_a_case_is_named_with_the_reason(own):
     assert everything - set(OWN_FILES) - hidden == found.keys()
     assert found["notes.txt"] == "a text without a picture"
     assert found["late.mp4"] == "a video without a picture"
-    assert found["photo.heic"].startswith("a format that is not read; pictures end in .png")
+    assert found["photo.heic"] == "a format that is not read; pictures are PNG or JPEG"
     assert found[".hidden/no.png"] == found["._red.png"] == "hidden"
     assert found["inside/two/final_frame.PNG"] == "a last frame without a first one"
 

@@ -309,6 +309,7 @@ def test_the_shift_of_ltx_is_that_of_the_pipeline_for_its_size():
                 ("cases__seed", 2**63, "cases.seed"),
                 ("models__m__seeds", [0, 2**64], "models.m.seeds.1"),
                 ("statistics", {"seed": 2**63}, "statistics.seed"),
+                ("train__m", {"seed": 2**63, "phases": [{"steps": 1}]}, "train.m.seed"),
             ]
         ),
         (changed(cases__seed=-1), ["cases.seed", "-1", "write 0 or more"]),

@@ -1,6 +1,9 @@
 """pyproject.toml, requirements.txt, environment.yml, CITATION.cff and what is installed agree."""
 
+import os
 import re
+import shutil
+import subprocess
 import tomllib
 from importlib.metadata import PackageNotFoundError, version
 
@@ -61,3 +64,20 @@ def test_citation_names_this_version_and_licence():
     assert str(citation["version"]) == PROJECT["version"]
     assert citation["license"] == PROJECT["license"]
     assert "Apache License" in (ROOT / "LICENSE").read_text()[:200]
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
+def test_make_sets_its_environment_up_where_pip_installs_for_users():
+    """As a pip.conf of a cluster may say, which pip refuses in an environment of its own."""
+    rule = "said: ; @echo $$PIP_USER $$PATH"
+    done = subprocess.run(
+        ["make", "--no-print-directory", f"--eval={rule}", "said"],
+        cwd=ROOT,
+        env={**os.environ, "PIP_USER": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    user, path = done.stdout.split(maxsplit=1)
+    assert user == "0"
+    assert path.split(os.pathsep)[0] == str(ROOT / ".venv/bin")
