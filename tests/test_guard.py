@@ -175,7 +175,7 @@ def test_two_users_of_a_group_run_a_study_in_turn(tmp_path, monkeypatch):
 def write_as_member(results) -> None:
     os.close(guard.hold(results / ".run.lock"))
     if (results / "a.json").exists():
-        assert load_tensors(results / "a.safetensors")["a"].tolist() == [4301.0, 4301.0]
+        assert load_tensors(results / "a.safetensors")[0]["a"].tolist() == [4301.0, 4301.0]
     write_json(results / "a.json", {"by": os.getuid()})
     save_tensors(results / "a.safetensors", {"a": torch.full((2,), float(os.getuid()))})
     with atomic_path(results / "folder", "make") as folder:

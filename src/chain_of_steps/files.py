@@ -49,6 +49,7 @@ def atomic_path(path: str | Path, command: str | None = None) -> Iterator[Path]:
             write_listing(temporary, command)
             refuse_foreign(path, command)  # what was put there in the meantime
         for written in (*temporary.rglob("*"), temporary) if temporary.is_dir() else (temporary,):
+            _open_to_group(written)
             _fsync(written)
         if path.is_dir():  # a directory cannot be renamed over one that is not empty
             old = path.with_name(f".{secrets.token_hex(4)}.tmp.{path.name}")
@@ -247,6 +248,16 @@ def shown(name: str | Path) -> str:
 def manifest_path(path: Path) -> Path:
     """Where the manifest of an artifact lies."""
     return path.with_name(path.name + MANIFEST_SUFFIX)
+
+
+def _open_to_group(path: Path) -> None:
+    """Give a file the rights that the user's umask leaves: safetensors takes all but the owner's,
+    and then nobody else of a group can use what lies in a checkout that they share.
+    """
+    if path.is_file() and not path.is_symlink():
+        umask = os.umask(0o077)  # which can only be read by setting it
+        os.umask(umask)
+        path.chmod(path.stat().st_mode | 0o666 & ~umask)
 
 
 def _fsync(path: Path) -> None:

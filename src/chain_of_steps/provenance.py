@@ -29,7 +29,7 @@ from chain_of_steps.files import (
 )
 from chain_of_steps.manifests import shown_path, write_manifest
 from chain_of_steps.models.files import Digests, directory_digest
-from chain_of_steps.stage import Files, Folder, Stage, stage_modules, stage_of
+from chain_of_steps.stage import Files, Folder, Stage
 
 MISSING = object()
 
@@ -245,10 +245,11 @@ def made_otherwise(main: Path, resolved: Mapping[str, Any]) -> str | None:
         seen.add(path)
         made = _recorded(path)
         waiting += map(Path, made.get("inputs", {}))
-        if made.get("command") in stage_modules():
-            models = list(made["settings"].get("models", {}))
-            view = stage_of(made["command"]).view(resolved, models[-1] if models else None)
-            fields = list(differing(made["settings"], plain(view.model_dump(by_alias=True))))
+        for section, old in made.get("settings", {}).items():
+            new = resolved.get(section)
+            if section == "models" and isinstance(new, Mapping):
+                new = {name: new[name] for name in old if name in new}  # a job is told of some
+            fields = list(differing(old, plain(new), section))
             if fields:
                 return ", ".join(fields[:2])
     return None
