@@ -26,7 +26,7 @@ export PIP_USER := 0
 
 .DEFAULT_GOAL := figures
 .PHONY: figures figures-from-tables recompute report docs page test test-fast test-all soak lint \
-    format benchmarks determinism clean
+    format catalog benchmarks determinism clean
 
 figures: $(READY)
 	$(BIN)/snakemake --cores all $(ARGS)
@@ -43,7 +43,8 @@ recompute: $(READY)
 report: $(READY)
 	$(BIN)/snakemake --cores all --report report.zip $(ARGS)
 
-# What is generated: docs/config-reference.md, and the table of claims in README.md.
+# What is generated: docs/config-reference.md with its schema, .test/config.yaml, and the table of
+# claims in README.md.
 docs: $(READY)
 	$(BIN)/python docs/config_reference.py
 	$(BIN)/python docs/readme_claims.py
@@ -88,6 +89,10 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow
+
+# The command with which the Snakemake workflow catalog looks at a workflow.
+catalog: $(READY)
+	$(BIN)/snakemake -s Snakefile -c 1 -d .test --forceall --rulegraph > /dev/null
 
 benchmarks: $(READY)
 	$(BIN)/snakemake --cores all $(ARGS) benchmarks

@@ -14,7 +14,7 @@ PUBLISHED = {name for row in CHOSEN for name in row.keeps}
 PUBLISHED |= {name for names in NOTEBOOK_INPUTS.values() for name in names}
 CLAIMS, MANIFEST, COST = stage_of("claims"), stage_of("manifest"), stage_of("cost")
 # claims of the paper: each names its experiment and the table that tests it
-EXPECTED = "workflow/paper/expected.yaml"
+EXPECTED = of_workflow("paper/expected.yaml")
 try:
     KNOWN = [row.name for row in EXPERIMENTS]
     CLAIM_TABLES = tables_of(load_claims(Path(EXPECTED), KNOWN), STUDY.experiments)
@@ -37,13 +37,18 @@ RUN_NOTEBOOK = (
     " && printf %s {params.drawn} > {params.record}"
 )
 
+
+def paper(wildcards) -> str:
+    return of_workflow(f"paper/{wildcards.published}.csv")
+
+
 if not SHIPPED:
 
     # numbers of the paper, copied beside ours and always labelled published
     rule published:
         input:
-            table="workflow/paper/{published}.csv",
-            provenance=copied("workflow/paper/{published}.csv", RESULTS / "tables/{published}.csv"),
+            table=paper,
+            provenance=copied(paper, RESULTS / "tables/{published}.csv"),
         output:
             RESULTS / "tables/{published}.csv",
         log:
@@ -98,7 +103,7 @@ if not SHIPPED:
 
 rule figure:
     input:
-        notebook="workflow/notebooks/{figure}.py",
+        notebook=lambda wildcards: notebook_of(wildcards.figure),
         tables=lambda wildcards: [TABLES / name for name in FIGURE_INPUTS[wildcards.figure]],
         provenance=lambda wildcards: drawn_by(wildcards.figure),
     output:
@@ -130,7 +135,7 @@ rule figure:
 
 rule table:
     input:
-        notebook="workflow/notebooks/{table}.py",
+        notebook=lambda wildcards: notebook_of(wildcards.table),
         tables=lambda wildcards: [TABLES / name for name in TABLE_INPUTS[wildcards.table]],
         provenance=lambda wildcards: drawn_by(wildcards.table),
     output:
@@ -193,8 +198,9 @@ rule manifest:
         settings=settings_of(MANIFEST),
         code=code_of(MANIFEST),
         config=SETTINGS,
+        notebooks=lambda wildcards: Path(notebook_of(next(iter(NOTEBOOK_INPUTS)))).parent,
     shell:
-        "cos manifest --config {params.config} --code {params.code} --out {output} --notebooks workflow/notebooks"
+        "cos manifest --config {params.config} --code {params.code} --out {output} --notebooks {params.notebooks}"
         " --claims {input.claims} {input.facts} 2> {log}"
 
 
@@ -212,14 +218,16 @@ rule cost:
         settings=settings_of(COST),
         code=code_of(COST),
         config=SETTINGS,
+        results=RESULTS,
     shell:
-        "cos cost --config {params.config} --code {params.code} --out {output} 2> {log}"
+        "cos cost --config {params.config} --code {params.code} --results {params.results}"
+        " --out {output} 2> {log}"
 
 
 # Markdown is no page for a browser: what is not a picture becomes one for the report.
 rule page:
     input:
-        head="workflow/report/head.html",
+        head=of_workflow("report/head.html"),
         text=FIGURES / "{page}.md",
     output:
         report(
