@@ -26,7 +26,7 @@ export PIP_USER := 0
 
 .DEFAULT_GOAL := figures
 .PHONY: figures figures-from-tables recompute report docs page test test-fast test-all soak lint \
-    format catalog benchmarks determinism clean
+    format wheel catalog benchmarks determinism clean
 
 figures: $(READY)
 	$(BIN)/snakemake --cores all $(ARGS)
@@ -89,6 +89,11 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow
+
+# dist/*.whl with a trained model of each depth; what an earlier build left is not taken along.
+wheel: $(READY)
+	rm -rf build
+	$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
 
 # The command with which the Snakemake workflow catalog looks at a workflow.
 catalog: $(READY)

@@ -143,4 +143,5 @@ def test_another_workflow_runs_it_as_a_module_below_its_prefix(tree, tmp_path, p
     new = files(tmp_path / "outer").keys() - before.keys() - {"seen.txt"}
     assert "below/here/results/theirs/figures/figure1.png" in new
     assert [name for name in new if not name.startswith("below/here/results/")] == []
-    assert "Nothing to be done" in run_outer(tree, tmp_path / "outer", "--dry-run")
+    again = run_outer(tree, tmp_path / "outer", "--dry-run")
+    assert "Nothing to be done" in again, again[-3000:]

@@ -34,6 +34,7 @@ from chain_of_steps.study.experiments import EXPERIMENTS
 from chain_of_steps.tasks import task_names
 from snakemake.exceptions import WorkflowError
 from snakemake.path_modifier import PathModifier
+from snakemake.sourcecache import LocalSourceFile
 from snakemake.utils import min_version
 
 min_version("9.0")
@@ -49,9 +50,17 @@ container: "docker://python:3.11"
 MODULE = not workflow.modifier.is_main_snakefile()
 
 
+# rules/ on this machine, or in a commit of a repository
+RULES = workflow.current_basedir
+
+
 def of_workflow(name: str) -> str:
     """The path of a file of this workflow, by its place in workflow/, wherever that lies."""
-    return os.path.relpath(workflow.source_path(f"../{name}"))
+    file = RULES.join(f"../{name}")
+    local = isinstance(file, LocalSourceFile)
+    return os.path.relpath(
+        file.get_path_or_uri(secret_free=True) if local else workflow.sourcecache.get_path(file)
+    )
 
 
 # What a study writes lies below these two. As a module they have its prefix, which is then written
