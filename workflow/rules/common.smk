@@ -50,19 +50,6 @@ container: "docker://python:3.11"
 MODULE = not workflow.modifier.is_main_snakefile()
 
 
-# rules/ on this machine, or in a commit of a repository
-RULES = workflow.current_basedir
-
-
-def of_workflow(name: str) -> str:
-    """The path of a file of this workflow, by its place in workflow/, wherever that lies."""
-    file = RULES.join(f"../{name}")
-    local = isinstance(file, LocalSourceFile)
-    return os.path.relpath(
-        file.get_path_or_uri(secret_free=True) if local else workflow.sourcecache.get_path(file)
-    )
-
-
 # What a study writes lies below these two. As a module they have its prefix, which is then written
 # by nobody else: rules, their parameters and what is looked up here have one and the same path.
 ROOT, FIGURES_OF_DEFAULT = (
@@ -71,6 +58,24 @@ ROOT, FIGURES_OF_DEFAULT = (
 )
 if MODULE:
     workflow.modifier.path_modifier = PathModifier(None, None, workflow)
+
+# rules/ on this machine, or in a commit of a repository
+RULES = workflow.current_basedir
+
+
+def of_workflow(name: str) -> str:
+    """The path of a file of this workflow, by its place in workflow/, wherever that lies."""
+    file = RULES.join(f"../{name}")
+    if isinstance(file, LocalSourceFile):
+        return os.path.relpath(file.get_path_or_uri(secret_free=True))
+    # Snakemake's own copy of a file of a commit may lie elsewhere in each run, by another ending
+    content = Path(workflow.sourcecache.get_path(file)).read_bytes()
+    copy = ROOT / ".workflow" / name
+    if not copy.is_file() or copy.read_bytes() != content:
+        with atomic_path(copy) as temporary:
+            temporary.write_bytes(content)
+    return str(copy)
+
 
 # Whatever the user has set for work of their own, jobs run in the same environment.
 SCRATCH = scratch_folder(ROOT)

@@ -224,6 +224,24 @@ rule cost:
         " --out {output} 2> {log}"
 
 
+# The folder of figures as an RO-Crate: what each file is, and what it came from. Not part of `all`.
+rule crate:
+    input:
+        script=of_workflow("scripts/crate.py"),
+        manifest=FIGURES / "manifest.json",
+        verdicts=FIGURES / "verdicts.json",
+        cost=[] if SHIPPED else FIGURES / "cost.md",
+    output:
+        FIGURES / "ro-crate-metadata.json",
+    log:
+        LOGS / "crate.log",
+    localrule: True
+    params:
+        figures=FIGURES,
+    shell:
+        "python {input.script} {params.figures} 2> {log}"
+
+
 # Markdown is no page for a browser: what is not a picture becomes one for the report.
 rule page:
     input:
