@@ -34,7 +34,7 @@ export PIP_USER := 0
 
 .DEFAULT_GOAL := figures
 .PHONY: figures figures-from-tables recompute report docs page test test-fast test-all soak lint \
-    format lock wheel catalog benchmarks determinism clean
+    format site lock wheel catalog benchmarks determinism clean
 
 figures: $(READY)
 	$(BIN)/snakemake --cores all $(ARGS)
@@ -56,6 +56,10 @@ report: $(READY)
 docs: $(READY)
 	$(BIN)/python docs/config_reference.py
 	$(BIN)/python docs/readme_claims.py
+
+# The documentation as pages that need no network, in site/.
+site: $(READY)
+	$(BIN)/python docs/site.py
 
 # What the package ships of its pages, bundled from web/.
 page: $(WEB_READY)
@@ -132,5 +136,5 @@ $(READY): requirements.txt pyproject.toml
 
 # results/ stays: it may hold days of GPU time. Remove it by hand.
 clean:
-	rm -rf $(VENV) .snakemake web/node_modules .pytest_cache .ruff_cache .mypy_cache logs build src/*.egg-info
+	rm -rf $(VENV) .snakemake web/node_modules .pytest_cache .ruff_cache .mypy_cache build site dist src/*.egg-info
 	find src tests workflow -name __pycache__ -type d -prune -exec rm -rf {} +

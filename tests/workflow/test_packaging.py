@@ -168,3 +168,14 @@ def test_make_takes_the_build_of_torch_for_this_machine(tmp_path, driver, words,
     (line,) = [line for line in done.stdout.splitlines() if line.endswith(torch)]
     assert re.findall(r"--extra-index-url (\S+)", line) == ([index] if index else [])
     assert ("CPU build" in done.stdout) == (index == CPU_BUILD)
+
+
+def test_ci_calls_targets_that_there_are():
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"^([\w-]+):", makefile, re.MULTILINE))
+    called = set()
+    for path in [ROOT / ".ci/run", *(ROOT / ".github/workflows").glob("*.yml")]:
+        called |= set(re.findall(r"\bmake ([\w-]+)", path.read_text()))
+    assert {"test", "lint", "wheel", "catalog", "site"} <= called <= targets
+    phony = re.search(r"^\.PHONY: ((?:.*\\\n)*.*)", makefile, re.MULTILINE)[1]
+    assert targets == set(phony.replace("\\\n", " ").split())
