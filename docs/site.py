@@ -63,7 +63,10 @@ def place(page: Path, target: str) -> Path | None:
 
 
 def shown(path: Path) -> bool:
-    return path.is_file() and path.is_relative_to(ROOT) and path.stat().st_size < LARGEST
+    """Whether a file is part of the site; hidden ones are of no page."""
+    if not path.is_file() or not path.is_relative_to(ROOT) or path.stat().st_size > LARGEST:
+        return False
+    return not any(part.startswith(".") for part in path.relative_to(ROOT).parts)
 
 
 def of_site(page: Path, text: str, dead: list[str]) -> str:

@@ -142,7 +142,7 @@ def test_an_edited_claim_is_judged_again_and_nothing_else(study):
     expected.write_text(_mistyped(text))
     output = snakemake(study, "--dry-run", *SMOKE, status=1)
     expected.write_text(text)
-    assert set(again) == {"claims", "page", "manifest", "all", "total"}
+    assert set(again) == {"claims", "page", "summary", "manifest", "all", "total"}
     assert "claim noise-at-step-destroys: unknown field tabel: did you mean table?" in output
 
 

@@ -224,6 +224,27 @@ rule cost:
         " --out {output} 2> {log}"
 
 
+# The study at one look: what opens its report, and one page as PDF.
+rule summary:
+    input:
+        script=of_workflow("scripts/summary.py"),
+        claims=FIGURES / "claims.csv",
+        pictures=[
+            FIGURES / f"{name}.png" for name in ("figure1", "figure7") if name in FIGURE_INPUTS
+        ],
+        cost=[] if SHIPPED else FIGURES / "cost.md",
+    output:
+        front=RESULTS / "pages/front.html",
+        pdf=FIGURES / "summary.pdf",
+    log:
+        LOGS / "summary.log",
+    localrule: True
+    params:
+        figures=FIGURES,
+    shell:
+        "python {input.script} {params.figures} {output.front} {output.pdf} 2> {log}"
+
+
 # The folder of figures as an RO-Crate: what each file is, and what it came from. Not part of `all`.
 rule crate:
     input:
