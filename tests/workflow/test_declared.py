@@ -23,8 +23,8 @@ pytestmark = pytest.mark.slow
 
 # makes an environment with pip, and has no settings
 NOT_RUN = {"scorer"}
-# no rule runs it: it loads by name what each experiment costs
-NO_RULE = {"plan"}
+# no rule runs these; one loads by name what each experiment costs
+NO_RULE = {"plan", "watch"}
 # a Python of the scorer's environment that answers as the scorer does
 SCORER = """\
 #!/bin/sh
@@ -76,6 +76,7 @@ def of_puzzles(tmp_path_factory, build_pocket) -> list[dict]:
             Path(f"{name}.csv").write_text(head + row)
         recorded_cos("agreement", "--out", "kappa.csv", "ann.csv", "bob.csv")
         recorded_cos("plan")
+        recorded_cos("watch", ".", "--once")
         recorded_cos("train", "--name", "tiny", "--out", "model")
         recorded_cos("card", "--model", "pocket", "--out", "model")
         return helper.records(Path("records"))
