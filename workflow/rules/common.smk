@@ -233,6 +233,10 @@ def drawing_of(name: str) -> str:
     return digest_json([digest, code_of_notebook(name), MAIN_MODEL])
 
 
+def paper(wildcards) -> str:
+    return of_workflow(f"paper/{wildcards.published}.csv")
+
+
 def notebook_of(name: str) -> str:
     return of_workflow(f"notebooks/{name}.py")
 

@@ -37,11 +37,6 @@ RUN_NOTEBOOK = (
     " && printf %s {params.drawn} > {params.record}"
 )
 
-
-def paper(wildcards) -> str:
-    return of_workflow(f"paper/{wildcards.published}.csv")
-
-
 if not SHIPPED:
 
     # numbers of the paper, copied beside ours and always labelled published
