@@ -125,7 +125,7 @@ def write_examples(
                             one.readouts,
                             picked.case,
                             seed,
-                            cases[picked.case].puzzle,
+                            cases[picked.case].observer,
                         ),
                     }
                 )
