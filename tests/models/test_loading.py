@@ -137,6 +137,32 @@ def test_an_ltx2_model_is_loaded_from_a_repository_that_names_another_pipeline(t
     assert torch.equal(*ends)
 
 
+@pytest.mark.parametrize("family", ["wan", "ltx"])
+def test_runs_have_the_noise_levels_that_are_configured(tmp_path, family):
+    pipe = tiny.pipeline(**tiny.text_parts()) if family == "wan" else tiny.ltx_pipeline()
+    pipe.save_pretrained(tmp_path / "m")
+    study = {
+        "study": "s",
+        "models": {"m": {"path": str(tmp_path / "m")}},
+        "cases": {"tasks": ["odd"]},
+    }
+    levels = [1.0, 0.9, 0.3]
+    fields = {
+        "diffusers": {},
+        "single-shift": {"schedule": "single-shift"},
+        "list": {"schedule": "list", "levels": levels},
+    }
+    found = {}
+    for name, field in fields.items():
+        config = check_config(study | {"sampler": {"steps": 3, "shift": 3.0, **field}})
+        found[name] = load_model(config, "m").sigmas(3, 3.0).tolist()
+    assert found["single-shift"] == pytest.approx([1, 6 / 7, 3 / 5, 0])
+    assert found["list"] == pytest.approx([*levels, 0])
+    stock = flow_sigmas(3, 3.0).tolist()
+    assert (found["diffusers"] == stock) == (family == "wan")
+    assert found["diffusers"] != found["single-shift"]
+
+
 def test_two_experts_are_loaded_with_boundary_and_guidance(saved):
     model = WanModel.load(saved, boundary=0.3, guidance=3.0, guidance_2=1.5)
     assert model.boundary == 0.3

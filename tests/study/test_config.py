@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 from repository import ROOT
 
+from chain_of_steps.cases.drawings import drawing_of, token_of
 from chain_of_steps.errors import UserError
 from chain_of_steps.settings.models import WithModels, main_model, passes_of, seeds_of
 from chain_of_steps.settings.sampler import WithSampler
@@ -29,6 +30,7 @@ from chain_of_steps.study.config import (
 )
 from chain_of_steps.study.experiments import EXPERIMENTS
 from chain_of_steps.tasks import task_names
+from chain_of_steps.tasks.board import Board
 
 LEAST = {"study": "a", "models": {"m": {"path": "p"}}, "cases": {"tasks": ["maze"]}}
 
@@ -75,7 +77,11 @@ def test_files_are_merged_in_order(tmp_path):
     two.write_text("sampler: {shift: 3.0}\nmodels: {other: {path: q}}\ntrain: {other: {}}\n")
     three.write_text("sampler: {steps: 30}\nmodels: {m: null}\ntrain: {other: null}\n")
     config = load_config([one, two, three])
-    assert config.resolved()["sampler"] == {"steps": 30, "shift": 3.0, "solver": "euler"}
+    assert config.resolved()["sampler"] == {"steps": 30, "shift": 3.0} | {
+        "solver": "euler",
+        "schedule": "diffusers",
+        "levels": None,
+    }
     assert list(config.models) == ["other"]
     assert config.models["other"].path == "q"
     assert config.train == {}
@@ -83,7 +89,8 @@ def test_files_are_merged_in_order(tmp_path):
 
 def test_defaults_are_filled_in():
     config = check_config(LEAST)
-    assert config.resolved()["sampler"] == {"steps": 50, "shift": 5.0, "solver": "euler"}
+    unset = {"schedule": "diffusers", "levels": None}
+    assert config.resolved()["sampler"] == {"steps": 50, "shift": 5.0, "solver": "euler", **unset}
     assert config.video.frames == 17
     assert config.seeds == [0, 1, 2, 3]
     assert config.models["m"].guidance == 1.0
@@ -223,12 +230,42 @@ OVER = {
     "vbvr-wan2.2-lora.yaml": VBVR,
     "wan-reference.yaml": VBVR,
     "wan-r1.yaml": "ti2v-5b.yaml",
+    "real-puzzles.yaml": "ti2v-5b.yaml",
 }
+REAL, PUZZLES = "real-puzzles.yaml", "-puzzles.yaml"
+
+
+def under(name):
+    """The overlays that one needs below it, and itself."""
+    if name.endswith(PUZZLES) and name != REAL:
+        return (*under(name.replace(PUZZLES, ".yaml")), REAL, name)
+    return tuple(filter(None, (OVER.get(name), name)))
 
 
 def overlays():
-    names = sorted(path.name for path in (ROOT / "config").glob("*.yaml"))
-    return [tuple(filter(None, (OVER.get(name), name))) for name in names]
+    return [under(path.name) for path in sorted((ROOT / "config").glob("*.yaml"))]
+
+
+def test_every_real_model_has_a_study_of_native_puzzles():
+    """Each tile is whole tokens, the board fits, and every experiment on puzzles is made."""
+    real = {p.name for p in (ROOT / "config").glob("*.yaml") if "revision:" in p.read_text()}
+    real |= {"vbvr-wan2.2-lora.yaml"}
+    found = {p.name for p in (ROOT / "config").glob(f"*{PUZZLES}")} - {REAL}
+    assert {name.replace(PUZZLES, ".yaml") for name in found} == real
+    plain = load_config([ROOT / "config.yaml"])
+    for name in sorted(found):
+        study = load_config([ROOT / "config.yaml", *(ROOT / "config" / n for n in under(name))])
+        assert study.study == name.removesuffix(".yaml")
+        assert study.experiments == plain.experiments
+        drawing, board = drawing_of(study.cases, study.video), Board()
+        token = study.video.multiple
+        assert drawing.side % token == 0 and drawing.side // token >= 4
+        for side in (drawing.width_on(board), drawing.height_on(board)):
+            assert side % token == 0 and side >= 5 * drawing.side
+        frames = drawing.frames_on(board)
+        assert 49 <= frames <= 121 and (frames - 1) % study.video.stride == 0
+        model = next(iter(study.models.values()))
+        assert token_of(model.path) in (None, (token, study.video.stride))
 
 
 @pytest.mark.parametrize("overlays", [(), *overlays()])
@@ -299,6 +336,23 @@ def test_the_shift_of_ltx_is_that_of_the_pipeline_for_its_size():
         (changed(sampler__steps=0), ["sampler.steps", "0", "write 1 or more"]),
         (changed(sampler__steps=1001), ["sampler.steps", "1001", "write 1000 or less"]),
         (changed(sampler__shift=0), ["sampler.shift", "a number above 0"]),
+        (changed(sampler__schedule="single"), ["sampler.schedule", "did you mean single-shift?"]),
+        (
+            changed(sampler__schedule="single-shift", sampler__solver="unipc"),
+            ["sampler.schedule is single-shift", "unipc", "write euler"],
+        ),
+        (changed(sampler__schedule="list"), ["sampler.levels is None", "write both"]),
+        (
+            changed(sampler__levels=[1.0], sampler__schedule="list", sampler__steps=2),
+            ["sampler.levels has 1", "sampler.steps is 2", "one level a step"],
+        ),
+        *(
+            (
+                changed(sampler__levels=levels, sampler__schedule="list", sampler__steps=2),
+                ["sampler.levels is", "write levels that fall from 1"],
+            )
+            for levels in ([0.9, 0.5], [1.0, 1.0], [0.5, 1.0])
+        ),
         (changed(models__m__guidance=0.5), ["models.m.guidance", "0.5", "write 1 or more"]),
         *(
             (changed(**{field: value}), [name, "write 9223372036854775807 or less"])

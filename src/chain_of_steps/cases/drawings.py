@@ -16,7 +16,10 @@ from chain_of_steps.tasks.drawing import Drawing
 
 # The end of a path or repository -> pixels a side of a token, frames of a latent frame. The first
 # that is found in the name counts.
-FAMILIES = {"TI2V-5B": (32, 4), "LTX": (32, 8), "Wan2": (16, 4)}
+FAMILIES = {
+    **{"TI2V-5B": (32, 4), "VideoRLVR-Wan2.2": (32, 4)},
+    **{"LTX": (32, 8), "Wan2": (16, 4)},
+}
 LEAST_SHARE = 1 / 9  # of video.area that a frame must fill, or the area was not meant for it
 
 

@@ -108,10 +108,12 @@ def jacobian_of(
 ) -> tuple[pd.DataFrame, int]:
     """One row for each run, level, source and target, and the NFE.
 
-    cases: of tasks that say the depths of their tiles. Columns: COLUMNS. source, direction, depth:
-    which direction. target: answer, others (lengths over all these tiles) or, of a tile, `tile`
-    at some distance in inferences, negative for those before it.
+    None where fields.directions is 0. cases: of tasks that say the depths of their tiles. Columns:
+    COLUMNS. source, direction, depth: which direction. target: answer, others (lengths over all
+    these tiles) or, of a tile, `tile` at some distance in inferences, negative for those before it.
     """
+    if not fields.directions:
+        return pd.DataFrame(columns=list(COLUMNS)), 0
     given = {case.name: case for case in cases}
     places = {case.name: Places.of(model, case) for case in cases}
     rows: list[dict] = []
