@@ -134,6 +134,6 @@ def _load(settings: HasExecution, name: str, **options: Any) -> VideoModel:
         vae_tiling=execution.vae_tiling,
         lora=model.lora.model_dump(),
         **{key: getattr(model, key) for key in keys},
-        **({} if sampler is None else {"levels": sampler.noise_levels}),
+        levels="diffusers" if sampler is None else sampler.noise_levels,
         **options,
     )
