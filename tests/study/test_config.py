@@ -256,7 +256,7 @@ def test_every_real_model_has_a_study_of_native_puzzles():
     for name in sorted(found):
         study = load_config([ROOT / "config.yaml", *(ROOT / "config" / n for n in under(name))])
         assert study.study == name.removesuffix(".yaml")
-        assert study.experiments == plain.experiments
+        assert study.experiments == [*plain.experiments, "latents"]
         drawing, board = drawing_of(study.cases, study.video), Board()
         token = study.video.multiple
         assert drawing.side % token == 0 and drawing.side // token >= 4
