@@ -8,7 +8,7 @@ import torch
 
 from chain_of_steps.runs import read_tiles
 from chain_of_steps.tasks import stream, task_of
-from chain_of_steps.tasks.observe import Observer
+from chain_of_steps.tasks.drawing import DEFAULT_DRAWING
 from chain_of_steps.tasks.reader import first_frame
 from chain_of_steps.tasks.scene import render_movie
 from chain_of_steps.trajectory import Trajectory
@@ -32,7 +32,7 @@ def test_each_tile_of_a_run_says_from_which_step_it_is_right():
         runs, torch.linspace(1, 0, STEPS + 1), stored, stored[:, :-1], [0] * STEPS, {}
     )
     model = SimpleNamespace(decode=lambda latents: latents)
-    case = SimpleNamespace(name="a", observer=Observer(puzzle))
+    case = SimpleNamespace(name="a", puzzle=puzzle, drawing=DEFAULT_DRAWING)
     table = read_tiles(model, trajectory, [case])
     assert list(table) == [*runs, "frame", "row", "column", "depth", "leads", "accepted"]
     assert (table["seed"] == 3).all()
@@ -52,7 +52,7 @@ def test_looks_that_are_left_out_name_the_next_one_that_is_read():
     sigmas = torch.linspace(1, 0, STEPS + 1)
     trajectory = Trajectory(runs, sigmas, stored, stored[:, :-1], [0] * STEPS, {})
     model = SimpleNamespace(decode=lambda latents: latents)
-    case = SimpleNamespace(name="a", observer=Observer(puzzle))
+    case = SimpleNamespace(name="a", puzzle=puzzle, drawing=DEFAULT_DRAWING)
     for steps, first in ((range(0, STEPS, 4), 8), ([0, 5], 5), ([0, 4], STEPS)):
         table = read_tiles(model, trajectory, [case], steps)
         assert set(table.loc[table["depth"] > 0, "leads"]) == {first}

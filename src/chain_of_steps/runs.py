@@ -26,7 +26,7 @@ from chain_of_steps.models.model import VideoModel
 from chain_of_steps.progress import progress
 from chain_of_steps.sampling import Edit, Watch, cuts, sample, sample_by
 from chain_of_steps.tasks.drawing import DEFAULT_DRAWING, Drawing
-from chain_of_steps.tasks.observe import Observation, Observer, kept_from
+from chain_of_steps.tasks.observe import Observation, Observer, kept_from, observer_of
 from chain_of_steps.tasks.puzzle import Puzzle
 from chain_of_steps.trajectory import Recorder, Trajectory
 from chain_of_steps.video import to_uint8
@@ -56,11 +56,6 @@ class Drawn:
         """The puzzle, or its prompt under another picture (H, W, 3) in [0, 1]."""
         picture = drawing.still(puzzle) if picture is None else picture
         return cls(Image.fromarray(to_uint8(picture)), drawing.words(puzzle), puzzle, drawing)
-
-    @property
-    def observer(self) -> Observer:
-        """The reader of its videos."""
-        return Observer(self.puzzle, self.drawing)
 
 
 @dataclass(frozen=True)
@@ -117,7 +112,7 @@ class Runs:
     def readers(self) -> list[Observer]:
         """The reader of each run; runs of one case share theirs."""
         distinct, at = self._distinct()
-        found = [one.observer for one in distinct]
+        found = [observer_of(one) for one in distinct]
         return [found[number] for number in at]
 
     def noise(self) -> Tensor:
@@ -318,7 +313,7 @@ def read_trajectory(
     by_name, tables = {case.name: case for case in cases}, []
     groups = trajectory.runs.groupby("case", sort=False).indices
     for name, rows in progress(groups.items(), desc="read", unit="cases"):
-        reader, runs = by_name[name].observer, trajectory.select(rows)
+        reader, runs = observer_of(by_name[name]), trajectory.select(rows)
         reading = read_latents(model, reader, looks_of(runs).flatten(0, 1))
         table = by_step(runs, range(runs.n_steps + 1))
         table["answer"] = reading.accepted
@@ -355,7 +350,7 @@ def read_tiles(
     by_name, tables = {case.name: case for case in cases}, []
     groups = trajectory.runs.groupby("case", sort=False).indices
     for name, rows in progress(groups.items(), desc="read tiles", unit="cases"):
-        observer = by_name[name].observer
+        observer = observer_of(by_name[name])
         for row in rows:
             video = model.decode(looks_of(trajectory, int(row))[looks]).numpy()
             found = observer.read_tiles(video)

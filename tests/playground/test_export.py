@@ -60,7 +60,7 @@ def test_clean_estimates_of_onnx_runtime(ran):
     ort = pytest.importorskip("onnxruntime")
     session = ort.InferenceSession(ran.exported.onnx, providers=["CPUExecutionProvider"])
     given = {
-        "given": ran.condition.image_latents.numpy(),
+        "given": ran.condition.picture["latents"].numpy(),
         "text": ran.exported.prompts[PROMPT][None],
     }
     x, sigmas = ran.noise.numpy(), ran.sigmas.numpy()
@@ -120,7 +120,7 @@ def test_clean_estimates_of_the_page(ran):
         shift=SHIFT,
     )
     assert page["sigmas"] == pytest.approx(ran.sigmas.tolist(), abs=1e-7)
-    true = ran.condition.image_latents[0].numpy()
+    true = ran.condition.picture["latents"][0].numpy()
     assert np.abs(floats(page["given"], true.shape) - true).max() < 1e-3
     observer = Observer(ran.puzzle)
     for k, clean in enumerate(ran.clean):

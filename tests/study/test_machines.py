@@ -13,6 +13,7 @@ from repository import ROOT
 from chain_of_steps.statistics.verdicts import FAILS, HOLDS, NO_ROOM, UNDECIDED
 from chain_of_steps.study.claims import load_claims
 from chain_of_steps.tasks import stream, task_of
+from chain_of_steps.tasks.drawing import DEFAULT_DRAWING
 from chain_of_steps.tasks.reader import first_frame
 from chain_of_steps.tasks.scene import render_movie
 from chain_of_steps.trajectory import Trajectory
@@ -51,7 +52,9 @@ def run(machine) -> pd.Series:
                     here = (slice(4 * frame - 3, 4 * frame + 1), slice(16 * r, 16 * r + 16))
                     here = (*here, slice(16 * c, 16 * c + 16))
                     video[(slice(machine(depth, frame, puzzle.need), None), *here)] = true[here]
-            case = SimpleNamespace(name=f"in-domain/{task}/{n}", puzzle=puzzle)
+            case = SimpleNamespace(
+                name=f"in-domain/{task}/{n}", puzzle=puzzle, drawing=DEFAULT_DRAWING
+            )
             cases.append(case)
             looks.append(torch.from_numpy(video))
             labels = {"model": "ours", "case": case.name, "task": task, "split": "in-domain"}

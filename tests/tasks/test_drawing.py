@@ -12,7 +12,7 @@ from chain_of_steps.errors import UserError
 from chain_of_steps.tasks import stream, task_names, task_of
 from chain_of_steps.tasks.board import DEFAULT_BOARD, Board
 from chain_of_steps.tasks.drawing import DEFAULT_DRAWING, Drawing
-from chain_of_steps.tasks.observe import Observer
+from chain_of_steps.tasks.observe import Observer, observer_of
 from chain_of_steps.tasks.puzzle import Puzzle
 from chain_of_steps.tasks.scene import FLOOR, render_movie, split_tiles
 from chain_of_steps.video import read_image
@@ -44,7 +44,7 @@ def test_a_case_says_how_it_is_drawn_and_its_puzzle_does_not(tmp_path):
     folders.write_case(tmp_path, puzzle, drawing=drawing)
     case = folders.Case("a", tmp_path)
     assert case.drawing == drawing and case.puzzle.digest == puzzle.digest
-    assert case.observer.drawing == drawing
+    assert observer_of(case).drawing == drawing
     assert case.image.size == (192, 160)
     assert np.allclose(np.asarray(case.image) / 255, drawing.still(puzzle), atol=0.5 / 255 + 1e-6)
     final = read_image(tmp_path / "final_frame.png") / 255

@@ -77,10 +77,16 @@ def test_other_random_numbers_move_intervals_and_few_verdicts(figures):
     assert len(verdicts) <= 0.05 * len(read_table(figures / "claims.csv"))
 
 
+def _read(path: Path) -> pd.DataFrame:
+    """As `read_table`, which refuses what was altered since its manifest was written."""
+    path.with_name(f"{path.name}.manifest.json").unlink(missing_ok=True)
+    return read_table(path)
+
+
 def _change(table: str, change):
     def alter(figures: Path) -> None:
         path = figures / "tables" / table
-        write_table(path, change(read_table(path)))
+        write_table(path, change(_read(path)))
 
     return alter
 
@@ -97,7 +103,7 @@ def _replace(name: str, pattern: str, wanted: str):
 
 def _number(column: str):
     def alter(figures: Path) -> None:
-        table = read_table(figures / "claims.csv")
+        table = _read(figures / "claims.csv")
         row = table[column].first_valid_index()
         table.loc[row, column] = table.loc[row, column] + 0.001
         write_table(figures / "claims.csv", table)
@@ -113,7 +119,7 @@ def _entry(figures: Path) -> None:
 
 
 def _one_run(table: pd.DataFrame) -> pd.DataFrame:
-    rows = table.index[table["outcome"].eq("flipped") & table["condition"].eq("final, twin, all")]
+    rows = table.index[table["outcome"].eq("flipped") & table["condition"].eq("final, all")]
     return table.drop(rows[:1])
 
 
@@ -125,7 +131,7 @@ def _wrong_at_first(table: pd.DataFrame) -> pd.DataFrame:
 
 
 ALTERED = (
-    (_change("layer_outcomes.parquet", _one_run), "swap-in-the-middle-flips on small: n is"),
+    (_change("layer_outcomes.parquet", _one_run), "swap-at-first-does-not on small: n is"),
     (_change("decision_outcomes.parquet", _wrong_at_first), "could_change is"),
     (_change("cases.csv", lambda rows: rows.assign(need=rows["need"] + 1)), "need of"),
     (_number("ours"), "ours is"),
@@ -136,7 +142,7 @@ ALTERED = (
     (_number("baseline"), "baseline is"),
     (_number("p_holm"), "p_holm is"),
     (_replace("claims.csv", ",does not hold,", ",holds,"), "made again 'does not hold'"),
-    (_replace("claims.md", r"\*\*undecided\*\*", "**holds**"), "not '**undecided**"),
+    (_replace("claims.md", r"^(\|.*?)\*\*undecided\*\*", r"\1**holds**"), "made again '**undecided**"),
     (_replace("claims.md", r"Of \d+ claims in all", "Of 7 claims in all"), "claims in all"),
     (_replace("claims.md", r"\(Holm [^)]*\)", "(Holm 0.999)"), "lacks"),
     (_entry, "verdicts.json"),
@@ -160,7 +166,7 @@ def test_one_run_less_is_enough(copy):
     status, output = recompute(copy)
     assert status == 1
     names = {line.split()[1] for line in output.splitlines() if line.startswith("differs: ")}
-    assert names == {"swap-in-the-middle-flips", "swap-at-first-does-not", "swap-at-last-does-not"}
+    assert names == {"swap-at-first-does-not"}
 
 
 @pytest.mark.slow

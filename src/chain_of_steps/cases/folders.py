@@ -27,7 +27,6 @@ from chain_of_steps.files import inside, read_json, read_text, write_json
 from chain_of_steps.tasks import stream, task_names, task_of
 from chain_of_steps.tasks.board import DEFAULT_BOARD, Board
 from chain_of_steps.tasks.drawing import DEFAULT_DRAWING, Drawing
-from chain_of_steps.tasks.observe import Observer
 from chain_of_steps.tasks.puzzle import SPLITS, Puzzle
 from chain_of_steps.video import read_image, write_mp4, write_png
 
@@ -101,11 +100,6 @@ class Case:
         """How its puzzle is drawn. Raises UserError as `puzzle` does."""
         self.puzzle  # noqa: B018 what is no puzzle is not drawn
         return self._described[1]
-
-    @cached_property
-    def observer(self) -> Observer:
-        """The reader of its videos. Raises UserError as `puzzle` does."""
-        return Observer(self.puzzle, self.drawing)
 
     @cached_property
     def _described(self) -> tuple[Puzzle, Drawing]:

@@ -15,6 +15,7 @@ import pandas as pd
 
 from chain_of_steps.cases.folders import Case
 from chain_of_steps.tasks.drawing import DEFAULT_DRAWING, Drawing
+from chain_of_steps.tasks.observe import observer_of
 from chain_of_steps.tasks.puzzle import Puzzle
 
 REFERENCES = ("truth", "jump", "other", "static")
@@ -38,7 +39,7 @@ def read_references(cases: Sequence[Case]) -> pd.DataFrame:
         alike = [c for c in following if c.puzzle.task == case.puzzle.task]
         other = next(iter([*alike, *following]), case)
         videos = reference_videos(case.puzzle, other.puzzle, case.drawing)
-        reading = case.observer.read_video(np.stack([videos[name] for name in REFERENCES]))
+        reading = observer_of(case).read_video(np.stack([videos[name] for name in REFERENCES]))
         for name, score, correct in zip(REFERENCES, reading.score, reading.correct, strict=True):
             labels = {"case": case.name, "task": case.puzzle.task, "split": case.puzzle.split}
             rows.append({**labels, "kind": name, "score": score, "correct": correct})

@@ -26,6 +26,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
+from typing import Protocol
 
 import numpy as np
 
@@ -441,6 +442,21 @@ def _keys(
     shown = [tuple(movie[f].get(cell, ()) for f in frames) for movie in movies]
     held = (still.get(cell, ()),) * len(frames)
     return [*shown, held if empty is None else (empty.get(cell, ()),), held]
+
+
+class Shown(Protocol):
+    """A puzzle that is shown: a case, say."""
+
+    @property
+    def puzzle(self) -> Puzzle: ...
+
+    @property
+    def drawing(self) -> Drawing: ...
+
+
+def observer_of(shown: Shown) -> Observer:
+    """The reader of its videos."""
+    return Observer(shown.puzzle, shown.drawing)
 
 
 @lru_cache(maxsize=8192)

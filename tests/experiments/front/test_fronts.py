@@ -12,7 +12,7 @@ from chain_of_steps.experiments.front import fronts
 from chain_of_steps.experiments.front.outcomes import front_outcomes
 from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.tasks import stream, task_of
-from chain_of_steps.tasks.observe import Observer
+from chain_of_steps.tasks.drawing import DEFAULT_DRAWING
 from chain_of_steps.tasks.reader import first_frame
 from chain_of_steps.tasks.scene import render_movie
 from chain_of_steps.trajectory import Trajectory
@@ -38,7 +38,7 @@ def made_up(decided, n: int = 6) -> pd.DataFrame:
                 here = (slice(4 * frame - 3, 4 * frame + 1), slice(16 * r, 16 * r + 16))
                 here = (*here, slice(16 * c, 16 * c + 16))
                 video[(slice(decided(depth, frame), None), *here)] = true[here]
-        cases.append(SimpleNamespace(name=name, puzzle=puzzle, observer=Observer(puzzle)))
+        cases.append(SimpleNamespace(name=name, puzzle=puzzle, drawing=DEFAULT_DRAWING))
         looks.append(torch.from_numpy(video))
         run = {"model": "m", "case": name, "task": task, "split": "in-domain"}
         runs += [{**run, "seed": 0}]

@@ -36,6 +36,7 @@ from chain_of_steps.statistics.verdicts import HOLDS, NO_ROOM, UNMEASURED
 from chain_of_steps.study.claims import load_claims
 
 STEPS, SHIFT, BATCH = 24, 5.0, 10
+LONG = 40  # steps in which a serial machine ends chains of ten hops; in fewer it can be put right
 FIELDS = Handover(levels=[0.93, 0.7, 0.45], tile_levels=[0.75, 0.6], directions=1)
 LOOPS = Loops(
     few_steps=[4],
@@ -104,7 +105,9 @@ def test_each_test_tells_a_serial_machine_from_all_others(measure, test):
             assert test == "repaired" and name != "posterior"
             continue
         assert others[test]["mean"] < serial["mean"] / 3, (name, others[test])
-        assert not others[test]["high"] >= serial["mean"], (name, others[test])
+        # ten cases of which none differs still leave an interval of 0.3 on both sides
+        none_differs = others[test]["mean"] == 0
+        assert none_differs or others[test]["high"] < serial["mean"], (name, others[test])
 
 
 @pytest.mark.parametrize("test", POLISHING)
@@ -220,7 +223,8 @@ OF_NEED = ("commitment-later-for-greater-need", "loops-beat-plain-steps")
 
 def said_of(measure, name) -> pd.DataFrame:
     """The table of claims on a machine, by id."""
-    model, runs, cases, (ends, _, _, looped), _ = measure(name)
+    model, _, cases, (ends, _, _, looped), _ = measure(name)
+    runs = run_shard(model, cases, [0], steps=LONG, shift=SHIFT, n_frames=17, batch=BATCH)
     needs = [case.puzzle.need for case in cases]
     index = pd.DataFrame({"case": [case.name for case in cases], "solutions": 1, "need": needs})
     tables = judged.outcomes_of_runs(model, runs, cases) | {
@@ -234,7 +238,7 @@ def said_of(measure, name) -> pd.DataFrame:
         else claim
         for claim in CLAIMS
     ]
-    return judged.judged(claims, tables, [name], STEPS)
+    return judged.judged(claims, tables, [name], LONG)
 
 
 def test_claims_find_the_serial_machine_and_none_of_the_others(measure):

@@ -43,9 +43,11 @@ def test_both_experiments_run_through_their_commands(study):
     made = ("--out", "ends.parquet", "--tiles", "tiles.parquet", "--jacobian", "jacobian.parquet")
     assert chain.cos("handover", *MINE, *made) == 0
     assert chain.cos("loops", *MINE, "--out", "loops.parquet") == 0
-    taken = ("--runs", "ends.parquet", "--tiles", "tiles.parquet", "--jacobian")
-    assert chain.cos("handover-summary", *taken, "jacobian.parquet", "--out", "a") == 0
-    assert chain.cos("loops-summary", "--runs", "loops.parquet", "--out", "b") == 0
+    taken = ("--cases", "cases", "--runs", "ends.parquet", "--tiles", "tiles.parquet")
+    taken += ("--jacobian", "jacobian.parquet", "--outcomes", "a.parquet")
+    assert chain.cos("handover-summary", *taken, "--out", "a") == 0
+    taken = ("--cases", "cases", "--runs", "loops.parquet", "--outcomes", "b.parquet")
+    assert chain.cos("loops-summary", *taken, "--out", "b") == 0
     for folder, names in (("a", stage_handover_summary.TABLES), ("b", stage_loops_summary.TABLES)):
         for name in names:
             table = read_table(Path(folder) / name)
