@@ -29,6 +29,7 @@ from chain_of_steps.films import draw_run
 from chain_of_steps.runs import read_trajectory, run_shard
 from chain_of_steps.tasks import stream, task_of
 from chain_of_steps.tasks.drawing import DEFAULT_DRAWING, Drawing
+from chain_of_steps.tasks.observe import observer_of
 from chain_of_steps.tasks.regions import REGIONS, on_grid, places_of, tile_masks
 from chain_of_steps.tasks.scene import render_movie
 from chain_of_steps.video import read_image
@@ -193,7 +194,7 @@ def test_loops_tiles_and_film_sheets(ran, tmp_path):
     assert mask.any() and not mask[:, :, [0, 1, 12, 13]].any()
     looks = read_trajectory(model, runs, cases)
     path = tmp_path / "sheet.png"
-    drawn_run = draw_run(path, model, runs, looks, case.name, 0, case.observer)
+    drawn_run = draw_run(path, model, runs, looks, case.name, 0, observer_of(case))
     assert drawn_run["off"] == drawn_run["undecided"] == [0] * len(drawn_run["steps"])
     sheet = read_image(path)
     assert sheet.shape == (160 * len(drawn_run["steps"]), 224 * len(drawn_run["frames"]), 3)

@@ -34,7 +34,7 @@ from chain_of_steps.runs import Drawn, Runs, batches, by_step, looks_of, rerun
 from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.tasks import task_of
 from chain_of_steps.tasks.drawing import DEFAULT_DRAWING, Drawing
-from chain_of_steps.tasks.observe import look_of
+from chain_of_steps.tasks.observe import look_of, observer_of
 from chain_of_steps.tasks.puzzle import Pair, Puzzle, name_of, pairs, shape_layer
 from chain_of_steps.tasks.reader import VISIBLE
 from chain_of_steps.tasks.scene import COLOURS, SHAPES, Cell, split_tiles
@@ -180,9 +180,10 @@ def _read_looks(
     model: VideoModel, runs: Trajectory, cases: dict[str, Case], looks: Tensor
 ) -> pd.DataFrame:
     """A row for each run and look; the last look is the result, those before end with step N-1."""
+    readers = {name: observer_of(cases[name]) for name in runs.runs["case"].unique()}
     found = []
     for row, name in enumerate(runs.runs["case"]):
-        puzzle, observer = cases[name].puzzle, cases[name].observer
+        puzzle, observer = cases[name].puzzle, readers[name]
         last = [puzzle.board.frame(task_of(puzzle.task).KEY_FRAMES[-1])]
         frames = model.decode(looks[row], frames=observer.frames_for(last)).numpy()
         boards = observer.boards(frames, last)[:, 0]

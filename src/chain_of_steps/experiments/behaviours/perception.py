@@ -32,7 +32,7 @@ from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.statistics.tests import sign_flip_p
 from chain_of_steps.tasks.drawing import DEFAULT_DRAWING, Drawing
 from chain_of_steps.tasks.move import NAME, slide
-from chain_of_steps.tasks.observe import Observer, look_of
+from chain_of_steps.tasks.observe import Observer, look_of, observer_of
 from chain_of_steps.tasks.puzzle import Puzzle, shape_layer
 from chain_of_steps.tasks.scene import split_tiles
 from chain_of_steps.trajectory import Recorder, Trajectory
@@ -91,7 +91,7 @@ def perception_shard(
     One row a look: columns of a run, condition (clean, alone), step (N: the result), sigma,
     EVIDENCE.
     """
-    readers = {case.name: case.observer for case in cases if case.task == NAME}
+    readers = {case.name: observer_of(case) for case in cases if case.task == NAME}
     chosen = trajectory.select(np.flatnonzero(trajectory.runs["task"] == NAME))
     tables = [_read(model, chosen, readers, looks_of(chosen)).assign(condition="clean")]
     few = chosen.runs["case"].isin(control_cases) & chosen.runs["seed"].isin(seeds)

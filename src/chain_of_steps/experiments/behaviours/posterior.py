@@ -39,7 +39,7 @@ from chain_of_steps.runs import by_step, read_latents
 from chain_of_steps.sampling import Velocity, sample
 from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.tasks.drawing import DEFAULT_DRAWING, Drawing
-from chain_of_steps.tasks.observe import Observer
+from chain_of_steps.tasks.observe import Observer, observer_of
 from chain_of_steps.tasks.puzzle import Puzzle
 from chain_of_steps.trajectory import Trajectory
 
@@ -117,11 +117,14 @@ def compare_shard(
     seen = readouts.set_index(["case", "seed", "step"])[["answer", "n_candidates", "evidence"]]
     for name, rows in progress(groups.items(), desc="posterior", unit="cases"):
         puzzle, runs = by_name[name].puzzle, trajectory.select(rows)
-        z = encoded_answers(model, puzzle, by_name[name].drawing)
+        z, reader = (
+            encoded_answers(model, puzzle, by_name[name].drawing),
+            observer_of(by_name[name]),
+        )
         steps = [(name, s, k) for s in runs.runs["seed"] for k in range(runs.n_steps)]
         read = seen.loc[steps]
         for prior, allowed in priors(puzzle).items():
-            table = _compare(model, by_name[name].observer, runs, z, allowed, read)
+            table = _compare(model, reader, runs, z, allowed, read)
             several = "several" if len(puzzle.solutions) > 1 else "one"
             tables.append(table.assign(solutions=several, prior=prior))
     made = [table for table in tables if len(table)] or tables

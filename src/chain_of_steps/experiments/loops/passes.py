@@ -32,6 +32,7 @@ from chain_of_steps.measures import NO_ANSWER
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.runs import Runs, batches, loops_of, noise_seeds, read_latents
 from chain_of_steps.sampling import StepState, sample
+from chain_of_steps.tasks.observe import observer_of
 from chain_of_steps.tasks.puzzle import Puzzle, kind_of
 from chain_of_steps.trajectory import Trajectory
 
@@ -171,7 +172,7 @@ def read_ends(model: VideoModel, waiting: Sequence[End]) -> list[dict[str, Any]]
     for n, (_, case, _) in enumerate(waiting):
         by_case.setdefault(case.name, []).append(n)
     for places in by_case.values():
-        observer = waiting[places[0]][1].observer
+        observer = observer_of(waiting[places[0]][1])
         for start in range(0, len(places), MANY):
             some = places[start : start + MANY]
             latents = torch.stack([waiting[n][2] for n in some])
