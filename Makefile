@@ -2,11 +2,11 @@
 # Both set up .venv by themselves and again when requirements.txt or pyproject.toml change.
 #
 #   PYTHON=...       interpreter for .venv, 3.11 or newer
-#   TORCH_INDEX=...  extra package index for a special torch build, such as the CPU-only one
+#   TORCH_INDEX=...  extra package index for a special torch build; by itself, the CPU build where Linux
+#                    has no NVIDIA driver. Nothing behind the = takes that of PyPI, with CUDA on Linux.
 #   ARGS=...         more arguments for snakemake or pytest: make test ARGS="-m 'not slow'"
 
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do command -v $$p && break; done)
-TORCH_INDEX ?=
 ARGS ?=
 
 VENV := .venv
@@ -16,6 +16,14 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # tests in two processes, file by file in the order of tests/conftest.py
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 TORCH := $(shell grep '^torch==' requirements.txt)
+CPU_BUILD := https://download.pytorch.org/whl/cpu
+# what is there once a driver is loaded
+NVIDIA_DRIVER ?= /proc/driver/nvidia/version
+SAY_CPU := "No NVIDIA driver here: torch comes as its CPU build (make TORCH_INDEX= takes that with CUDA)."
+ifeq ($(origin TORCH_INDEX), undefined)
+TORCH_INDEX := $(shell [ "$$(uname -s)" != Linux ] || [ -e $(NVIDIA_DRIVER) ] \
+    || command -v nvidia-smi > /dev/null || echo $(CPU_BUILD))
+endif
 # tools of the pages, which node needs and nobody else
 WEB_READY := web/node_modules/.package-lock.json
 
@@ -26,7 +34,7 @@ export PIP_USER := 0
 
 .DEFAULT_GOAL := figures
 .PHONY: figures figures-from-tables recompute report docs page test test-fast test-all soak lint \
-    format benchmarks determinism clean
+    format site lock wheel catalog benchmarks determinism clean
 
 figures: $(READY)
 	$(BIN)/snakemake --cores all $(ARGS)
@@ -43,10 +51,15 @@ recompute: $(READY)
 report: $(READY)
 	$(BIN)/snakemake --cores all --report report.zip $(ARGS)
 
-# What is generated: docs/config-reference.md, and the table of claims in README.md.
+# What is generated: docs/config-reference.md with its schema, .test/config.yaml, and the table of
+# claims in README.md.
 docs: $(READY)
 	$(BIN)/python docs/config_reference.py
 	$(BIN)/python docs/readme_claims.py
+
+# The documentation as pages that need no network, in site/.
+site: $(READY)
+	$(BIN)/python docs/site.py
 
 # What the package ships of its pages, bundled from web/.
 page: $(WEB_READY)
@@ -89,6 +102,19 @@ format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow
 
+# pylock.toml, with the hash of every wheel, from requirements.txt. Needs uv.
+lock: $(READY)
+	$(BIN)/python .ci/lock.py
+
+# dist/*.whl with a trained model of each depth; what an earlier build left is not taken along.
+wheel: $(READY)
+	rm -rf build
+	$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
+
+# The command with which the Snakemake workflow catalog looks at a workflow.
+catalog: $(READY)
+	$(BIN)/snakemake -s Snakefile -c 1 -d .test --forceall --rulegraph > /dev/null
+
 benchmarks: $(READY)
 	$(BIN)/snakemake --cores all $(ARGS) benchmarks
 
@@ -102,6 +128,7 @@ $(READY): requirements.txt pyproject.toml
 	    f"{sys.executable} is Python {sys.version.split()[0]}, 3.11 or newer is needed: " \
 	    "write make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv $(VENV)
+	@$(if $(filter $(CPU_BUILD),$(TORCH_INDEX)),echo $(SAY_CPU))
 	$(PIP) install $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) $(TORCH)
 	$(PIP) install -r requirements.txt
 	$(PIP) install --no-build-isolation --no-deps -e .
@@ -109,5 +136,5 @@ $(READY): requirements.txt pyproject.toml
 
 # results/ stays: it may hold days of GPU time. Remove it by hand.
 clean:
-	rm -rf $(VENV) .snakemake web/node_modules .pytest_cache .ruff_cache .mypy_cache logs build src/*.egg-info
+	rm -rf $(VENV) .snakemake web/node_modules .pytest_cache .ruff_cache .mypy_cache build site dist src/*.egg-info
 	find src tests workflow -name __pycache__ -type d -prune -exec rm -rf {} +

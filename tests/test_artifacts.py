@@ -1,6 +1,7 @@
 """Tables and tensors come back as they were, repeatable byte for byte, or are named."""
 
 import gzip
+import os
 import subprocess
 import sys
 
@@ -12,7 +13,7 @@ from tables import SUFFIXES, frame, names
 
 from chain_of_steps.artifacts import load_tensors, read_table, save_tensors, write_table
 from chain_of_steps.errors import UserError
-from chain_of_steps.files import digest_file
+from chain_of_steps.files import atomic_path, digest_file
 
 # Tables
 
@@ -87,6 +88,23 @@ def test_equal_tensors_have_equal_bytes_whatever_the_order_of_metadata(tmp_path)
         save_tensors(tmp_path / f"{i}.safetensors", {"a": torch.ones(2)}, metadata)
         digests.add(digest_file(tmp_path / f"{i}.safetensors"))
     assert len(digests) == 1
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o002, 0o664), (0o022, 0o644), (0o077, 0o600)])
+def test_the_umask_of_the_user_says_who_may_read(tmp_path, umask, mode):
+    """safetensors alone would let nobody else of a group read what lies in a shared checkout."""
+    old = os.umask(umask)
+    try:
+        save_tensors(tmp_path / "a.safetensors", {"a": torch.ones(2)})
+        write_table(tmp_path / "a.parquet", frame())
+        with atomic_path(tmp_path / "model") as folder:
+            save_tensors(folder / "a.safetensors", {"a": torch.ones(2)})
+    finally:
+        os.umask(old)
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {path.name: path.stat().st_mode & 0o777 for path in files} == dict.fromkeys(
+        ("a.safetensors", "a.parquet", ".cos.json"), mode
+    )
 
 
 def test_truncated_tensors_are_named(tmp_path):

@@ -3,8 +3,7 @@
 import hashlib
 import math
 import os
-import random
-import shutil
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,10 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from tables import SUFFIXES, frame, names
+from trees import build, fresh, trees
 
 from chain_of_steps import files
 from chain_of_steps.artifacts import load_tensors, read_table, save_tensors, write_table
@@ -153,6 +155,8 @@ def test_digest_of_file_and_directory(tmp_path):
     (tmp_path / "d" / "__pycache__").mkdir()
     (tmp_path / "d" / "__pycache__" / "a.pyc").write_bytes(b"x")
     assert digest_file(tmp_path / "d") in seen
+    (tmp_path / "d" / "__pycache__" / "notes").write_bytes(b"x")
+    assert digest_file(tmp_path / "d") not in seen
 
 
 def test_digest_json_is_canonical():
@@ -184,24 +188,64 @@ def test_a_field_that_is_written_twice_is_named_with_its_line(tmp_path, text, li
         read_yaml(tmp_path / "twice.yaml", "a config file")
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_any_map_is_read_as_it_was_written_unless_a_field_is_doubled(tmp_path, seed):
-    rng = random.Random(seed)
+NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=6)
+VALUES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | NAMES
+CONTENTS = st.recursive(
+    VALUES, lambda part: st.lists(part, max_size=3) | st.dictionaries(NAMES, part, max_size=3)
+)
 
-    def content(depth: int):
-        if depth and rng.random() < 0.6:
-            names = rng.sample(["a", "b", "c", "d"], rng.randint(1, 4))
-            return {name: content(depth - 1) for name in names}
-        return rng.choice([1, 2.5, "text", True, None, [1, 2]])
 
-    found = {"first": content(2), "second": content(2), "third": content(1)}
+@given(
+    found=st.dictionaries(NAMES, CONTENTS, min_size=1, max_size=4),
+    mark=st.sampled_from(["", "\ufeff"]),
+    flow=st.booleans(),
+    others=st.lists(st.sampled_from("abcd").map("{}: [0]".format), max_size=4, unique=True),
+    depth=st.integers(0, 5),
+    quote=st.sampled_from(["", "'", '"']),
+)
+def test_any_map_is_read_as_it_was_written_unless_a_field_is_doubled(
+    tmp_path, found, mark, flow, others, depth, quote
+):
     path = tmp_path / "any.yaml"
-    text = yaml.safe_dump(found, sort_keys=False)
-    path.write_text(rng.choice(["", "\ufeff"]) + text, encoding="utf-8")
+    text = yaml.safe_dump(found, sort_keys=False, allow_unicode=True, default_flow_style=flow)
+    path.write_text(mark + text, encoding="utf-8")
     assert read_yaml(path, "a config file") == found
-    path.write_text(text + "second: 1\n")
-    with pytest.raises(UserError, match=f"line {len(text.splitlines()) + 1}: second is written"):
+    # a field twice, anywhere
+    path.write_text(
+        mark + _nested(["steps: 1", *others, f"{quote}steps{quote}: 2"], depth), "utf-8"
+    )
+    line = depth + len(others) + 2
+    with pytest.raises(UserError, match=f"line {line}: steps is written twice: leave one of them"):
         read_yaml(path, "a config file")
+
+
+def _nested(fields: list[str], depth: int) -> str:
+    """Lines of YAML, so many maps deep."""
+    heads = [" " * level + "in:" for level in range(depth)]
+    return "\n".join([*heads, *(" " * depth + field for field in fields)]) + "\n"
+
+
+@given(text=st.text(st.sampled_from("ab:- \n{}[],&*!?|>'\"#%@`~<=0123.\\uDd8"), max_size=40))
+@example("a: &a {b: *a}")
+@example("- &a [*a]")
+@example('"\\ud800": 1\n"\\ud800": 2')
+@example('a: "\\udce4"')
+@example("a: !!int x")
+@example("!!timestamp x")
+@example("!!bool 3")
+@example("[" * 3000)
+@example("\x00")
+@settings(max_examples=300)
+def test_whatever_is_written_is_read_or_refused_in_one_line(tmp_path, text):
+    path = tmp_path / "any.yaml"
+    path.write_text(text, encoding="utf-8")
+    try:
+        found = read_yaml(path, "a config file")
+    except UserError as error:
+        str(error).encode("utf-8")
+        assert "any.yaml" in str(error) and "\n" not in str(error)
+    else:
+        assert found == yaml.safe_load(text)
 
 
 def test_a_map_may_take_up_another_and_change_it(tmp_path):
@@ -245,24 +289,53 @@ def test_files_are_found_through_links_but_not_round_in_circles(tmp_path):
     assert found == ["b", "broken", "far/b", "far/deep/c", "in/a"]
 
 
-@pytest.mark.parametrize("seed", range(30))
-def test_a_tree_is_walked_as_its_copy_without_links(tmp_path, seed):
-    """What `walk` finds of a random tree with links is what `cp --dereference` copies."""
-    rng = random.Random(seed)
-    folders = [tmp_path / name for name in ("root", "x", "y", "z")]
-    for number, folder in enumerate(folders):
-        for name in rng.sample("abc", rng.randint(0, 3)):
-            (folder / name).mkdir(parents=True)
-            (folder / name / "file").write_text(f"{folder.name}{name}")
-        folder.mkdir(exist_ok=True)
-        # a link leads to a later folder, so that none goes round
-        for other in folders[number + 1 :]:
-            if rng.random() < 0.6:
-                (folder / f"to-{other.name}").symlink_to(other)
-    shutil.copytree(folders[0], tmp_path / "copy", symlinks=False)
-    copied = sorted(p.relative_to(tmp_path / "copy") for p in (tmp_path / "copy").rglob("file"))
-    assert [path.relative_to(folders[0]) for path in walk(folders[0])] == copied
-    assert digest_file(folders[0]) == digest_file(tmp_path / "copy")
+@given(tree=trees())
+def test_a_tree_is_walked_as_find_does(tmp_path, tree):
+    """With links followed, and those left out that lead round in circles."""
+    root = fresh(tmp_path) / "root"
+    build(root, tree)
+    command = ["find", "-L", root, "!", "-type", "d", "-print0"]
+    told = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    found, mine = {Path(name) for name in told.split("\0") if name}, walk(root)
+    assert found <= set(mine) and mine == sorted(set(mine))
+    # a link to itself, which leads nowhere, is no file for find
+    assert all(path.is_symlink() and not path.exists() for path in {*mine} - found)
+    plain = [path for path in mine if not any(p[0] == "." for p in path.relative_to(root).parts)]
+    assert walk(root, hidden=False) == plain
+
+
+@given(tree=trees(kinds=("file", "folder", "link")))
+def test_a_tree_has_the_digest_of_its_copy_without_links(tmp_path, tree):
+    root = fresh(tmp_path) / "root"
+    build(root, tree)
+    for path in walk(root):
+        if not path.exists():
+            path.unlink()
+    copy = root.with_name("copy")
+    for path in walk(root):
+        place = copy / path.relative_to(root)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(path.read_bytes())
+    copy.mkdir(exist_ok=True)
+    assert digest_file(root) == digest_file(copy)
+    for path in walk(copy)[:1]:
+        path.write_bytes(b"other")
+        assert digest_file(root) != digest_file(copy)
+
+
+def test_a_folder_that_may_not_be_looked_into_is_named(tmp_path, monkeypatch):
+    (tmp_path / "in/closed").mkdir(parents=True)
+    scan = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(files.os, "scandir", refuse)
+    with pytest.raises(UserError, match=r"in/closed cannot be read: Permission denied"):
+        walk(tmp_path)
+    assert walk(tmp_path / "nowhere") == []
 
 
 @pytest.mark.parametrize("folder", [b"", b"f\xfflder/"])

@@ -3,14 +3,25 @@
 import os
 import random
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import given
 from tables import names
+from trees import build, fresh, trees
 
 from chain_of_steps import cli, provenance
 from chain_of_steps.errors import UserError
-from chain_of_steps.files import LISTING, atomic_path, manifest_path, refuse_foreign, replaced
+from chain_of_steps.experiments.vbvr import scorer
+from chain_of_steps.files import (
+    LISTING,
+    MANIFEST_SUFFIX,
+    atomic_path,
+    manifest_path,
+    refuse_foreign,
+    replaced,
+)
 from chain_of_steps.provenance import Made
 
 MADE = Made("make", {"steps": 6}, "code", {})
@@ -189,6 +200,7 @@ COMMANDS = [
     ("train", "--name", "small", "--out", "{}"),
     ("explore", "--model", "m", "--cases", "a", "--trajectory", "a/maze.png", "--out", "{}"),
     ("join", "--out", "{}", "a/t.csv"),
+    ("join", "--out", "{}.csv", "a/t.csv"),
     ("cost", "--out", "{}"),
     ("references", "--cases", "a", "--out", "{}/notes.csv"),
     (
@@ -209,61 +221,129 @@ COMMANDS = [
     ("claims", "--expected", "a/notes.csv", "--tables", "a", "--out", "{}/index.html"),
 ]
 PLACES = ("a", "b", "a/t.csv", ".", "..", "/", "link", "a/deep", "broken", "a/../b")
+OWN = ("new", "new", "b/new", "a/t", "made", "made")  # where a command may write, at first
+STUDY = """\
+study: x
+models: {m: {path: a}}
+cases: {tasks: [maze], in-domain: 1, out-of-domain: 1}
+"""
 
 
 @pytest.mark.parametrize(
     "seed", [*range(20), *(pytest.param(n, marks=pytest.mark.soak) for n in range(20, 200))]
 )
 def test_nothing_of_the_users_is_lost(tmp_path, monkeypatch, seed, capsys):
-    """A sequence of commands on folders with foreign files, none of which may change."""
+    """A sequence of commands, between which the user puts files into folders, and edits some."""
     rng = random.Random(seed)
-    work = tmp_path / "above/work"
-    for name in ("a/maze.png", "a/notes.csv", "a/index.html", "a/t.csv", "a/deep/x", "b/y"):
-        path = work / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"{name} of the user")
+    root = tmp_path / "above"
+    work = root / "work"
+    for name in ("a/maze.png", "a/notes.csv", "a/index.html", "a/deep/x", "b/y"):
+        put(work / name, f"{name} of the user")
+    put(work / "a/t.csv", "x\n1\n")
     (work / "link").symlink_to("a")
     (work / "broken").symlink_to("nowhere")
-    (work / "config.yaml").write_text("study: x\nmodels: {m: {path: a}}\ncases: {tasks: [maze]}\n")
-    before = everything(tmp_path)
+    put(work / "config.yaml", STUDY)
+    mine = everything(root)
     monkeypatch.chdir(work)
-    # whatever a command would do first, it must not come to that
-    monkeypatch.setattr("subprocess.run", lambda *_, **__: pytest.fail("work was begun"))
-    for _ in range(rng.randint(2, 6)):
-        words = [word.format(rng.choice(PLACES)) for word in rng.choice(COMMANDS)]
-        with monkeypatch.context() as patch:
-            patch.setattr("sys.argv", ["cos", *words])
-            status = cli.main(words)
-        said = capsys.readouterr().err
-        after = everything(tmp_path)
-        assert {name: after.get(name) for name in before} == before, words
-        if status:
-            assert "Traceback" not in said
 
+    def installed(command, **_):
+        """Of pip, which has a network or none."""
+        failed = rng.random() < 0.5
+        return subprocess.CompletedProcess(command, int(failed), "", "no network")
 
-@pytest.mark.parametrize("seed", range(60))
-def test_whatever_tree_is_there_stays_as_it_is(tmp_path, seed):
-    rng = random.Random(seed)
-    out = tmp_path / "out"
-    for _ in range(rng.randint(0, 8)):
-        path = out.joinpath(*rng.choices("abcd", k=rng.randint(1, 3)))
-        kind = rng.choice(("file", "folder", "link"))
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if kind == "file":
-                path.write_text("mine")
-            elif kind == "folder":
-                path.mkdir(exist_ok=True)
-            else:
-                path.symlink_to(tmp_path)
-        except OSError:
+    monkeypatch.setattr(scorer.venv, "create", lambda folder, **_: put(folder / "cfg", "venv"))
+    monkeypatch.setattr(scorer.subprocess, "run", installed)
+    done = 0
+    for _ in range(rng.randint(10, 16)):
+        if rng.random() < 0.3:
+            mine |= act(rng, root)
             continue
-    before = everything(tmp_path)
-    empty = not out.exists() or not any(out.iterdir())
-    if empty:
+        place = rng.choice(PLACES if rng.random() < 0.4 else OWN)
+        words = [word.format(place) for word in rng.choice(COMMANDS[:1] * 4 + COMMANDS)]
+        status = cli.main(words)
+        said = capsys.readouterr().err
+        after = everything(root)
+        assert {name: after.get(name) for name in mine} == mine, words
+        assert status in (0, 1) and "Traceback" not in said
+        assert status == 0 or len(said.splitlines()) == 1, said
+        done += not status
+    print(f"{done} commands wrote something")
+
+
+def put(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def act(rng: random.Random, root: Path) -> dict[str, bytes | str]:
+    """Something that the user does, somewhere: what is theirs by that."""
+    before = everything(root)
+    folders = [path for path in sorted(root.rglob("*")) if path.is_dir() and not path.is_symlink()]
+    files = [path for path in sorted(root.rglob("*")) if path.is_file() and path.name != LISTING]
+    files = [path for path in files if not path.name.endswith(MANIFEST_SUFFIX)]
+    path = rng.choice(folders) / rng.choice(["note.txt", ".note", "run.csv", "made.manifest.json"])
+    kind = rng.choice(["put", "put", "edit", "link", "manifest"])
+    if kind == "edit":
+        rng.choice(files).write_text(f"edited {rng.random()}")
+    elif kind == "manifest":  # named like one of ours, of what is not there
+        path = manifest_path(root / "work" / rng.choice(OWN))
+        if path.parent.is_dir() and not path.exists():
+            put(path, '{"of": "another program"}')
+    elif not os.path.lexists(path):
+        path.symlink_to("a") if kind == "link" else put(path, f"put {rng.random()}")
+    after = everything(root)
+    return {name: after[name] for name in after if after[name] != before.get(name)}
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "3", "{", '{"artifact": "out"}', "my notes"])
+@pytest.mark.parametrize("there", [True, False])
+def test_a_file_with_the_name_of_a_manifest_is_left(tmp_path, text, there):
+    out = tmp_path / "out"
+    if there:
+        out.mkdir()
+    manifest_path(out).write_text(text)
+    with pytest.raises(UserError, match=r"out\.manifest\.json is there already and no manifest"):
+        provenance.refuse([out], "make", [])
+    manifest_path(out).unlink()
+    provenance.refuse([out], "make", [])
+    write_folder(out, a="one")
+    provenance.record([out], MADE)
+    provenance.refuse([out], "make", [])
+
+
+@given(tree=trees())
+def test_whatever_tree_is_there_stays_as_it_is(tmp_path, tree):
+    root = fresh(tmp_path)
+    out = root / "out"
+    build(out, tree)
+    before = everything(root)
+    if not any(out.iterdir()):
         write_folder(out, new="x")
         assert (out / "new").read_text() == "x"
-    else:
+        return
+    with pytest.raises(UserError):
+        write_folder(out, new="x")
+    with pytest.raises(UserError), replaced(out, "make"):
+        pass
+    assert everything(root) == before
+
+
+@given(own=trees(kinds=("file", "folder")), foreign=trees())
+def test_whatever_is_added_to_a_folder_of_ours_stays(tmp_path, own, foreign):
+    """A folder that a command wrote, with a random tree in it, into which the user puts more."""
+    root = fresh(tmp_path)
+    out = root / "out"
+    with atomic_path(out, "make") as folder:
+        build(folder, own)
+        (folder / "one").write_text("one")
+    ours = everything(root)
+    build(out, foreign)
+    before = everything(root)
+    added = before.keys() - ours.keys()
+    if added:
         with pytest.raises(UserError):
             write_folder(out, new="x")
-        assert everything(tmp_path) == before
+        assert everything(root) == before
+    else:
+        write_folder(out, new="x")
+        assert everything(root).keys() == {"out/new", f"out/{LISTING}"}

@@ -2,14 +2,17 @@
 
 import json
 import os
-import random
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chain_of_steps import provenance
 from chain_of_steps.files import digest_file, manifest_path
-from chain_of_steps.provenance import Digests, Made, changed, differing
+from chain_of_steps.provenance import Digests, Made, changed, differing, made_otherwise
+from chain_of_steps.stage import stage_of
+from chain_of_steps.study.config import check_config
 
 SETTINGS = {"sampler": {"steps": 6, "shift": 3.0}, "seeds": [0, 1]}
 
@@ -76,23 +79,24 @@ def test_an_input_with_a_manifest_counts_by_what_stands_there(study):
     assert why() == "from another cases"
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_settings_differ_where_one_field_does(seed):
-    """Any change of any field of random settings is named, and no other field."""
-    rng = random.Random(seed)
+FIELDS = st.dictionaries(
+    st.sampled_from("abc"),
+    st.recursive(
+        st.none() | st.integers(0, 9) | st.just("x") | st.lists(st.integers(0, 2), max_size=2),
+        lambda part: st.dictionaries(st.sampled_from("abc"), part, min_size=1),
+    ),
+    min_size=1,
+)
 
-    def value(depth: int):
-        kind = rng.choice(["number", "text", "list", "map", "null"] if depth else ["number"])
-        if kind == "map":
-            return {name: value(depth - 1) for name in "abc"[: rng.randint(1, 3)]}
-        return {"number": rng.randint(0, 9), "text": "x", "list": [1, 2], "null": None}[kind]
 
-    old = {name: value(3) for name in "abc"}
+@given(old=FIELDS, data=st.data())
+def test_settings_differ_where_one_field_does(old, data):
+    """Any change of any field is named, and no other field."""
     assert list(differing(old, json.loads(json.dumps(old)))) == []
     new = json.loads(json.dumps(old))
     part, path = new, []
     while True:
-        name = rng.choice(sorted(part))
+        name = data.draw(st.sampled_from(sorted(part)))
         path.append(name)
         if not isinstance(part[name], dict):
             break
@@ -100,6 +104,31 @@ def test_settings_differ_where_one_field_does(seed):
     part[name] = "changed"
     (found,) = differing(old, new)
     assert found.startswith(f"{'.'.join(path)} ") and found.endswith('now "changed"')
+
+
+@pytest.mark.parametrize("steps", [50, 6])
+def test_what_anything_was_made_from_is_looked_at(tmp_path, monkeypatch, steps):
+    """A table of joined parts, one of which was made from a run with other settings."""
+    monkeypatch.chdir(tmp_path)
+    fields = {"study": "a", "models": {"m": {"path": "p"}}, "cases": {"tasks": ["maze"]}}
+    now = check_config(fields).resolved()
+    then = check_config({**fields, "sampler": {"steps": steps}}).resolved()
+    for name, command, inputs, config in (
+        ("cases", "cases", [], now),
+        ("0", "sample", ["cases"], now),
+        ("1", "sample", ["cases"], then),
+        ("0.csv", "read", ["0"], now),
+        ("1.csv", "read", ["1"], now),
+        ("all.csv", "join", ["0.csv", "1.csv"], now),
+    ):
+        Path(name).write_text(name)
+        settings = stage_of(command).view(config, "m").model_dump(by_alias=True)
+        made = Made(command, settings, "code", {one: digest_file(one) for one in inputs})
+        provenance.record([Path(name)], made)
+    found = made_otherwise(Path("all.csv"), now)
+    assert found == (None if steps == 50 else "sampler.steps 6, now 50")
+    assert made_otherwise(Path("0.csv"), now) is None
+    assert made_otherwise(Path("nowhere"), now) is None
 
 
 def test_a_large_file_is_hashed_once_for_each_time(tmp_path):

@@ -2,12 +2,21 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
 
 from chain_of_steps.errors import UserError
-from chain_of_steps.sampling import FunctionVelocity, Velocity, flow_sigmas, sample, sample_by
+from chain_of_steps.sampling import (
+    FunctionVelocity,
+    Velocity,
+    flow_sigmas,
+    levels_of,
+    sample,
+    sample_by,
+    single_shift,
+)
 
 MEAN, SPREAD = 0.7, 0.4
 
@@ -40,6 +49,28 @@ def test_sigmas_are_those_of_the_stock_scheduler(n_steps, shift):
     sigmas = flow_sigmas(n_steps, shift)
     assert torch.equal(sigmas, scheduler.sigmas)
     assert (sigmas.diff() < 0).all()
+
+
+def test_a_single_shift_is_that_of_the_official_tools():
+    """As diffusers has it where it is given even levels, and as read in the tools' own code."""
+    for n_steps in (1, 4, 50):
+        scheduler = FlowMatchEulerDiscreteScheduler(shift=5.0)
+        scheduler.set_timesteps(sigmas=np.linspace(1.0, 0.0, n_steps + 1)[:-1])
+        assert torch.allclose(single_shift(n_steps, 5.0), scheduler.sigmas, atol=1e-6)
+    read = {10: 0.9524, 25: 0.8333, 40: 0.5556, 48: 0.1724, 49: 0.0926}
+    once, twice = single_shift(50, 5.0), flow_sigmas(50, 5.0)
+    assert {k: round(once[k].item(), 4) for k in read} == read
+    assert [round(twice[k].item(), 3) for k in (40, 49)] == [0.536, 0.024]
+    with pytest.raises(UserError, match="write a flow shift above 0"):
+        single_shift(3, 0)
+
+
+def test_levels_of_a_list_are_of_runs_of_its_length():
+    listed = [1.0, 0.9, 0.5]
+    assert levels_of(listed, 3, 5.0).tolist() == pytest.approx([*listed, 0])
+    assert torch.equal(levels_of(listed, 4, 5.0), single_shift(4, 5.0))
+    assert torch.equal(levels_of("diffusers", 4, 5.0), flow_sigmas(4, 5.0))
+    assert torch.equal(levels_of("diffusers", 4, 5.0, single_shift), single_shift(4, 5.0))
 
 
 def test_loop_matches_a_float64_recursion():

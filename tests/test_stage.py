@@ -81,6 +81,8 @@ def changed_at(path: tuple[str, ...]) -> set[tuple[str, str | None]]:
         place = place[one]
     if path == ("cases", "source"):
         place["path"] = "my/cases"  # as any other source needs it
+    if path == ("sampler", "levels"):
+        place |= {"schedule": "list", "steps": 1}  # as a list of one needs it
     for value in other_values(was := place[name]):
         place[name] = value
         if value == was:

@@ -1,5 +1,7 @@
 """Videos a browser plays, lossless images, and readable words about files that are neither."""
 
+import os
+
 import av
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ import torch
 from PIL import Image
 
 from chain_of_steps.errors import UserError
-from chain_of_steps.video import read_image, read_mp4, to_uint8, write_mp4, write_png
+from chain_of_steps.video import read_image, read_mp4, to_uint8, video_facts, write_mp4, write_png
 
 COLOURS = np.array(
     [[255, 255, 255], [0, 0, 0], [220, 30, 30], [30, 160, 60], [40, 80, 220], [240, 200, 40]],
@@ -173,3 +175,27 @@ def test_truncated_missing_and_soundless_files_are_named(tmp_path):
             read(tmp_path / "absent")
         with pytest.raises(UserError, match="is not a readable"):
             read(tmp_path)
+
+
+def test_a_pipe_is_no_picture(tmp_path):
+    os.mkfifo(tmp_path / "a.png")
+    with pytest.raises(UserError, match=r"a\.png is not a readable image"):
+        read_image(tmp_path / "a.png")
+
+
+def test_the_number_of_frames_is_that_of_those_that_are_shown(tmp_path):
+    """A film that was cut without encoding it again holds frames before its beginning."""
+    whole, cut = tmp_path / "whole.mp4", tmp_path / "cut.mp4"
+    write_mp4(whole, clip(9), fps=8)
+    with av.open(str(whole)) as source, av.open(str(cut), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                early = round(3 / 8 / packet.time_base)
+                packet.pts, packet.dts = packet.pts - early, packet.dts - early
+                packet.stream = stream
+                target.mux(packet)
+    with av.open(str(cut)) as container:
+        assert container.streams.video[0].frames == 9
+    assert video_facts(cut)["frames"] == len(read_mp4(cut)) == 6
+    assert video_facts(whole)["frames"] == 9

@@ -9,13 +9,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from chain_of_steps.cases.sources import Shape
 from chain_of_steps.files import read_json
 from chain_of_steps.models.files import weight_files
+from chain_of_steps.models.known import WAN_A14B, Known, known_of
 from chain_of_steps.settings.models import Model
 
-WAN = {"z_dim": 16, "scale_factor_temporal": 4, "scale_factor_spatial": 8, "num_layers": 40}
+FIELDS = (
+    *("z_dim", "scale_factor_temporal", "scale_factor_spatial", "patch_size"),
+    *("num_layers", "dim", "ffn_dim"),
+)
 
 
 @dataclass(frozen=True)
@@ -44,14 +49,19 @@ class Makeup:
     """What is known of a model without loading it.
 
     weights: bytes, None if unknown. assumed: the fields that are Wan A14B's for want of others.
+    family: what is published of it, for a model that is not at hand. Other fields: see `Known`.
     """
 
     z_dim: int
     scale_factor_temporal: int
     scale_factor_spatial: int
+    patch_size: tuple[int, int, int]
     num_layers: int
+    dim: int
+    ffn_dim: int
     weights: int | None
     assumed: tuple[str, ...]
+    family: Known | None
 
     @classmethod
     def of(cls, model: Model) -> Makeup:
@@ -60,12 +70,17 @@ class Makeup:
         for component in ("vae", "transformer"):
             path = folder / component / "config.json"
             found |= read_json(path) if path.is_file() else {}
-        known = {name: found[name] for name in WAN if name in found}
+        found = _by_our_names(found)
+        family = None if folder.is_dir() else known_of(model.path)
+        published = {name: getattr(family or WAN_A14B, name) for name in FIELDS}
         weights = sum(file.stat().st_size for file in weight_files(folder)) or None
+        if family is not None:
+            weights = round(1e9 * (family.experts * family.expert_gb + family.text_gb))
+            weights += round(1e9 * family.codec_gb)
         if model.weights_gb is not None:
             weights = round(model.weights_gb * 1e9)
-        assumed = tuple(name for name in WAN if name not in known)
-        return cls(**(WAN | known), weights=weights, assumed=assumed)
+        assumed = () if family else tuple(name for name in FIELDS if name not in found)
+        return cls(**(published | found), weights=weights, assumed=assumed, family=family)
 
     def grid(self, shape: Shape) -> tuple[int, int, int]:
         """(F, h, w) of the latent."""
@@ -73,8 +88,42 @@ class Makeup:
         side = self.scale_factor_spatial
         return frames, shape.height // side, shape.width // side
 
+    def tokens(self, shape: Shape) -> int:
+        """Of a video; what a token stands for of the grid is rounded up."""
+        sides = zip(self.grid(shape), self.patch_size, strict=True)
+        return math.prod(-(-n // patch) for n, patch in sides)
+
+    def flops(self, shape: Shape) -> tuple[float, float]:
+        """Of one pass of one run: of its products with weights, and of self-attention.
+
+        A token of a block costs four squares of the width in self-attention, two in attention to
+        the text (whose own tokens are few), and the two of the feed-forward part.
+        """
+        n = self.tokens(shape)
+        weights = 6 * self.dim**2 + 2 * self.dim * self.ffn_dim
+        return 2.0 * weights * self.num_layers * n, 4.0 * n**2 * self.dim * self.num_layers
+
     def latent_bytes(self, shape: Shape) -> int:
         return 4 * self.z_dim * math.prod(self.grid(shape))
+
+
+def _by_our_names(config: dict[str, Any]) -> dict[str, Any]:
+    """The FIELDS that the configurations of a codec and a transformer say, as far as they do."""
+    found = {name: config[name] for name in FIELDS if config.get(name)}
+    for name, other in (("spatial", "spatial_"), ("temporal", "temporal_")):
+        if config.get(f"{other}compression_ratio"):
+            found.setdefault(f"scale_factor_{name}", config[f"{other}compression_ratio"])
+    if config.get("num_attention_heads") and config.get("attention_head_dim"):
+        found["dim"] = config["num_attention_heads"] * config["attention_head_dim"]
+        found.setdefault("ffn_dim", 4 * found["dim"])
+    patch = found.get("patch_size")
+    if isinstance(patch, int):
+        found["patch_size"] = (config.get("patch_size_t") or 1, patch, patch)
+    elif patch is not None:
+        found["patch_size"] = tuple(patch)
+    if "latent_channels" in config:  # of LTX and CogVideoX
+        found.setdefault("z_dim", config["latent_channels"])
+    return found
 
 
 def shards_of(groups: list[Group], size: int) -> int:

@@ -22,7 +22,7 @@ import yaml
 
 from chain_of_steps.errors import UserError
 
-_UNFINISHED = "unfinished"
+UNFINISHED = "unfinished"  # in the list or manifest of what a command has begun to make
 CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 AGAIN = "move it away and run the command or rule that makes it again"
 MANIFEST_SUFFIX = ".manifest.json"
@@ -49,6 +49,7 @@ def atomic_path(path: str | Path, command: str | None = None) -> Iterator[Path]:
             write_listing(temporary, command)
             refuse_foreign(path, command)  # what was put there in the meantime
         for written in (*temporary.rglob("*"), temporary) if temporary.is_dir() else (temporary,):
+            _open_to_group(written)
             _fsync(written)
         if path.is_dir():  # a directory cannot be renamed over one that is not empty
             old = path.with_name(f".{secrets.token_hex(4)}.tmp.{path.name}")
@@ -81,7 +82,7 @@ def replaced(folder: Path, command: str) -> Iterator[Path]:
         folder.rename(old)
     try:
         folder.mkdir()
-        write_json(folder / LISTING, {"command": command, "files": {}, _UNFINISHED: True})
+        write_json(folder / LISTING, {"command": command, "files": {}, UNFINISHED: True})
         yield folder
         write_listing(folder, command)
     except BaseException:
@@ -96,7 +97,7 @@ def replaced(folder: Path, command: str) -> Iterator[Path]:
 def set_aside(folder: Path) -> None:
     """Rename a folder that `replaced` was killed in: what else is in it cannot be told."""
     try:
-        unfinished = read_json(folder / LISTING).get(_UNFINISHED)
+        unfinished = read_json(folder / LISTING).get(UNFINISHED)
     except (UserError, AttributeError):
         return
     if unfinished:
@@ -165,7 +166,7 @@ def _refuse_folder(out: Path, command: str | None, who: str) -> None:
         raise UserError(
             f"{out} was written by `cos {known}`: write another path for what {who} makes."
         )
-    if isinstance(known, str) and known == command and listing.get(_UNFINISHED):
+    if isinstance(known, str) and known == command and listing.get(UNFINISHED):
         return  # `replaced` sets it aside
     digests = _entries(out)
     foreign = [name for name in found if own.get(name) != digests[name]]
@@ -192,6 +193,23 @@ def tracked(folder: Path) -> bool:
     except OSError:  # no git here
         return False
     return kept.returncode == other.returncode == 0 and not other.stdout.strip()
+
+
+def refuse_foreign_manifest(out: Path) -> None:
+    """Raises UserError where a file that is no manifest has the name of the one of `out`."""
+    path = manifest_path(out)
+    if not os.path.lexists(path):
+        return
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        ours = {"artifact", "sha256"} <= content.keys() or content.get(UNFINISHED) is True
+    except (OSError, ValueError, AttributeError):
+        ours = False
+    if not ours or path.is_symlink():
+        raise UserError(
+            f"{path} is there already and no manifest of this program: write another path than"
+            f" {out}, or move it away."
+        )
 
 
 def _wrote(path: Path, command: str | None) -> bool:
@@ -230,6 +248,16 @@ def shown(name: str | Path) -> str:
 def manifest_path(path: Path) -> Path:
     """Where the manifest of an artifact lies."""
     return path.with_name(path.name + MANIFEST_SUFFIX)
+
+
+def _open_to_group(path: Path) -> None:
+    """Give a file the rights that the user's umask leaves: safetensors takes all but the owner's,
+    and then nobody else of a group can use what lies in a checkout that they share.
+    """
+    if path.is_file() and not path.is_symlink():
+        umask = os.umask(0o077)  # which can only be read by setting it
+        os.umask(umask)
+        path.chmod(path.stat().st_mode | 0o666 & ~umask)
 
 
 def _fsync(path: Path) -> None:
@@ -297,16 +325,20 @@ class _Strict(yaml.SafeLoader):
 class _Twice(Exception):
     def __init__(self, name: str, line: int) -> None:
         super().__init__(name, line)
-        self.name, self.line = name, line
+        self.name, self.line = name.encode("utf-8", "backslashreplace").decode(), line
 
 
 def read_yaml(path: Path, what: str) -> Any:
     """Content of a YAML file; `what` says in an error what the path should lead to.
 
-    Raises UserError where there is none, it is no YAML, or a field is written twice.
+    Raises UserError where there is none, it is no YAML, a field is written twice, or a map or list
+    holds itself.
     """
     try:
-        return yaml.load(read_text(path), Loader=_Strict)
+        found = yaml.load(read_text(path), Loader=_Strict)
+        # what holds itself has no end, and a half of a character is no text
+        json.dumps(found, default=str, skipkeys=True, ensure_ascii=False).encode()
+        return found
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: write the path of {what}.") from None
     except OSError as error:
@@ -317,7 +349,8 @@ def read_yaml(path: Path, what: str) -> Any:
         raise UserError(
             f"{path}, line {error.line}: {error.name} is written twice: leave one of them."
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
+    # a value that is not of its own tag (`!!int x`) raises whatever PyYAML comes across
+    except (yaml.YAMLError, ValueError, RecursionError, AttributeError, LookupError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path} is not valid YAML: {reason}.") from None
 
@@ -388,10 +421,16 @@ def walk(root: str | Path, *, hidden: bool = True) -> list[Path]:
 
     Linked folders are entered, but none that holds itself; a link that leads nowhere is listed, so
     that whoever reads it says so. hidden: whether names that begin with a dot count. Raises
-    UserError for a name that is no UTF-8, which neither JSON nor a table can hold.
+    UserError for a name that is no UTF-8, which neither JSON nor a table can hold, and for a folder
+    that may not be looked into.
     """
+
+    def closed(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError | NotADirectoryError):
+            raise UserError(f"{shown(error.filename)} cannot be read: {error.strerror}.")
+
     found = []
-    for folder, folders, names in os.walk(root, followlinks=True):
+    for folder, folders, names in os.walk(root, onerror=closed, followlinks=True):
         here = Path(folder)
         # a link to a folder that holds it would go round for ever
         above = {path.resolve() for path in (here, *here.absolute().parents)}
@@ -424,8 +463,7 @@ def files_below(directory: Path) -> list[Path]:
 
 def _by_product(name: Path) -> bool:
     """Whether Python put a file there, or Snakemake, which dates a rule's folder by one."""
-    by_python = "__pycache__" in name.parts or name.suffix == ".pyc"
-    return by_python or name.name == ".snakemake_timestamp"
+    return name.suffix == ".pyc" or name.name == ".snakemake_timestamp"
 
 
 def digest_files(files: Mapping[str, Path]) -> str:

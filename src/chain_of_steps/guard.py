@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -101,10 +102,8 @@ def end_leftovers(lock: Path) -> None:
     """Kill what carries the mark, until nothing does. Call it with the lock held."""
     while found := leftovers(lock):
         for process in found:
-            try:
+            with suppress(psutil.NoSuchProcess):
                 process.kill()
-            except psutil.NoSuchProcess:
-                continue
         psutil.wait_procs(found, timeout=5)
 
 
@@ -112,7 +111,8 @@ def sweep(folders: Iterable[Path]) -> None:
     """Remove the temporary files that killed writers left in `folders`."""
     for folder in folders:
         for path in [path for path in folder.rglob(".*") if _TEMPORARY.fullmatch(path.name)]:
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+            real = path.is_dir() and not path.is_symlink()
+            shutil.rmtree(path) if real else path.unlink(missing_ok=True)
 
 
 def refuse_live_jobs(prefix: str, folder: Path) -> None:

@@ -16,7 +16,7 @@ KERNEL = "python3"  # as the notebooks call it
 # a forward pass on a CPU.
 _DEFAULTS = {name: str(2**32) for name in ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_")}
 # what a user may have set for work of their own, and would change what a job does or draws
-_DROPPED = (
+DROPPED = (
     *("PYTHONHOME", "PYTHONSTARTUP", "PYTHONUSERBASE", "PYTHONOPTIMIZE", "PYTHONINSPECT"),
     *("PYTHONSAFEPATH", "PYTHONWARNINGS", "PYTHONCASEOK", "PYTHONIOENCODING", "PYTHONPLATLIBDIR"),
     *("MATPLOTLIBRC", "MPLBACKEND", "JUPYTER_CONFIG_PATH", "JUPYTER_PLATFORM_DIRS"),
@@ -40,7 +40,7 @@ def job_environment(
     """
     user = os.environ if user is None else user
     scratch = (scratch_folder() if scratch is None else scratch).absolute()
-    found = {name: value for name, value in user.items() if name not in _DROPPED}
+    found = {name: value for name, value in user.items() if name not in DROPPED}
     # the commands of the rules lie beside the Python that runs this, activated or not
     found["PATH"] = _joined(str(Path(sys.executable).parent), user.get("PATH", os.defpath))
     found["PYTHONPATH"] = _joined(str(ROOT), user.get("PYTHONPATH", ""))

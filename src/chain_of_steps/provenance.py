@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from chain_of_steps.files import (
+    UNFINISHED,
     add_to_listing,
     digest_file,
     files_below,
@@ -22,6 +23,7 @@ from chain_of_steps.files import (
     plain,
     read_json,
     refuse_foreign,
+    refuse_foreign_manifest,
     write_json,
     write_listing,
 )
@@ -30,7 +32,6 @@ from chain_of_steps.models.files import Digests, directory_digest
 from chain_of_steps.stage import Files, Folder, Stage
 
 MISSING = object()
-UNFINISHED = "unfinished"  # in the manifest of what a command has begun to make
 
 
 @dataclass(frozen=True)
@@ -148,11 +149,10 @@ def refuse(outs: Sequence[Path], command: str, holds: Iterable[Path], signed: st
     holds = list(holds)
     known = _recorded(outs[0]).get("files", {}) if outs else {}
     for number, out in enumerate(outs):
-        if number and out.is_file() and known.get(_beside(outs[0], out)) == digest_file(out):
-            continue  # written along with the main one
-        if signed and _signed(outs, signed):
-            continue
-        refuse_foreign(out, command, holds)
+        along = number and out.is_file() and known.get(_beside(outs[0], out)) == digest_file(out)
+        if not along and not (signed and _signed(outs, signed)):
+            refuse_foreign(out, command, holds)
+        refuse_foreign_manifest(out)
 
 
 def _signed(outs: Sequence[Path], text: str) -> bool:
@@ -231,6 +231,28 @@ def changed(main: Path, now: Made, digests: Digests) -> str | None:
             return f"from another {name}"
     new = sorted(now.inputs.keys() - record.get("inputs", {}).keys())
     return f"without {new[0]}" if new else None
+
+
+def made_otherwise(main: Path, resolved: Mapping[str, Any]) -> str | None:
+    """The fields of a resolved configuration in which an output, or anything that it was made from,
+    has other settings, in words; None where all agree, or nothing is said.
+    """
+    waiting, seen = [main], set()
+    while waiting:
+        path = waiting.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        made = _recorded(path)
+        waiting += map(Path, made.get("inputs", {}))
+        for section, old in made.get("settings", {}).items():
+            new = resolved.get(section)
+            if section == "models" and isinstance(new, Mapping):
+                new = {name: new[name] for name in old if name in new}  # a job is told of some
+            fields = list(differing(old, plain(new), section))
+            if fields:
+                return ", ".join(fields[:2])
+    return None
 
 
 def differing(old: Any, new: Any, place: str = "") -> Iterator[str]:

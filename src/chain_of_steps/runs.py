@@ -212,6 +212,8 @@ def run_shard(
         "threads": torch.get_num_threads(),
         "nfe": nfe,
     }
+    if model.levels != "diffusers":
+        made_by["schedule"] = model.levels
     if loop is not None:
         made_by["loop"] = asdict(loop)
     return Trajectory(runs.table, sigmas, x, clean, experts, made_by)

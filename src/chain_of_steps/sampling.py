@@ -8,7 +8,7 @@ Euler looks at x_k alone, which thus determines the rest of a run: a run forked 
 bits of the uninterrupted one, as long as the batch has the same layout.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
@@ -70,6 +70,12 @@ Edit = Callable[[int, float, Tensor, Tensor | None], Tensor]
 Watch = Callable[[StepState], None]
 
 
+Schedule = str | Sequence[float]
+"""diffusers, single-shift, or the noise level of each step, as `Sampler.noise_levels` has them."""
+
+Levels = Callable[[int, float], Tensor]
+
+
 def flow_sigmas(n_steps: int, shift: float) -> Tensor:
     """Noise levels of a run: (n_steps + 1,) float32, falling from 1 to 0.
 
@@ -79,15 +85,44 @@ def flow_sigmas(n_steps: int, shift: float) -> Tensor:
 
     Raises UserError if n_steps < 1 or shift <= 0.
     """
-    if n_steps < 1:
-        raise UserError(f"n_steps is {n_steps}: write a number of denoising steps of 1 or more.")
-    if not shift > 0:
-        raise UserError(f"shift is {shift}: write a flow shift above 0, such as 3.0 or 5.0.")
+    check_schedule(n_steps, shift)
     ends = torch.tensor([1000.0, 1.0]) / 1000
     first, last = (shift * ends / (1 + (shift - 1) * ends)).tolist()
     steps = np.linspace(first * 1000, last * 1000, n_steps) / 1000
     steps = shift * steps / (1 + (shift - 1) * steps)
     return torch.tensor([*steps, 0.0], dtype=torch.float32)
+
+
+def check_schedule(n_steps: int, shift: float) -> None:
+    """Raises UserError if n_steps < 1 or shift <= 0."""
+    if n_steps < 1:
+        raise UserError(f"n_steps is {n_steps}: write a number of denoising steps of 1 or more.")
+    if not shift > 0:
+        raise UserError(f"shift is {shift}: write a flow shift above 0, such as 3.0 or 5.0.")
+
+
+def single_shift(n_steps: int, shift: float) -> Tensor:
+    """Noise levels evenly spaced from 1 and shifted once: (n_steps + 1,) float32, down to 0.
+
+    So the official tools of Wan and VBVR have them. Raises UserError as `flow_sigmas` does.
+    """
+    check_schedule(n_steps, shift)
+    even = np.linspace(1, 0, n_steps + 1)
+    return torch.tensor(shift * even / (1 + (shift - 1) * even), dtype=torch.float32)
+
+
+def levels_of(
+    schedule: Schedule, n_steps: int, shift: float, stock: Levels = flow_sigmas
+) -> Tensor:
+    """Noise levels (n_steps + 1,) of a run: `stock` gives those of diffusers.
+
+    A list is of runs of as many steps as it has levels; all others have a single shift.
+    """
+    if schedule == "diffusers":
+        return stock(n_steps, shift)
+    if not isinstance(schedule, str) and len(schedule) == n_steps:
+        return torch.tensor([*schedule, 0.0], dtype=torch.float32)
+    return single_shift(n_steps, shift)
 
 
 def cuts(n_rows: int, batch: int, *, together: int = 1, even: bool = False) -> list[slice]:

@@ -126,6 +126,8 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
     Takes PNG and JPEG: grey, palette, RGBA, 16-bit and other kinds. Raises UserError naming a file
     that is missing or no such image.
     """
+    if not Path(path).is_file():  # a pipe would be waited for
+        raise _unreadable(path, "image", "a PNG or JPEG file")
     try:
         with Image.open(path, formats=("PNG", "JPEG")) as image:
             image = ImageOps.exif_transpose(image)

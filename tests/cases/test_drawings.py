@@ -62,6 +62,7 @@ def test_sizes_of_known_families_are_taken(path, drawing, video):
         (A14B, {"side": 96}, {"area": 200000}, "480 x 480 pixels: write 230400 or more"),
         (A14B, {"side": 100}, {}, "a token of m has 16 x 16 pixels: write 96 or 112"),
         (TI2V, {"side": 112}, {}, "cases.drawing.side is 112, but a token of m has 32 x 32"),
+        ("DarthZhu/VideoRLVR-Wan2.2", {"side": 112}, {}, "a token of m has 32 x 32"),
         (TI2V, {"side": 96, "width": 720}, {}, "cases.drawing.width is 720"),
         (LTX, {"side": 128}, {"frames": 77}, "a latent frame of m has 8 frames: write 73 or 81"),
         (A14B, {"side": 96, "width": 320}, {}, "write 480 or more, or a smaller side"),

@@ -9,13 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import standin
+from hypothesis import given
 from PIL import Image
+from trees import build, fresh, trees
 
 from chain_of_steps.cases import sources
 from chain_of_steps.cases.folders import prompt_text
-from chain_of_steps.cases.listing import files_of, own_cases, passed_over
+from chain_of_steps.cases.listing import PICTURES, files_of, own_cases, passed_over
 from chain_of_steps.cases.vbvr import vbvr_tasks
 from chain_of_steps.errors import UserError
+from chain_of_steps.files import walk
 from chain_of_steps.settings.cases import Cases
 from chain_of_steps.settings.video import Video
 from chain_of_steps.study.config import check_config
@@ -203,9 +206,32 @@ def test_what_is_no_part_of_a_case_is_named_with_the_reason(own):
     assert everything - set(OWN_FILES) - hidden == found.keys()
     assert found["notes.txt"] == "a text without a picture"
     assert found["late.mp4"] == "a video without a picture"
-    assert found["photo.heic"].startswith("a format that is not read; pictures end in .png")
+    assert found["photo.heic"] == "a format that is not read; pictures are PNG or JPEG"
     assert found[".hidden/no.png"] == found["._red.png"] == "hidden"
     assert found["inside/two/final_frame.PNG"] == "a last frame without a first one"
+
+
+NAMES = (
+    *("a.png", "a.TXT", "a.txt", "b.JPG", "b.txt", "c.mp4", "c.png", ".d.png", "notes.md"),
+    *("first_frame.png", "final_frame.Png", "prompt.txt", "ground_truth.mp4", "e", "f.webp"),
+)
+
+
+@given(tree=trees(NAMES))
+def test_every_file_is_read_or_passed_over_with_a_reason(tmp_path, tree):
+    root = fresh(tmp_path) / "own"
+    build(root, tree)
+    read = set(files_of(asked(root)))
+    over = dict(passed_over(asked(root)))
+    assert read.isdisjoint(over) and all(over.values())
+    inside = {path: path.relative_to(root).parts for path in walk(root)}
+    seen = {path for path, parts in inside.items() if not any(p.startswith(".") for p in parts)}
+    assert read <= seen
+    for path in seen - read - over.keys():
+        # neither: a picture that leads nowhere, which is a case that cannot be read
+        assert not path.exists() and path.suffix.lower() in PICTURES, path
+    pictures = {path for path in inside if path.suffix.lower() in PICTURES} - seen
+    assert over.keys() - seen == pictures
 
 
 def test_folders_of_vbvr_bench_that_are_no_samples_are_named(tmp_path):

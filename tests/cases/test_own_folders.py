@@ -1,5 +1,8 @@
 """Own pictures and folders as cases, checked before a model loads."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -102,3 +105,25 @@ def test_cos_check_names_every_bad_case(own, inside, capsys):
     assert "own/own/bad: " in said.out and "own/own/mute: " in said.out
     assert "2 of 4 cases can be used" in said.out
     assert "(and 1 more, see `cos check`)" in said.err
+
+
+@pytest.mark.parametrize("locale", ["C.UTF-8", "C", "en_US.UTF-8"])
+@pytest.mark.parametrize("command", [("check", "own"), ("cases", "--out", "new"), ("check",)])
+def test_a_name_that_is_no_utf8_is_one_sentence_in_any_locale(own, monkeypatch, locale, command):
+    """As out of a zip that was packed on Windows."""
+    monkeypatch.chdir(own.parent)
+    for end in (b".png", b".txt"):
+        Path(os.fsdecode(b"own/m\xe4ze" + end)).write_bytes(Path("own/red.png").read_bytes())
+    config = config_of(Path("own"), experiments=["videos"])
+    config["cases"] = {"source": "folder", "path": "own", "tasks": None}
+    Path("config.yaml").write_text(yaml.safe_dump(config))
+    done = subprocess.run(
+        [sys.executable, "-m", "chain_of_steps", *command],
+        env={**os.environ, "LC_ALL": locale},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    said = f"cos {command[0]}: own/m\\xe4ze.png has a name that is no UTF-8: rename it."
+    assert done.stderr.decode("ascii").splitlines() == [said]
+    assert not Path("new").exists()

@@ -192,8 +192,10 @@ def started(tree: Path, words: str) -> int:
     return sum(words in path.read_text() for path in (tree / "jobs").iterdir())
 
 
-def wait_until(holds, seconds: float, every: float = 0.1) -> None:
+def wait_until(holds, seconds: float, every: float = 0.1):
+    """What `holds` returns as soon as that is true; `seconds` is when to give up."""
     end = time.monotonic() + seconds
-    while not holds():
+    while not (found := holds()):
         assert time.monotonic() < end, f"waited {seconds} s in vain"
         time.sleep(every)
+    return found

@@ -19,8 +19,8 @@ from chain_of_steps.errors import UserError
 from chain_of_steps.models import adapters, loading
 from chain_of_steps.models.adapters import adapter_for, load_codec, load_model
 from chain_of_steps.models.cogvideox import CogVideoXModel
-from chain_of_steps.models.files import not_finite
-from chain_of_steps.models.loading import fetch, weight_bytes
+from chain_of_steps.models.files import directory_digest, model_files, not_finite
+from chain_of_steps.models.loading import count_parameters, fetch, weight_bytes
 from chain_of_steps.models.ltx import LTXModel
 from chain_of_steps.models.ltx2 import LTX2Model
 from chain_of_steps.models.placement import (
@@ -135,6 +135,32 @@ def test_an_ltx2_model_is_loaded_from_a_repository_that_names_another_pipeline(t
         noise = model.noise(4, N_FRAMES, SIZE, SIZE)
         ends.append(sample(model.velocity(condition), noise, model.sigmas(3, 2.0)))
     assert torch.equal(*ends)
+
+
+@pytest.mark.parametrize("family", ["wan", "ltx"])
+def test_runs_have_the_noise_levels_that_are_configured(tmp_path, family):
+    pipe = tiny.pipeline(**tiny.text_parts()) if family == "wan" else tiny.ltx_pipeline()
+    pipe.save_pretrained(tmp_path / "m")
+    study = {
+        "study": "s",
+        "models": {"m": {"path": str(tmp_path / "m")}},
+        "cases": {"tasks": ["odd"]},
+    }
+    levels = [1.0, 0.9, 0.3]
+    fields = {
+        "diffusers": {},
+        "single-shift": {"schedule": "single-shift"},
+        "list": {"schedule": "list", "levels": levels},
+    }
+    found = {}
+    for name, field in fields.items():
+        config = check_config(study | {"sampler": {"steps": 3, "shift": 3.0, **field}})
+        found[name] = load_model(config, "m").sigmas(3, 3.0).tolist()
+    assert found["single-shift"] == pytest.approx([1, 6 / 7, 3 / 5, 0])
+    assert found["list"] == pytest.approx([*levels, 0])
+    stock = flow_sigmas(3, 3.0).tolist()
+    assert (found["diffusers"] == stock) == (family == "wan")
+    assert found["diffusers"] != found["single-shift"]
 
 
 def test_two_experts_are_loaded_with_boundary_and_guidance(saved):
@@ -764,3 +790,18 @@ def test_an_entry_point_that_is_wrong_is_one_sentence(toy, tmp_path, target, wor
     toy.write_text(f"[chain_of_steps.adapters]\nToyPipeline = {target}\n")
     with pytest.raises(UserError, match=words):
         adapter_for(index(tmp_path / "m", _class_name="ToyPipeline"))
+
+
+def test_a_linked_part_counts_as_if_it_lay_there(saved, tmp_path):
+    """As people share a text encoder between checkpoints: its size, its digest and its change."""
+    linked, far = tmp_path / "linked", tmp_path / "far"
+    shutil.copytree(saved, linked)
+    shutil.move(linked / "transformer", far)
+    (linked / "transformer").symlink_to(far)
+    assert weight_bytes(linked, torch.float32) == weight_bytes(saved, torch.float32)
+    assert count_parameters(linked) == count_parameters(saved) > 0
+    assert model_files(linked).keys() == model_files(saved).keys()
+    assert directory_digest(linked) == directory_digest(saved)
+    (path,) = far.glob("*.safetensors")
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    assert directory_digest(linked) != directory_digest(saved)

@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 from repository import ROOT
 
+from chain_of_steps.cases.drawings import drawing_of, token_of
 from chain_of_steps.errors import UserError
 from chain_of_steps.settings.models import WithModels, main_model, passes_of, seeds_of
 from chain_of_steps.settings.sampler import WithSampler
@@ -29,6 +32,7 @@ from chain_of_steps.study.config import (
 )
 from chain_of_steps.study.experiments import EXPERIMENTS
 from chain_of_steps.tasks import task_names
+from chain_of_steps.tasks.board import Board
 
 LEAST = {"study": "a", "models": {"m": {"path": "p"}}, "cases": {"tasks": ["maze"]}}
 
@@ -75,7 +79,11 @@ def test_files_are_merged_in_order(tmp_path):
     two.write_text("sampler: {shift: 3.0}\nmodels: {other: {path: q}}\ntrain: {other: {}}\n")
     three.write_text("sampler: {steps: 30}\nmodels: {m: null}\ntrain: {other: null}\n")
     config = load_config([one, two, three])
-    assert config.resolved()["sampler"] == {"steps": 30, "shift": 3.0, "solver": "euler"}
+    assert config.resolved()["sampler"] == {"steps": 30, "shift": 3.0} | {
+        "solver": "euler",
+        "schedule": "diffusers",
+        "levels": None,
+    }
     assert list(config.models) == ["other"]
     assert config.models["other"].path == "q"
     assert config.train == {}
@@ -83,7 +91,8 @@ def test_files_are_merged_in_order(tmp_path):
 
 def test_defaults_are_filled_in():
     config = check_config(LEAST)
-    assert config.resolved()["sampler"] == {"steps": 50, "shift": 5.0, "solver": "euler"}
+    unset = {"schedule": "diffusers", "levels": None}
+    assert config.resolved()["sampler"] == {"steps": 50, "shift": 5.0, "solver": "euler", **unset}
     assert config.video.frames == 17
     assert config.seeds == [0, 1, 2, 3]
     assert config.models["m"].guidance == 1.0
@@ -223,12 +232,42 @@ OVER = {
     "vbvr-wan2.2-lora.yaml": VBVR,
     "wan-reference.yaml": VBVR,
     "wan-r1.yaml": "ti2v-5b.yaml",
+    "real-puzzles.yaml": "ti2v-5b.yaml",
 }
+REAL, PUZZLES = "real-puzzles.yaml", "-puzzles.yaml"
+
+
+def under(name):
+    """The overlays that one needs below it, and itself."""
+    if name.endswith(PUZZLES) and name != REAL:
+        return (*under(name.replace(PUZZLES, ".yaml")), REAL, name)
+    return tuple(filter(None, (OVER.get(name), name)))
 
 
 def overlays():
-    names = sorted(path.name for path in (ROOT / "config").glob("*.yaml"))
-    return [tuple(filter(None, (OVER.get(name), name))) for name in names]
+    return [under(path.name) for path in sorted((ROOT / "config").glob("*.yaml"))]
+
+
+def test_every_real_model_has_a_study_of_native_puzzles():
+    """Each tile is whole tokens, the board fits, and every experiment on puzzles is made."""
+    real = {p.name for p in (ROOT / "config").glob("*.yaml") if "revision:" in p.read_text()}
+    real |= {"vbvr-wan2.2-lora.yaml"}
+    found = {p.name for p in (ROOT / "config").glob(f"*{PUZZLES}")} - {REAL}
+    assert {name.replace(PUZZLES, ".yaml") for name in found} == real
+    plain = load_config([ROOT / "config.yaml"])
+    for name in sorted(found):
+        study = load_config([ROOT / "config.yaml", *(ROOT / "config" / n for n in under(name))])
+        assert study.study == name.removesuffix(".yaml")
+        assert study.experiments == [*plain.experiments, "latents"]
+        drawing, board = drawing_of(study.cases, study.video), Board()
+        token = study.video.multiple
+        assert drawing.side % token == 0 and drawing.side // token >= 4
+        for side in (drawing.width_on(board), drawing.height_on(board)):
+            assert side % token == 0 and side >= 5 * drawing.side
+        frames = drawing.frames_on(board)
+        assert 49 <= frames <= 121 and (frames - 1) % study.video.stride == 0
+        model = next(iter(study.models.values()))
+        assert token_of(model.path) in (None, (token, study.video.stride))
 
 
 @pytest.mark.parametrize("overlays", [(), *overlays()])
@@ -299,6 +338,23 @@ def test_the_shift_of_ltx_is_that_of_the_pipeline_for_its_size():
         (changed(sampler__steps=0), ["sampler.steps", "0", "write 1 or more"]),
         (changed(sampler__steps=1001), ["sampler.steps", "1001", "write 1000 or less"]),
         (changed(sampler__shift=0), ["sampler.shift", "a number above 0"]),
+        (changed(sampler__schedule="single"), ["sampler.schedule", "did you mean single-shift?"]),
+        (
+            changed(sampler__schedule="single-shift", sampler__solver="unipc"),
+            ["sampler.schedule is single-shift", "unipc", "write euler"],
+        ),
+        (changed(sampler__schedule="list"), ["sampler.levels is None", "write both"]),
+        (
+            changed(sampler__levels=[1.0], sampler__schedule="list", sampler__steps=2),
+            ["sampler.levels has 1", "sampler.steps is 2", "one level a step"],
+        ),
+        *(
+            (
+                changed(sampler__levels=levels, sampler__schedule="list", sampler__steps=2),
+                ["sampler.levels is", "write levels that fall from 1"],
+            )
+            for levels in ([0.9, 0.5], [1.0, 1.0], [0.5, 1.0])
+        ),
         (changed(models__m__guidance=0.5), ["models.m.guidance", "0.5", "write 1 or more"]),
         *(
             (changed(**{field: value}), [name, "write 9223372036854775807 or less"])
@@ -307,6 +363,7 @@ def test_the_shift_of_ltx_is_that_of_the_pipeline_for_its_size():
                 ("cases__seed", 2**63, "cases.seed"),
                 ("models__m__seeds", [0, 2**64], "models.m.seeds.1"),
                 ("statistics", {"seed": 2**63}, "statistics.seed"),
+                ("train__m", {"seed": 2**63, "phases": [{"steps": 1}]}, "train.m.seed"),
             ]
         ),
         (changed(cases__seed=-1), ["cases.seed", "-1", "write 0 or more"]),
@@ -453,3 +510,70 @@ def test_truth_values_of_the_command_line(value, means):
 def test_other_words_are_no_truth_values(value):
     with pytest.raises(UserError, match=r"shipped is .*: write true, or leave it out"):
         truth(value, "shipped")
+
+
+FIELDS = [
+    "study",
+    "models",
+    "models.m",
+    "models.m.path",
+    "models.m.seeds",
+    "sampler",
+    "sampler.steps",
+    "sampler.shift",
+    "cases",
+    "cases.tasks",
+    "cases.path",
+    "cases.seed",
+    "seeds",
+    "video.frames",
+    "execution.device",
+    "train.new",
+    "statistics.seed",
+    "perturbation.seeds",
+    "experiments",
+    "*",
+]
+VALUES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from(["maze", "\0", "ä", "", "*", "1e3"])
+    | st.text(st.characters(codec="utf-8"), max_size=4)
+    | st.dates()
+    | st.binary(max_size=3)
+)
+PARTS = st.recursive(
+    VALUES,
+    lambda part: (
+        st.lists(part, max_size=3)
+        | st.dictionaries(st.sampled_from(["m", "a", "path", "steps"]) | st.integers(), part)
+    ),
+    max_leaves=6,
+)
+
+
+@given(fields=st.dictionaries(st.sampled_from(FIELDS), PARTS, min_size=1, max_size=3))
+@settings(max_examples=200)
+def test_any_overlay_is_a_study_or_one_sentence(tmp_path, fields):
+    """Whatever stands in a field, there is no other exception, and what is taken survives JSON."""
+    base, over = tmp_path / "base.yaml", tmp_path / "over.yaml"
+    base.write_text(yaml.safe_dump(LEAST))
+    content: dict = {}
+    for name, value in fields.items():
+        part = content
+        *parents, last = name.split(".")
+        for parent in parents:
+            part = part.setdefault(parent, {}) if isinstance(part, dict) else {}
+        if isinstance(part, dict):
+            part[last] = value
+    over.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
+    try:
+        found = load_config([base, over])
+    except UserError as error:
+        str(error).encode()
+        assert "\n" not in str(error)
+    else:
+        again = json.loads(json.dumps(found.resolved(), allow_nan=False))
+        assert check_config(again) == found

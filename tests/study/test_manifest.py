@@ -6,6 +6,8 @@ import pytest
 
 from chain_of_steps.errors import UserError
 from chain_of_steps.files import digest_file
+from chain_of_steps.provenance import Made, record
+from chain_of_steps.stage import stage_of
 from chain_of_steps.study.config import check_config
 from chain_of_steps.study.manifest import (
     config_digest,
@@ -101,5 +103,42 @@ def test_tables_of_another_commit_are_refused_and_drawn_again(shipped):
         refuse_other_tables(figures, resolved)
     with pytest.raises(UserError, match=r"s9\.json was drawn from another tables/a\.csv"):
         figure_manifest(resolved, figures / "notebooks", [figures / "s9.json"])
+
+
+def test_tables_without_a_manifest_are_those_of_no_configuration(shipped):
+    figures, resolved = shipped
     (figures / "manifest.json").unlink()
+    with pytest.raises(UserError, match=r"manifest\.json is missing, which says what made"):
+        refuse_other_tables(figures, resolved)
+
+
+def test_tables_of_other_weights_are_refused(shipped, monkeypatch):
+    figures, resolved = shipped
+    monkeypatch.chdir(figures)
+    (figures / "p").mkdir()
+    weights = figures / "p/model.safetensors"
+    weights.write_bytes(b"1")
+    made = figure_manifest(resolved, figures / "notebooks", [figures / "s9.json"])
+    (figures / "manifest.json").write_text(json.dumps(made))
     refuse_other_tables(figures, resolved)
+    weights.write_bytes(b"2")
+    with pytest.raises(UserError, match="were made with other weights of m"):
+        refuse_other_tables(figures, resolved)
+
+
+def test_a_manifest_names_no_settings_that_did_not_make_a_table(shipped, monkeypatch):
+    figures, resolved = shipped
+    monkeypatch.chdir(figures)
+    table = figures / "results/a/tables/a.csv"
+    table.parent.mkdir(parents=True)
+    table.write_bytes((figures / "tables/a.csv").read_bytes())
+    (figures / "results/a/0").write_text("a run")
+    of = {"sampler": {**resolved["sampler"], "steps": 7}}
+    settings = stage_of("sample").view({**resolved, **of}, "m").model_dump(by_alias=True)
+    record([figures / "results/a/0"], Made("sample", settings, "", {}))
+    record([table], Made("join", {}, "", {"results/a/0": ""}))
+    with pytest.raises(UserError, match=r"a\.csv was made with other settings \(sampler\.steps 7"):
+        figure_manifest(resolved, figures / "notebooks", [figures / "s9.json"])
+    assert figure_manifest({**resolved, **of}, figures / "notebooks", [figures / "s9.json"])
+    table.write_text("not the one that is shown\n")
+    assert figure_manifest(resolved, figures / "notebooks", [figures / "s9.json"])

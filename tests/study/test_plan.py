@@ -13,6 +13,8 @@ from repository import ROOT
 from chain_of_steps import cli
 from chain_of_steps.artifacts import write_tables
 from chain_of_steps.cases.folders import load_cases, make_cases
+from chain_of_steps.cases.sources import Shape
+from chain_of_steps.costs import Makeup
 from chain_of_steps.experiments.ensemble.plain import run_plain
 from chain_of_steps.experiments.ensemble.variants import run_ensembles, variants
 from chain_of_steps.experiments.layers.cost import ANALYSES
@@ -263,3 +265,69 @@ def test_table_1_and_loops_stay_within_their_share_of_the_default_study(monkeypa
     ]
     assert len(spent) == 1 + len(config.models)
     assert sum(spent) <= 80_000
+
+
+# Counted costs
+
+
+def of_real(*names, **fields):
+    files = [ROOT / "config.yaml", *(ROOT / "config" / f"{name}.yaml" for name in names)]
+    return load_config(files, fields)
+
+
+@pytest.mark.parametrize(
+    ("side", "frames", "tokens", "petaflops", "attention"),
+    [
+        (1024, 101, 106496, 11.84, 0.78),
+        (624, 81, 31941, 1.60, 0.53),
+        (480, 81, 18900, 0.74, 0.39),
+    ],
+)
+def test_a_pass_of_the_14b_costs_what_was_counted_by_hand(
+    side, frames, tokens, petaflops, attention
+):
+    """The figures are those of a count made apart from this code, for square pictures."""
+    makeup = Makeup.of(next(iter(of_real("vbvr-wan2.2").models.values())))
+    shape = Shape(side, side, frames)
+    weights, of_attention = makeup.flops(shape)
+    assert makeup.tokens(shape) == tokens
+    assert (weights + of_attention) / 1e15 == pytest.approx(petaflops, abs=0.006)
+    assert of_attention / (weights + of_attention) == pytest.approx(attention, abs=0.011)
+    assert makeup.weights == pytest.approx(69e9, rel=0.01)
+
+
+def test_a_plan_counts_hours_on_cards_and_doubts_what_no_card_reaches():
+    study = of_real("vbvr-wan2.2", "vbvr-wan2.2-reduced")
+    said = "\n".join(plan.report(study, Path("none")))
+    line = next(line for line in said.splitlines() if "hours of one card" in line)
+    assert "A100" in line and "RTX 4090" in line and "assumed to be" not in said
+    nfe = 100 * 20 * 2
+    hours = float(line.split("A100 ")[1].split(" ")[0].replace(",", ""))
+    # 1,024 x 1,024 pictures are brought to at most 480 x 832 pixels: 624 x 624
+    assert hours == pytest.approx(nfe * 1.6e15 / (312e12 * 0.5) / 3600, rel=0.06)
+    assert "no pass is known" not in said
+
+    measured = {"models": {"vbvr-wan2.2": {"seconds_per_nfe": 5.25}}}
+    said = "\n".join(plan.report(of_real("vbvr-wan2.2", "vbvr-wan2.2-reduced", **measured), Path()))
+    assert "A100 98%" in said
+    assert "so on A100" in said and "was another size" in said
+
+
+def test_a_plan_says_what_a_video_costs_to_decode_and_where_weights_have_room():
+    said = "\n".join(plan.report(of_real("ti2v-5b", "real-puzzles", "ti2v-5b-puzzles"), Path()))
+    decode = next(line for line in said.splitlines() if "decoded" in line)
+    assert "1,348 TFLOP" in decode
+    assert float(decode.split(", ")[-1].split("%")[0]) == pytest.approx(232, abs=5)
+    room = next(line for line in said.splitlines() if "activations apart" in line)
+    assert "an expert 10.0 GB" in room and "RTX 4090" in room.split("model leaves room on")[1]
+
+
+def test_what_files_say_counts_before_what_is_published(small):
+    config = settings(small)
+    makeup = Makeup.of(config.models["small"])
+    assert (makeup.dim, makeup.ffn_dim, makeup.num_layers) == (48, 64, 2)
+    assert makeup.patch_size == (1, 2, 2) and makeup.z_dim == 6
+    assert makeup.family is None and not makeup.assumed
+    weights, attention = makeup.flops(Shape(80, 80, 17))  # 5 x 20 x 20 latents, 500 tokens
+    assert weights == 2 * (6 * 48**2 + 2 * 48 * 64) * 2 * 500
+    assert attention == 4 * 500**2 * 48 * 2

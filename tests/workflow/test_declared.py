@@ -10,8 +10,9 @@ import smoke as helper
 import standin
 from PIL import Image
 
+from chain_of_steps import cli, provenance
 from chain_of_steps.experiments.vbvr.scorer import pins
-from chain_of_steps.files import write_json
+from chain_of_steps.files import manifest_path, write_json
 from chain_of_steps.fingerprints import modules_of
 from chain_of_steps.playground.publish import GLUE, SCRIPT, WASM
 from chain_of_steps.settings.base import RESOLVED
@@ -23,8 +24,8 @@ pytestmark = pytest.mark.slow
 
 # makes an environment with pip, and has no settings
 NOT_RUN = {"scorer"}
-# no rule runs it: it loads by name what each experiment costs
-NO_RULE = {"plan"}
+# no rule runs these; one loads by name what each experiment costs
+NO_RULE = {"plan", "watch"}
 # a Python of the scorer's environment that answers as the scorer does
 SCORER = """\
 #!/bin/sh
@@ -34,7 +35,28 @@ while read job; do echo '{"score": 0.5, "reason": null}'; done
 
 
 def recorded_cos(name: str, *arguments) -> None:
-    """A `cos` job of its own process, as the workflow starts it, in the working directory."""
+    """A `cos` job of its own process, as the workflow starts it, in the working directory.
+
+    It must write nothing but what is looked at before, lest it is the user's: see `provenance`.
+    """
+    before = contents()
+    run_recorded(name, *arguments)
+    words = vars(cli.build_parser([name]).parse_args([name, *map(str, arguments)]))
+    said = provenance.written(stage_of(name), words)
+    said += [manifest_path(path) for path in said]
+    now = contents()
+    for path in sorted(now.keys() | before.keys()):
+        kept = now.get(path) == before.get(path)
+        assert kept or any(path.is_relative_to(one) for one in said), (name, path)
+
+
+def contents() -> dict[Path, bytes]:
+    """The files of the working directory, without records of jobs."""
+    files = [path for path in Path().rglob("*") if path.is_file() and "records" not in path.parts]
+    return {path: path.read_bytes() for path in files}
+
+
+def run_recorded(name: str, *arguments) -> None:
     cos = Path(sys.executable).with_name("cos")
     variables = {**helper.environment(helper.ROOT), **helper.recorded(Path("records"))}
     command = [sys.executable, str(cos), name, "--config", "config.json", *map(str, arguments)]
@@ -76,6 +98,7 @@ def of_puzzles(tmp_path_factory, build_pocket) -> list[dict]:
             Path(f"{name}.csv").write_text(head + row)
         recorded_cos("agreement", "--out", "kappa.csv", "ann.csv", "bob.csv")
         recorded_cos("plan")
+        recorded_cos("watch", ".", "--once")
         recorded_cos("train", "--name", "tiny", "--out", "model")
         recorded_cos("card", "--model", "pocket", "--out", "model")
         return helper.records(Path("records"))

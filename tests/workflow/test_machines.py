@@ -7,6 +7,7 @@ put it back.
 import os
 import re
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import yaml
 from PIL import Image
 from repository import ROOT
 
+from chain_of_steps import guard
 from chain_of_steps.files import read_json
 
 pytestmark = pytest.mark.slow
@@ -33,6 +35,7 @@ STUDY = {
 }
 OWN = ("--cores", "1", "--configfile", "own.yaml")
 NOTHING: dict[str, int] = {}
+LATENTS = Path("results/own/trajectories/pocket/0.safetensors")
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +99,12 @@ def test_what_is_touched_is_not_made_by_that(forgotten):
     (forgotten / "own.yaml").write_text(yaml.safe_dump(STUDY, sort_keys=False))
 
 
+def test_what_snakemake_was_made_to_forget_is_known(tree):
+    helper.snakemake(tree, "--cleanup-metadata", str(LATENTS), *OWN)
+    assert plan(tree) == NOTHING
+    assert plan(tree, "--config", "seeds=[1]") == {"sample": 1, "videos": 1}
+
+
 def weights(tree: Path) -> Path:
     (path,) = (tree / "shared").glob("*.safetensors")
     return path
@@ -116,10 +125,43 @@ def test_other_weights_behind_a_link_run_what_depends_on_them(tree):
 
 
 def test_an_interrupted_forcerun_is_finished_by_a_plain_run(tree):
-    path = tree / "results/own/trajectories/pocket/0.safetensors"
-    path.rename(tree / "aside")
+    """Killed once its old result is gone: all of it is made again, though nothing has changed."""
+    before = (tree / LATENTS).read_bytes()
+    run = helper.start(tree, tree / "forced.log", *OWN, "--forcerun", "sample")
+    helper.wait_until(lambda: not (tree / LATENTS).exists(), seconds=300)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+    helper.wait_until(lambda: not guard.leftovers(tree / "results/own/.run.lock"), seconds=60)
+    assert not (tree / LATENTS).exists()
     assert plan(tree)["sample"] == 1
-    (tree / "aside").rename(path)
+    shutil.rmtree(tree / ".snakemake")
+    assert plan(tree)["sample"] == 1, "and what Snakemake knows is not needed for that"
+    helper.snakemake(tree, *OWN)
+    assert (tree / LATENTS).read_bytes() == before
+    assert plan(tree) == NOTHING
+
+
+def test_a_result_that_was_edited_is_not_deleted(tree):
+    content = (tree / LATENTS).read_bytes()
+    (tree / LATENTS).write_bytes(b"mine")
+    said = helper.snakemake(tree, *OWN, "--config", "seeds=[1]", status=1)
+    assert f"{LATENTS} is there already, and this program did not write it" in " ".join(
+        said.split()
+    )
+    assert (tree / LATENTS).read_bytes() == b"mine"
+    (tree / LATENTS).write_bytes(content)
+    assert plan(tree) == NOTHING
+
+
+def test_results_that_are_no_study_are_left_as_they_are(tree):
+    mine = tree / "results/mine/cases/cases.csv"
+    for path in (mine, tree / "results/mine/trajectories/pocket/0.safetensors"):
+        path.parent.mkdir(parents=True)
+        path.write_text("two years")
+        said = helper.snakemake(tree, *OWN, "--config", "study=mine", status=1)
+        assert "this program did not write" in " ".join(said.split())
+        assert path.read_text() == "two years"
+        shutil.rmtree(tree / "results/mine")
 
 
 def test_folders_that_snakemake_would_delete_are_kept(tree):
@@ -162,10 +204,12 @@ def test_snakemake_runs_by_its_path_in_a_home_that_cannot_be_written(tree):
     (other / "cos").write_text("#!/bin/sh\nexit 3\n")
     (other / "cos").chmod(0o755)
     (tree / "pictures/red.txt").write_text("Draw another way.")
+    (tree / "pictures/photo.heic").touch()
     environment = {**helper.environment(tree), "PATH": f"{other}:/usr/bin:/bin", "HOME": "/proc/no"}
     environment.pop("XDG_CACHE_HOME", None)
     command = [helper.python(tree), "-m", "snakemake", "results/own/cases/cases.csv", *OWN]
     done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "passed over: pictures/photo.heic: a format that is not read" in done.stderr
     made = read_json(tree / "results/own/cases.manifest.json")["made"]
     assert made["command"] == "cases" and "pictures/red.txt" in made["inputs"]

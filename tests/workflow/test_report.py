@@ -33,6 +33,7 @@ def test_every_category_opens_and_every_figure_is_shown_with_its_caption(smoke, 
     seen = set()
     with open_page(report.as_uri()) as (page, faults):
         page.get_by_role("heading", name="Study smoke").wait_for()
+        opens_with_the_verdicts(page, figures)
         menu = [words(text) for text in page.locator("nav li a").all_inner_texts()]
         for category in menu[menu.index("About") + 1 :]:
             page.locator("nav ol a").first.click()  # home
@@ -62,6 +63,36 @@ def test_every_category_opens_and_every_figure_is_shown_with_its_caption(smoke, 
                 page.locator("nav ol").get_by_text(category, exact=True).click()
     assert made <= seen
     assert faults == []
+
+
+def opens_with_the_verdicts(page, figures: Path) -> None:
+    """The primary endpoints on every model, and Figures 1 and 7, which say what they show."""
+    front = page.locator(".front")
+    table = read_table(figures / "claims.csv")
+    primary = table[table["primary"].astype(bool)]
+    assert front.locator("tbody tr").count() == primary["id"].nunique() > 0
+    said = [words(text) for text in front.locator("tbody strong").all_inner_texts()]
+    assert sorted(said) == sorted(primary["verdict"])
+    for number, name in enumerate(("figure1", "figure7")):
+        picture = front.locator("img").nth(number)
+        assert picture.get_attribute("alt") == words((figures / f"{name}.md").read_text())
+        assert picture.evaluate("image => image.naturalWidth") > 100
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [1280, 390])
+def test_it_is_looked_at_at_two_widths(report, tmp_path, width):
+    with open_page(report.as_uri(), width=width) as (page, faults):
+        page.locator(".front table").wait_for()
+        page.screenshot(path=tmp_path / f"report-{width}.png")
+        assert page.locator(".front img").count() == 2
+        assert faults == []
+
+
+@pytest.mark.slow
+def test_the_summary_is_one_page(smoke):
+    content = (smoke.tree / "results/smoke/figures/summary.pdf").read_bytes()
+    assert content.startswith(b"%PDF") and content.count(b"/Type /Page ") == 1
 
 
 def wait_for_pixels(page, name: str) -> None:

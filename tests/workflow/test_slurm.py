@@ -159,25 +159,34 @@ def test_whatever_dies_the_same_command_finishes_with_the_same_numbers(
     def running() -> dict[int, list[str]]:
         return queue(variables, "--states=RUNNING")
 
+    def at_work() -> dict[int, list[str]] | None:
+        """One job on each node, once each has begun."""
+        jobs = running()
+        begun = helper.started(tree, "--model") == len(jobs) == slurm.NODES
+        return jobs if begun else None
+
     log = tree / "first.log"
     first = helper.start(tree, log, *command, **variables)
-    helper.wait_until(lambda: helper.started(tree, "--model") == slurm.NODES, seconds=300)
-    one, other = sorted(running())
+    one, other = sorted(helper.wait_until(at_work, seconds=600))
 
     # a job is cancelled, a node loses power
     node = running()[other][1]
     client(variables, "scancel", str(one))
     client(variables, "scontrol", "update", f"nodename={node}", "state=down", "reason=test")
     slurm.cut_power(other)
-    helper.wait_until(lambda: resumed(variables, node), seconds=120)
+
+    def ends() -> list[str]:
+        jobs = queue(variables, "--states=all")
+        return [jobs[job][0] for job in (one, other)]
+
+    helper.wait_until(lambda: ends() == ["CANCELLED", "NODE_FAIL"], seconds=300)
+    helper.wait_until(lambda: resumed(variables, node), seconds=300)
     lost = {queue(variables, "--states=all")[job][2] for job in (one, other)}
 
     def again() -> set[str]:
         return {row[2] for job, row in queue(variables, "--states=all").items() if job > other}
 
-    helper.wait_until(lambda: lost <= again(), seconds=300)
-    states = queue(variables, "--states=all")
-    assert [states[job][0] for job in (one, other)] == ["CANCELLED", "NODE_FAIL"]
+    helper.wait_until(lambda: lost <= again(), seconds=600)
 
     # snakemake is killed
     first.send_signal(signal.SIGKILL)
@@ -194,7 +203,7 @@ def test_whatever_dies_the_same_command_finishes_with_the_same_numbers(
     assert set(queue(variables, "--states=all")) == submitted
 
     # their work counts
-    helper.wait_until(lambda: not queue(variables), seconds=600, every=0.5)
+    helper.wait_until(lambda: not queue(variables), seconds=1200, every=0.5)
     finished = {
         row[2] for row in queue(variables, "--states=all").values() if row[0] == "COMPLETED"
     }

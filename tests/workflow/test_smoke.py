@@ -1,6 +1,7 @@
 """The whole chain on config/smoke.yaml, in a copy of the tree: what runs, and what runs again."""
 
 import json
+import os
 import re
 import shutil
 import sys
@@ -143,7 +144,7 @@ def test_an_edited_claim_is_judged_again_and_nothing_else(study):
     expected.write_text(_mistyped(text))
     output = snakemake(study, "--dry-run", *SMOKE, status=1)
     expected.write_text(text)
-    assert set(again) == {"claims", "page", "manifest", "all", "total"}
+    assert set(again) == {"claims", "page", "summary", "manifest", "all", "total"}
     assert "claim noise-at-step-destroys: unknown field tabel: did you mean table?" in output
 
 
@@ -202,6 +203,37 @@ def test_figures_come_from_tables_alone(study):
     (figures / "figure1.png").unlink()
     snakemake(study, *SMOKE, "--config", "shipped=true")
     assert (figures / "figure1.png").is_file()
+
+
+def test_a_figure_is_the_same_whatever_the_user_has_set(study):
+    """A matplotlibrc, start files, a kernel and modules of the user's, and no home to write in."""
+    figures, user = study / "results/smoke/figures", study / "of-the-user"
+    kernel, start = user / "kernels/python3/kernel.json", user / "profile_default/startup/0.py"
+    for path, text in {
+        user / "matplotlibrc": "text.usetex: True\nsavefig.facecolor: black\n",
+        study / "matplotlibrc": "image.origin: lower\naxes.facecolor: black\n",
+        user / "seaborn.py": "raise SystemExit('a module of the user')\n",
+        start: "import matplotlib; matplotlib.rcParams['font.size'] = 30\n",
+        kernel: '{"argv": ["false"], "display_name": "mine", "language": "python"}',
+    }.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    drawn = {name: (figures / name).read_bytes() for name in ("figure1.png", "figure1.pdf")}
+    (figures / "figure1.png").unlink()
+    variables = {
+        "HOME": "/proc/nowhere",
+        "XDG_CACHE_HOME": "",
+        "MATPLOTLIBRC": str(user / "matplotlibrc"),
+        "MPLBACKEND": "TkAgg",
+        "IPYTHONDIR": str(user),
+        "JUPYTER_PATH": str(user),
+        "PYTHONPATH": os.pathsep.join([helper.environment(study)["PYTHONPATH"], str(user)]),
+        "PIP_USER": "1",
+        "LC_ALL": "C",
+    }
+    helper.snakemake(study, "--cores", "2", *SMOKE, "--config", "shipped=true", **variables)
+    (study / "matplotlibrc").unlink()
+    assert {name: (figures / name).read_bytes() for name in drawn} == drawn
 
 
 def test_a_kernel_that_does_not_start_is_started_again(study):

@@ -10,6 +10,6 @@ rule benchmarks:
     threads: lambda wildcards: workflow.cores
     params:
         config=SETTINGS,
-        script="benchmarks/bench.py",
+        script=lambda wildcards: of_workflow("../benchmarks/bench.py"),
     shell:
         "python {params.script} --config {params.config} 2> {log}"

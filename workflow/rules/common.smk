@@ -6,14 +6,23 @@ from functools import cache
 from pathlib import Path
 
 from chain_of_steps import guard
-from chain_of_steps.cases.sources import count_cases
+from chain_of_steps.cases.sources import count_cases, told_passed_over
 from chain_of_steps.cli import resolved_file
 from chain_of_steps.errors import UserError
 from chain_of_steps.experiments.vbvr.scorer import pins
-from chain_of_steps.files import atomic_path, digest_file, digest_json, manifest_path, read_yaml
-from chain_of_steps.files import refuse_foreign, set_aside, tracked
+from chain_of_steps.files import (
+    atomic_path,
+    digest_file,
+    digest_json,
+    manifest_path,
+    read_json,
+    read_yaml,
+    refuse_foreign,
+    set_aside,
+    tracked,
+)
 from chain_of_steps.fingerprints import code_digest, modules_named_in, modules_of
-from chain_of_steps.jobs import job_environment, prepare
+from chain_of_steps.jobs import job_environment, prepare, scratch_folder
 from chain_of_steps.models.files import model_files
 from chain_of_steps.provenance import Digests, Made, changed, weights_of
 from chain_of_steps.settings.base import RESOLVED as MARK
@@ -28,11 +37,13 @@ from chain_of_steps.stage import (
     stage_of,
     stages,
 )
-from chain_of_steps.study.config import load_study, truth
+from chain_of_steps.study.config import check_config, load_study, truth
 from chain_of_steps.study.manifest import other_inputs, refuse_other_tables
 from chain_of_steps.study.experiments import EXPERIMENTS
 from chain_of_steps.tasks import task_names
 from snakemake.exceptions import WorkflowError
+from snakemake.path_modifier import PathModifier
+from snakemake.sourcecache import LocalSourceFile
 from snakemake.utils import min_version
 
 min_version("9.0")
@@ -44,8 +55,40 @@ configfile: "config.yaml"
 container: "docker://python:3.11"
 
 
+# Whether another workflow has taken this one as a module.
+MODULE = not workflow.modifier.is_main_snakefile()
+
+
+# What a study writes lies below these two. As a module they have its prefix, which is then written
+# by nobody else: rules, their parameters and what is looked up here have one and the same path.
+ROOT, FIGURES_OF_DEFAULT = (
+    Path(workflow.modifier.path_modifier.replace_prefix(f"{name}/"))
+    for name in ("results", "figures")
+)
+if MODULE:
+    workflow.modifier.path_modifier = PathModifier(None, None, workflow)
+
+# rules/ on this machine, or in a commit of a repository
+RULES = workflow.current_basedir
+
+
+def of_workflow(name: str) -> str:
+    """The path of a file of this workflow, by its place in workflow/, wherever that lies."""
+    file = RULES.join(f"../{name}")
+    if isinstance(file, LocalSourceFile):
+        return os.path.relpath(file.get_path_or_uri(secret_free=True))
+    # Snakemake's own copy of a file of a commit may lie elsewhere in each run, by another ending
+    content = Path(workflow.sourcecache.get_path(file)).read_bytes()
+    copy = ROOT / ".workflow" / name
+    if not copy.is_file() or copy.read_bytes() != content:
+        with atomic_path(copy) as temporary:
+            temporary.write_bytes(content)
+    return str(copy)
+
+
 # Whatever the user has set for work of their own, jobs run in the same environment.
-ENVIRONMENT = job_environment()
+SCRATCH = scratch_folder(ROOT)
+ENVIRONMENT = job_environment(SCRATCH)
 for name in os.environ.keys() - ENVIRONMENT.keys():
     del os.environ[name]
 os.environ.update(ENVIRONMENT)
@@ -61,17 +104,21 @@ GIVEN = dict(workflow.config_settings.config)
 try:
     # `--config shipped=true` draws the figures from the tables that came with the repository.
     SHIPPED = truth(GIVEN.pop("shipped", False), "shipped")
-    STUDY = load_study(BASE, OVERLAYS, GIVEN)
+    # a module is given its whole configuration
+    WHOLE = MODULE and workflow.modifier.skip_configfile
+    STUDY = check_config(config) if WHOLE else load_study(BASE, OVERLAYS, GIVEN)
     N_CASES = count_cases(STUDY.cases)
-    IS_DEFAULT = STUDY.study == read_yaml(BASE, "a config file")["study"]
+    # figures/ is of this repository alone; another folder may have a config.yaml of its own
+    AT_HOME = not MODULE and Path(workflow.basedir) in (Path.cwd(), Path("workflow").absolute())
+    IS_DEFAULT = AT_HOME and STUDY.study == read_yaml(BASE, "a config file")["study"]
 except UserError as error:
     raise WorkflowError(f"configuration: {error}") from None
 
 RESOLVED = STUDY.resolved()
-RESULTS = Path("results") / STUDY.study
-FIGURES = Path("figures") if IS_DEFAULT else RESULTS / "figures"
+RESULTS = ROOT / STUDY.study
+FIGURES = FIGURES_OF_DEFAULT if IS_DEFAULT else RESULTS / "figures"
 TABLES = FIGURES / "tables"
-LOGS = Path("logs") / STUDY.study
+LOGS = RESULTS / "logs"
 SETTINGS = RESULTS / "config.json"
 MODELS = list(STUDY.models)
 MAIN_MODEL = MODELS[0]
@@ -98,7 +145,8 @@ def begin() -> None:
             guard.refuse_live_jobs(prefix, Path(workflow.workdir_init))
         refuse_earlier()
         refuse_replacing()
-        prepare()
+        tell_passed_over()
+        prepare(SCRATCH)
         guard.sweep([RESULTS, FIGURES])
         write_settings()
     except UserError as error:
@@ -114,12 +162,34 @@ def refuse_earlier() -> None:
 
 
 def refuse_replacing() -> None:
-    """Before a job Snakemake deletes the folders that it makes: only if they are a command's."""
+    """Before a job Snakemake deletes what it makes: only if that is a command's, as it wrote it."""
     for job in workflow.dag.needrun_jobs():
-        for folder in (Path(str(out)) for out in job.output if out.is_directory):
-            set_aside(folder)
-            if folder.is_dir() and not tracked(folder):
-                refuse_foreign(folder, None)
+        for out in job.output:
+            path = Path(str(out))
+            if out.is_directory:
+                set_aside(path)
+                if path.is_dir() and not tracked(path):
+                    refuse_foreign(path, None)
+            elif path.is_relative_to(RESULTS) and path.exists():
+                refuse_foreign_file(path)
+
+
+def refuse_foreign_file(path: Path) -> None:
+    """As `files.refuse_foreign`, for a file that a command may have been killed at."""
+    ours = SETTINGS.exists()  # or nothing here is of this program
+    if ours and manifest_path(path).exists():
+        digest = read_json(manifest_path(path)).get("sha256")
+        ours = digest in (None, DIGESTS.of(path))
+    if not ours:
+        raise UserError(
+            f"{path} is there already, and this program did not write it as it is: move it away."
+        )
+
+
+def tell_passed_over() -> None:
+    """What lies in a folder of cases and is none of them; the log of a job has it as well."""
+    for line in told_passed_over(STUDY.cases):
+        logger.info(line)
 
 
 def write_settings() -> None:
@@ -131,7 +201,7 @@ def write_settings() -> None:
 
 
 # What made a result is compared with what would make it now, whatever .snakemake remembers.
-DIGESTS = Digests.of_results()
+DIGESTS = Digests.of_results(ROOT)
 
 
 def checked(stage: Stage, main, out=None):
@@ -157,11 +227,12 @@ def checked(stage: Stage, main, out=None):
 
 
 def copied(source, target):
-    """The same for a copy: it has the bytes of its source."""
+    """The same for a copy: it has the bytes of its source, a path or a function for `input:`."""
 
     def check(wildcards) -> list[str]:
         if workflow.is_main_process:
-            first, second = (Path(str(place).format(**wildcards)) for place in (source, target))
+            found = source(wildcards) if callable(source) else source
+            first, second = (Path(str(place).format(**wildcards)) for place in (found, target))
             if first.exists() and second.exists() and digest_file(first) != digest_file(second):
                 force(str(second), f"from another {first}")
         return []
@@ -190,8 +261,16 @@ def record_of(name: str) -> Path:
 
 def drawing_of(name: str) -> str:
     """Digest of what draws a figure or table beside the tables that it reads."""
-    notebook = digest_file(Path(f"workflow/notebooks/{name}.py"))
-    return digest_json([notebook, code_of_notebook(name), MAIN_MODEL])
+    digest = digest_file(Path(notebook_of(name)))
+    return digest_json([digest, code_of_notebook(name), MAIN_MODEL])
+
+
+def paper(wildcards) -> str:
+    return of_workflow(f"paper/{wildcards.published}.csv")
+
+
+def notebook_of(name: str) -> str:
+    return of_workflow(f"notebooks/{name}.py")
 
 
 def drawn_by(name: str) -> list[str]:
@@ -228,7 +307,7 @@ def code_of_notebook(name: str) -> str:
 
     Given the name, not the input: snakemake compares no `params:` that come from inputs.
     """
-    return code_digest(modules_named_in(Path(f"workflow/notebooks/{name}.py"), TASKS))
+    return code_digest(modules_named_in(Path(notebook_of(name)), TASKS))
 
 
 def settings_of(stage: Stage):
@@ -293,7 +372,7 @@ def every_file(artifact: File | Files | Folder, place: str, names: frozenset[str
         "job": range(STUDY.layers.jobs),
     }
     wanted = {name: found for name, found in values.items() if name in names}
-    root = RESULTS.parent if getattr(artifact, "of_all_studies", False) else RESULTS
+    root = ROOT if getattr(artifact, "of_all_studies", False) else RESULTS
     return [root / one for one in filled(place, wanted)]
 
 

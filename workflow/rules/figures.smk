@@ -14,7 +14,7 @@ PUBLISHED = {name for row in CHOSEN for name in row.keeps}
 PUBLISHED |= {name for names in NOTEBOOK_INPUTS.values() for name in names}
 CLAIMS, MANIFEST, COST = stage_of("claims"), stage_of("manifest"), stage_of("cost")
 # claims of the paper: each names its experiment and the table that tests it
-EXPECTED = "workflow/paper/expected.yaml"
+EXPECTED = of_workflow("paper/expected.yaml")
 try:
     KNOWN = [row.name for row in EXPERIMENTS]
     CLAIM_TABLES = tables_of(load_claims(Path(EXPECTED), KNOWN), STUDY.experiments)
@@ -22,7 +22,7 @@ except UserError as error:
     raise WorkflowError(str(error)) from None
 # what their runs are of, so that everything can be recomputed
 PUBLISHED = sorted({*PUBLISHED, *CLAIM_TABLES, *(["cases.csv"] if CLAIM_TABLES else [])})
-if SHIPPED and workflow.is_main_process:
+if SHIPPED and NOTEBOOK_INPUTS and workflow.is_main_process:
     try:
         refuse_other_tables(FIGURES, RESOLVED)
     except UserError as error:
@@ -42,8 +42,8 @@ if not SHIPPED:
     # numbers of the paper, copied beside ours and always labelled published
     rule published:
         input:
-            table="workflow/paper/{published}.csv",
-            provenance=copied("workflow/paper/{published}.csv", RESULTS / "tables/{published}.csv"),
+            table=paper,
+            provenance=copied(paper, RESULTS / "tables/{published}.csv"),
         output:
             RESULTS / "tables/{published}.csv",
         log:
@@ -98,7 +98,7 @@ if not SHIPPED:
 
 rule figure:
     input:
-        notebook="workflow/notebooks/{figure}.py",
+        notebook=lambda wildcards: notebook_of(wildcards.figure),
         tables=lambda wildcards: [TABLES / name for name in FIGURE_INPUTS[wildcards.figure]],
         provenance=lambda wildcards: drawn_by(wildcards.figure),
     output:
@@ -130,7 +130,7 @@ rule figure:
 
 rule table:
     input:
-        notebook="workflow/notebooks/{table}.py",
+        notebook=lambda wildcards: notebook_of(wildcards.table),
         tables=lambda wildcards: [TABLES / name for name in TABLE_INPUTS[wildcards.table]],
         provenance=lambda wildcards: drawn_by(wildcards.table),
     output:
@@ -193,8 +193,9 @@ rule manifest:
         settings=settings_of(MANIFEST),
         code=code_of(MANIFEST),
         config=SETTINGS,
+        notebooks=lambda wildcards: Path(notebook_of(next(iter(NOTEBOOK_INPUTS)))).parent,
     shell:
-        "cos manifest --config {params.config} --code {params.code} --out {output} --notebooks workflow/notebooks"
+        "cos manifest --config {params.config} --code {params.code} --out {output} --notebooks {params.notebooks}"
         " --claims {input.claims} {input.facts} 2> {log}"
 
 
@@ -212,14 +213,55 @@ rule cost:
         settings=settings_of(COST),
         code=code_of(COST),
         config=SETTINGS,
+        results=RESULTS,
     shell:
-        "cos cost --config {params.config} --code {params.code} --out {output} 2> {log}"
+        "cos cost --config {params.config} --code {params.code} --results {params.results}"
+        " --out {output} 2> {log}"
+
+
+# The study at one look: what opens its report, and one page as PDF.
+rule summary:
+    input:
+        script=of_workflow("scripts/summary.py"),
+        claims=FIGURES / "claims.csv",
+        pictures=[
+            FIGURES / f"{name}.png" for name in ("figure1", "figure7") if name in FIGURE_INPUTS
+        ],
+        cost=[] if SHIPPED else FIGURES / "cost.md",
+    output:
+        front=RESULTS / "pages/front.html",
+        pdf=FIGURES / "summary.pdf",
+    log:
+        LOGS / "summary.log",
+    localrule: True
+    params:
+        figures=FIGURES,
+    shell:
+        "python {input.script} {params.figures} {output.front} {output.pdf} 2> {log}"
+
+
+# The folder of figures as an RO-Crate: what each file is, and what it came from. Not part of `all`.
+rule crate:
+    input:
+        script=of_workflow("scripts/crate.py"),
+        manifest=FIGURES / "manifest.json",
+        verdicts=FIGURES / "verdicts.json",
+        cost=[] if SHIPPED else FIGURES / "cost.md",
+    output:
+        FIGURES / "ro-crate-metadata.json",
+    log:
+        LOGS / "crate.log",
+    localrule: True
+    params:
+        figures=FIGURES,
+    shell:
+        "python {input.script} {params.figures} 2> {log}"
 
 
 # Markdown is no page for a browser: what is not a picture becomes one for the report.
 rule page:
     input:
-        head="workflow/report/head.html",
+        head=of_workflow("report/head.html"),
         text=FIGURES / "{page}.md",
     output:
         report(

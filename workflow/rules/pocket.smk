@@ -1,7 +1,7 @@
 # Training of pocket models. Not part of `all`: their weights come with the repository.
 
 TRAIN, CARD = stage_of("train"), stage_of("card")
-TRAINED = Path("results/training")
+TRAINED = ROOT / "training"
 
 
 for name, recipe in STUDY.train.items():
@@ -13,7 +13,7 @@ for name, recipe in STUDY.train.items():
             model=directory(TRAINED / name),
             checkpoints=[directory(TRAINED / f"{name}-at-{n}") for n in recipe.checkpoints],
         log:
-            f"logs/train_{name}.log",
+            TRAINED / f"{name}.log",
         threads: recipe.threads
         resources:
             gpu=gpus_of(TRAIN),
@@ -42,9 +42,9 @@ rule card:
     input:
         weights,
     output:
-        "results/training/{model}.card.done",
+        TRAINED / "{model}.card.done",
     log:
-        "logs/card_{model}.log",
+        TRAINED / "{model}.card.log",
     threads: threads_of(CARD)
     resources:
         gpu=gpus_of(CARD),
@@ -63,5 +63,5 @@ rule card:
 
 rule cards:
     input:
-        expand("results/training/{model}.card.done", model=MODELS),
+        expand(TRAINED / "{model}.card.done", model=MODELS),
     localrule: True

@@ -12,11 +12,11 @@ CONDITION_MODELS = {
 # One environment for all studies: the scorer pins an OpenCV of its own.
 rule scorer:
     input:
-        provenance=checked(stage_of("scorer"), "results/scorer"),
+        provenance=checked(stage_of("scorer"), ROOT / "scorer"),
     output:
-        directory("results/scorer"),
+        directory(ROOT / "scorer"),
     log:
-        "logs/scorer.log",
+        ROOT / "scorer.log",
     localrule: True
     params:
         code=code_of(stage_of("scorer")),

@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from chain_of_steps.errors import UserError
+from chain_of_steps.models.known import known_of
 from chain_of_steps.settings.cases import Cases
 from chain_of_steps.settings.models import Model
 from chain_of_steps.settings.video import Video
 from chain_of_steps.tasks.board import Board
 from chain_of_steps.tasks.drawing import Drawing
 
-# The end of a path or repository -> pixels a side of a token, frames of a latent frame. The first
-# that is found in the name counts.
-FAMILIES = {"TI2V-5B": (32, 4), "LTX": (32, 8), "Wan2": (16, 4)}
 LEAST_SHARE = 1 / 9  # of video.area that a frame must fill, or the area was not meant for it
 
 
@@ -75,7 +73,8 @@ def token_of(path: str) -> tuple[int, int] | None:
     folder = Path(path)
     if folder.is_dir():
         return _token_of_files(folder)
-    return next((found for part, found in FAMILIES.items() if part in folder.name), None)
+    known = known_of(path)
+    return None if known is None else (known.token, known.scale_factor_temporal)
 
 
 def _token_of_files(folder: Path) -> tuple[int, int] | None:

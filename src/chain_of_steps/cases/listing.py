@@ -16,6 +16,7 @@ from chain_of_steps.files import walk
 if TYPE_CHECKING:
     from chain_of_steps.settings.cases import Cases
 
+# what is taken for a picture of a case; of one that is no PNG or JPEG, whoever reads it says so
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 NUMBER = re.compile(r"[0-9]{5}")  # name of a sample's folder in VBVR-Bench
 OWN = "own"  # the task of one's own cases where there is no folder that names one
@@ -92,7 +93,7 @@ def _why(path: Path) -> str:
         return "a video without a picture"
     if suffix in PICTURES:
         return "a last frame without a first one"
-    return f"a format that is not read; pictures end in {', '.join(PICTURES)}"
+    return "a format that is not read; pictures are PNG or JPEG"
 
 
 def _entries(root: Path, task: VbvrTask) -> list[Path]:

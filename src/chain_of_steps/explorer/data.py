@@ -33,7 +33,6 @@ from chain_of_steps.measures import commitment
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.runs import Runs, batches, edits_of, looks_of, read_trajectory, rerun
 from chain_of_steps.tasks import task_of
-from chain_of_steps.tasks.scene import render, render_movie
 from chain_of_steps.trajectory import Recorder, Trajectory
 from chain_of_steps.video import read_mp4, to_uint8
 
@@ -137,9 +136,9 @@ def _known(case: Case) -> tuple[np.ndarray | None, list[np.ndarray]]:
         return (read_mp4(path) if path.is_file() else None), []
     puzzle, task = case.puzzle, task_of(case.puzzle.task)
     movies = [task.movie(puzzle, candidate) for candidate in range(len(puzzle.candidates))]
-    board = puzzle.board
+    board, drawing = puzzle.board, case.drawing
     last = board.frame(task.KEY_FRAMES[-1])
-    return render_movie(movies[puzzle.shown], board), [render(m[last], board) for m in movies]
+    return drawing.film(puzzle), [drawing.picture(movie[last], board) for movie in movies]
 
 
 def explore_shard(

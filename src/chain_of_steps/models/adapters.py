@@ -19,6 +19,7 @@ from chain_of_steps.models.model import VideoModel
 from chain_of_steps.models.wan import NEEDS_LAST, SkyReelsModel, WanGivenFrameModel, WanModel
 from chain_of_steps.settings.execution import Execution
 from chain_of_steps.settings.models import Model, named_model, unpinned
+from chain_of_steps.settings.sampler import Sampler
 
 
 class HasExecution(Protocol):
@@ -111,6 +112,7 @@ def load_codec(settings: HasExecution, name: str) -> VideoModel:
 
 def _load(settings: HasExecution, name: str, **options: Any) -> VideoModel:
     model, execution = settings.models[named_model(settings, name)], settings.execution
+    sampler: Sampler | None = getattr(settings, "sampler", None)  # of a stage that samples
     torch.set_num_threads(execution.threads)
     device = device_of(execution.device)
     for sentence in unpinned({name: model}):
@@ -132,5 +134,6 @@ def _load(settings: HasExecution, name: str, **options: Any) -> VideoModel:
         vae_tiling=execution.vae_tiling,
         lora=model.lora.model_dump(),
         **{key: getattr(model, key) for key in keys},
+        levels="diffusers" if sampler is None else sampler.noise_levels,
         **options,
     )

@@ -124,7 +124,7 @@ class CogVideoXModel(VideoModel):
     def default_shift(self, n_frames: int, height: int, width: int) -> float:
         return self.pipe.scheduler.config.snr_shift_scale**0.5
 
-    def sigmas(self, n_steps: int, shift: float) -> Tensor:
+    def _stock_sigmas(self, n_steps: int, shift: float) -> Tensor:
         scheduler = self._ddim(shift)
         scheduler.set_timesteps(n_steps)
         alphas = scheduler.alphas_cumprod[scheduler.timesteps]

@@ -71,7 +71,7 @@ class HunyuanModel(VideoModel):
     def _default_area(self) -> int:
         return self.transformer_config["target_size"] ** 2
 
-    def sigmas(self, n_steps: int, shift: float) -> Tensor:
+    def _stock_sigmas(self, n_steps: int, shift: float) -> Tensor:
         """The pipeline's schedule: evenly spaced, then shifted, once."""
         from diffusers import FlowMatchEulerDiscreteScheduler
 

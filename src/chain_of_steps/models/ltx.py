@@ -63,7 +63,7 @@ class LTXModel(VideoModel):
         names = ("base_image_seq_len", "max_image_seq_len", "base_shift", "max_shift")
         return math.exp(calculate_shift(tokens, *(config[name] for name in names)))
 
-    def sigmas(self, n_steps: int, shift: float) -> Tensor:
+    def _stock_sigmas(self, n_steps: int, shift: float) -> Tensor:
         """The pipeline's schedule: evenly spaced, shifted, stretched to its last noise level."""
         from diffusers import FlowMatchEulerDiscreteScheduler
 

@@ -31,7 +31,7 @@ from chain_of_steps.models.pictures import for_codec, from_codec
 from chain_of_steps.models.placement import Placement, experts_of
 from chain_of_steps.models.precision import set_precision
 from chain_of_steps.models.velocity import VideoVelocity
-from chain_of_steps.sampling import flow_sigmas
+from chain_of_steps.sampling import Schedule, flow_sigmas, levels_of
 
 # diffusers takes seconds to import: only loading a model pays for it.
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ class VideoModel(ABC):
     boundary: sigma below which the low-noise expert answers; None takes that of the pipeline.
     negative_prompt: what guidance leads away from. max_sequence_length: tokens of a prompt at most.
     name: how tables call the model. directory, loras: what `digest` covers. placement: where the
-    components lie; None leaves them where they are.
+    components lie; None leaves them where they are. levels: noise levels of runs, those of
+    diffusers or others, see `sampling.levels_of`.
     Raises UserError for a boundary where there is one expert.
     """
 
@@ -68,6 +69,7 @@ class VideoModel(ABC):
         directory: Path | None = None,
         loras: Sequence[Lora] = (),
         placement: Placement | None = None,
+        levels: Schedule = "diffusers",
     ) -> None:
         self.pipe = pipe
         self.name = name
@@ -76,6 +78,7 @@ class VideoModel(ABC):
         self.guidances = (guidance, guidance if guidance_2 is None else guidance_2)
         self.negative_prompt = negative_prompt
         self.max_sequence_length = max_sequence_length
+        self.levels = levels
         self.experts = experts_of(pipe)
         self.boundary = pipe.config.get("boundary_ratio") if boundary is None else boundary
         self.placement = placement or Placement("none", pipe.device)
@@ -107,10 +110,10 @@ class VideoModel(ABC):
         """Load a pipeline directory, or a Hub repository at a revision.
 
         `options` are those of the constructor: guidance, guidance_2, boundary, negative_prompt,
-        max_sequence_length. lora: see `lora.merge_loras`. offload: see `placement`. The codec stays
-        in float32 whatever `dtype` the rest has, since half precision changes pictures; vae_tiling
-        saves memory, and changes them too. codec_alone: leave experts and encoders out, for a model
-        that only encodes and decodes videos. attention, storage: see `precision`.
+        max_sequence_length, levels. lora: see `lora.merge_loras`. offload: see `placement`. The
+        codec stays in float32 whatever `dtype` the rest has, since half precision changes pictures;
+        vae_tiling saves memory, and changes them too. codec_alone: leave experts and encoders out,
+        for a model that only encodes and decodes videos. attention, storage: see `precision`.
         Raises UserError if no whole pipeline is there, it is too large, or a LoRA fits nothing.
         """
         directory, place = fetch(path_or_id, revision), torch.device(device)
@@ -298,7 +301,11 @@ class VideoModel(ABC):
         return config["flow_shift"] if "flow_shift" in config else config["shift"]
 
     def sigmas(self, n_steps: int, shift: float) -> Tensor:
-        """Noise levels of a run: (n_steps + 1,) float32, those of the family's stock pipeline."""
+        """Noise levels of a run: (n_steps + 1,) float32, as `levels` says."""
+        return levels_of(self.levels, n_steps, shift, self._stock_sigmas)
+
+    def _stock_sigmas(self, n_steps: int, shift: float) -> Tensor:
+        """Those of the family's stock pipeline, (n_steps + 1,) float32."""
         return flow_sigmas(n_steps, shift)
 
     def schedule(

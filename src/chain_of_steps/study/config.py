@@ -32,6 +32,7 @@ from chain_of_steps.settings.sentences import explain, schema_of
 from chain_of_steps.settings.statistics import WithStatistics
 from chain_of_steps.settings.study import WithExperiments, WithStudy
 from chain_of_steps.settings.video import WithVideo
+from chain_of_steps.shipped import CONFIG, shipped
 from chain_of_steps.study.experiments import EXPERIMENTS
 from chain_of_steps.tasks import task_names
 
@@ -207,10 +208,13 @@ def load_config(paths: Sequence[Path], over: Mapping[str, Any] | None = None) ->
 
 
 def _content(path: Path) -> dict[str, Any]:
+    path = Path(path)
+    if path == Path(CONFIG) and not path.exists():
+        path = shipped(CONFIG) or path
     content = read_yaml(path, "a config file")
     if not isinstance(content, dict):
         raise UserError(f"{path} holds no fields: write `field: value` lines.")
-    if Path(path).suffix == ".json":
+    if path.suffix == ".json":
         content.pop(RESOLVED, None)
     return content
 
@@ -266,10 +270,20 @@ def check_config(config: Mapping[str, Any]) -> Study:
     for section in ("models", "train"):  # an overlay drops one of them with null
         if isinstance(config.get(section), Mapping):
             config[section] = {k: v for k, v in config[section].items() if v is not None}
+    if isinstance(config.get("models"), Mapping):
+        config["models"] = {name: _found(model) for name, model in config["models"].items()}
     try:
         return Study.model_validate(config)
     except ValidationError as error:
         raise UserError(explain(error, schema())) from None
+
+
+def _found(model: Any) -> Any:
+    """A model with the path of the one that came with the package, where there is none here."""
+    path = model.get("path") if isinstance(model, Mapping) else None
+    if not isinstance(path, str) or Path(path).exists() or (found := shipped(path)) is None:
+        return model
+    return {**model, "path": str(found)}
 
 
 @cache

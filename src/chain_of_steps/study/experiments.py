@@ -152,6 +152,13 @@ EXPERIMENTS = (
         after=("decision", "ensemble", "front"),
         settings=WithLoops,
     ),
+    Experiment(
+        "latents",
+        "the figure latents: when latents settle, of any cases",
+        figures={"latents": ("latents.csv",)},
+        keeps=("latents_runs.parquet",),
+        after=("decision",),
+    ),
     Experiment("videos", "every case and condition", after=("decision",)),
     Experiment(
         "vbvr",

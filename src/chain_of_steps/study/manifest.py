@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from chain_of_steps.errors import UserError
 from chain_of_steps.files import digest_file, digest_json, inside, read_json
 from chain_of_steps.manifests import package_versions
-from chain_of_steps.models.files import directory_digest
-from chain_of_steps.provenance import differing
+from chain_of_steps.models.files import Digests, directory_digest
+from chain_of_steps.provenance import differing, made_otherwise
 from chain_of_steps.settings.models import WithModels
 from chain_of_steps.settings.study import WithStudy
 
@@ -43,11 +43,14 @@ def other_inputs(facts: Path) -> str | None:
 
 def refuse_other_tables(figures: Path, resolved: Mapping[str, Any]) -> None:
     """Raises UserError where the tables of `figures` are not those of its manifest, or were made
-    with another configuration: figures of them would be said to come from this one.
+    with another configuration or other weights: figures of them would be said to come from these.
     """
     path = figures / MANIFEST
     if not path.is_file():
-        return
+        raise UserError(
+            f"{path} is missing, which says what made the tables beside it: bring it back, or run "
+            "the study without shipped=true."
+        )
     manifest = read_json(path)
     for entry in (*manifest["figures"].values(), manifest.get("claims", {"inputs": {}})):
         for name, digest in entry["inputs"].items():
@@ -65,6 +68,14 @@ def refuse_other_tables(figures: Path, resolved: Mapping[str, Any]) -> None:
             f"the tables in {figures / 'tables'} were made with other settings "
             f"({', '.join(fields[:3])}): run the study without shipped=true."
         )
+    for name, digest in model_digests(
+        Named.model_validate(resolved), Digests.of_results().of
+    ).items():
+        if manifest.get("models", {}).get(name, digest) != digest:
+            raise UserError(
+                f"the tables in {figures / 'tables'} were made with other weights of {name}: run "
+                "the study without shipped=true."
+            )
 
 
 def of_numbers(resolved: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,10 +104,13 @@ def _without_choice(resolved: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in resolved.items() if name != "experiments"}
 
 
-def model_digests(settings: WithModels) -> dict[str, str]:
-    """Digest of each configured model that is a local directory."""
+def model_digests(
+    settings: WithModels, digest: Callable[[Path], str] = digest_file
+) -> dict[str, str]:
+    """Digest of each configured model that is a local directory; digest: of one of its files."""
     folders = {name: Path(model.path) for name, model in settings.models.items()}
-    return {name: directory_digest(folder) for name, folder in folders.items() if folder.is_dir()}
+    there = {name: folder for name, folder in folders.items() if folder.is_dir()}
+    return {name: directory_digest(folder, digest) for name, folder in there.items()}
 
 
 def figure_manifest(
@@ -114,6 +128,7 @@ def figure_manifest(
         other = other_inputs(path)
         if other is not None:
             raise UserError(f"{path} was drawn from another {other}: draw the figure again.")
+        _refuse_other_settings(path, resolved)
         entries[path.stem] = {
             "notebook": notebook.as_posix(),
             "notebook_sha256": digest_file(notebook),
@@ -134,6 +149,24 @@ def figure_manifest(
         "figures": entries,
         **judged,
     }
+
+
+def _refuse_other_settings(facts: Path, resolved: Mapping[str, Any]) -> None:
+    """Raises UserError where a table that a figure shows was made with another configuration.
+
+    What made it stands beside the one that it is a copy of, below results/; tables that came with
+    the repository have none there.
+    """
+    results = Path("results") / resolved["study"]
+    for name, digest in _input_digests(facts).items():
+        table = results / "tables" / Path(name).name
+        if table.exists() and digest_file(table) == digest:
+            fields = made_otherwise(table, resolved)
+            if fields:
+                raise UserError(
+                    f"{table} was made with other settings ({fields}): run the study, which makes "
+                    "it again."
+                )
 
 
 def _input_digests(facts: Path) -> dict[str, str]:

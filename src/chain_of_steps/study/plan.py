@@ -19,7 +19,8 @@ from chain_of_steps.cases.sources import Shape
 from chain_of_steps.cases.vbvr import vbvr_tasks
 from chain_of_steps.costs import Group, Line, Makeup
 from chain_of_steps.files import MANIFEST_SUFFIX, read_json
-from chain_of_steps.settings.models import main_model, seeds_of, unpinned
+from chain_of_steps.models.known import BELIEVED, CARDS
+from chain_of_steps.settings.models import Model, main_model, passes_of, seeds_of, unpinned
 from chain_of_steps.study.config import Study
 from chain_of_steps.study.experiments import EXPERIMENTS, Experiment
 from chain_of_steps.tasks.board import Board
@@ -144,12 +145,90 @@ def report(study: Study, results: Path) -> Iterator[str]:
                 "job first"
             )
     yield from _sizes(study, found)
+    if device != "cpu":
+        yield from _counted_hours(study, found, lines)
     others = [name for name in study.experiments if not _counted(name)]
     if others:
         yield f"not counted: {', '.join(others)}"
     yield "not counted: text encoder, codec, scoring, figures"
     for sentence in unpinned(study.models):
         yield f"a run refuses this: {sentence}"
+
+
+def _counted_hours(study: Study, found: list[Group], lines: list[Line]) -> Iterator[str]:
+    """What each model's passes cost by their products, and how long that takes on known cards."""
+    total = sum(group.cases for group in found)
+    for name, model in study.models.items():
+        makeup = Makeup.of(model)
+        if makeup.assumed:
+            continue
+        each = [(group.cases / total, *makeup.flops(group.shape)) for group in found]
+        weights, attention = (sum(row[0] * row[n] for row in each) for n in (1, 2))
+        one = weights + attention
+        most = max(makeup.tokens(group.shape) for group in found)
+        source = "as published" if makeup.family else "by its files"
+        yield (
+            f"{name}, {source}: up to {most:,} tokens; a pass takes {one / 1e15:.3g} PFLOP, "
+            f"{attention / one:.0%} of them attention"
+        )
+        nfe = sum(line.nfe for line in lines if line.model == name)
+        hours = (
+            f"{card} {nfe * one / (known.peak * known.share) / 3600:,.0f} ({known.share:.0%})"
+            for card, known in CARDS.items()
+        )
+        yield f"{name}: hours of one card, counted, at a share of its peak: {', '.join(hours)}"
+        yield from _believable(name, model, one)
+        yield from _on_the_card(name, makeup, found, one * passes_of(model))
+
+
+def _believable(name: str, model: Model, flops: float) -> Iterator[str]:
+    """On which cards the configured seconds of a pass can have been measured."""
+    seconds = model.seconds_per_nfe
+    if seconds is None:
+        return
+    shares = {card: flops / seconds / known.peak for card, known in CARDS.items()}
+    said = ", ".join(f"{card} {share:.0%}" for card, share in shares.items())
+    never = [card for card, share in shares.items() if share > BELIEVED]
+    yield f"{name}: {seconds:.4g} s per NFE would be this share of a card's peak: {said}"
+    if never:
+        yield (
+            f"{name}: no pass is known to reach more than {BELIEVED:.0%}, so on "
+            f"{', '.join(never)} it was another size: measure models.{name}.seconds_per_nfe again"
+        )
+
+
+def _on_the_card(name: str, makeup: Makeup, found: list[Group], step: float) -> Iterator[str]:
+    """Where the weights of a published family have room, and what decoding costs.
+
+    step: FLOP of one step with its passes.
+    """
+    family = makeup.family
+    if family is None:
+        return
+    parts = {
+        "an expert": family.expert_gb,
+        "text encoders": family.text_gb,
+        "codec": family.codec_gb,
+    }
+    said = ", ".join(f"{part} {gb:.1f} GB" for part, gb in parts.items())
+    whole = family.experts * family.expert_gb + family.codec_gb
+    largest = max(family.expert_gb, family.text_gb, family.codec_gb)
+    fits = {
+        "none": [card for card, known in CARDS.items() if known.memory_gb > whole],
+        "model": [card for card, known in CARDS.items() if known.memory_gb > largest],
+    }
+    said += "".join(
+        f"; offload: {mode} leaves room on {', '.join(cards) or 'no card'}"
+        for mode, cards in fits.items()
+    )
+    yield f"{name}, counted, activations apart: {said}"
+    if family.decode is not None:
+        largest_shape = max((group.shape for group in found), key=makeup.tokens)
+        pixels = largest_shape.width * largest_shape.height * largest_shape.frames
+        cost = family.decode * pixels
+        yield (
+            f"{name}: one video decoded takes {cost / 1e12:,.0f} TFLOP, {cost / step:.0%} of a step"
+        )
 
 
 def _sizes(study: Study, found: list[Group]) -> Iterator[str]:

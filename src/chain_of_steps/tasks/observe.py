@@ -44,7 +44,15 @@ from chain_of_steps.tasks.reader import (
     tells,
 )
 from chain_of_steps.tasks.restore import Kinds, Restorer, reduced
-from chain_of_steps.tasks.scene import FLOOR, TILE, Scene, Tile, render_tile, split_tiles
+from chain_of_steps.tasks.scene import (
+    FLOOR,
+    TILE,
+    Scene,
+    Tile,
+    join_tiles,
+    render_tile,
+    split_tiles,
+)
 
 FIRST = 0.05  # weight of a pixel of the first frame beside one of a key frame
 PRIOR = 1e-5  # weight of "no change of colour" against all pixels of a look
@@ -308,6 +316,35 @@ class Observer:
             readable.append(weights.any(1))
         found = (np.stack(part, axis=1) for part in (shares, leads, readable))
         return TileObservation(*np.array(columns).T, *found)
+
+    def frames_for(self, at: Sequence[int]) -> list[int]:
+        """The frames of a video that `boards` asks for so as to show some frames of the movie."""
+        if self.drawing.moves(self.puzzle):
+            return list(self.frames)
+        wanted = [self.drawing.at(frame, self.puzzle.board) for frame in at]
+        return wanted if self.drawing.fits(self.puzzle.board) else [0, *wanted]
+
+    def boards(self, frames: np.ndarray, at: Sequence[int]) -> np.ndarray:
+        """Frames of the movie as they are read: (S, len(at), rows * 16, columns * 16, 3).
+
+        frames: those of `frames_for(at)`, (S, K, H, W, 3) in [0, 1]. Where a video has 16 pixels a
+        tile these are its own; else they are restored. Of a dot that moves, the trail that it would
+        have left by the end is shown at each.
+        """
+        frames = np.asarray(frames)
+        if self.drawing.moves(self.puzzle):
+            return np.repeat(join_tiles(self._answers(frames)[:, 1:]), len(at), axis=1)
+        if self.drawing.fits(self.puzzle.board):
+            return frames
+        tiles = self._frames_at(tuple(at)).restored(frames)
+        return join_tiles(tiles[:, 1:])
+
+    @cache  # noqa: B019
+    def _frames_at(self, at: tuple[int, ...]) -> Restorer:
+        """Of the first frame and some others."""
+        cells = self.puzzle.board.cells
+        places = [[self._passing(cell, [frame]) for cell in cells] for frame in at]
+        return self._restorer([self._first, *places])
 
     def _answers(self, frames: np.ndarray) -> np.ndarray:
         """Tiles of the first frame and the key frames; of a dot that moves, those of its trail."""

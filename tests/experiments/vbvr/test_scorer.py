@@ -110,6 +110,25 @@ def test_an_environment_that_is_missing_or_old_is_refused(tmp_path):
         Scorer(tmp_path, 10).__enter__()
 
 
+def test_no_setting_of_pip_reaches_the_environment(tmp_path, monkeypatch):
+    """As clusters recommend them in pip.conf; and where pip fails, what was there comes back."""
+    seen = {}
+
+    def pip(command, env, **_):
+        seen.update(env)
+        return subprocess.CompletedProcess(command, 1, "", "ERROR: no network")
+
+    monkeypatch.setattr(adapter.venv, "create", lambda folder, **_: None)
+    monkeypatch.setattr(adapter.subprocess, "run", pip)
+    for name, value in {"PIP_USER": "1", "PIP_TARGET": "/t", "PIP_PREFIX": "/p"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UserError, match=r"pip could not make .*: ERROR: no network"):
+        make_environment(tmp_path / "scorer")
+    assert seen["PIP_USER"] == "0"
+    assert not {"PIP_TARGET", "PIP_PREFIX"} & seen.keys()
+    assert not (tmp_path / "scorer").exists()
+
+
 def test_the_environment_pins_every_package():
     assert set(pins()) == {"lmms-eval", "numpy", "opencv-python-headless"}
     assert pins()["lmms-eval"] == "0.7.3"

@@ -33,9 +33,11 @@ from chain_of_steps.models.model import VideoModel
 from chain_of_steps.runs import Drawn, Runs, batches, by_step, looks_of, rerun
 from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.tasks import task_of
+from chain_of_steps.tasks.drawing import DEFAULT_DRAWING, Drawing
+from chain_of_steps.tasks.observe import look_of, observer_of
 from chain_of_steps.tasks.puzzle import Pair, Puzzle, name_of, pairs, shape_layer
 from chain_of_steps.tasks.reader import VISIBLE
-from chain_of_steps.tasks.scene import COLOURS, SHAPES, Cell, render, render_tile, split_tiles
+from chain_of_steps.tasks.scene import COLOURS, SHAPES, Cell, split_tiles
 from chain_of_steps.trajectory import Recorder, Trajectory
 
 REMEMBERED = {"reappear": "object", "occlude": "small"}  # task -> the object's field of the layout
@@ -49,11 +51,11 @@ def hidden_object(puzzle: Puzzle) -> tuple[Pair, Cell]:
     return tuple(puzzle.layout[REMEMBERED[puzzle.task]]), tuple(puzzle.layout["place"])
 
 
-def without_object(puzzle: Puzzle) -> np.ndarray:
-    """The first frame, float32 (H, W, 3), with bare floor in place of the object."""
-    scene = dict(task_of(puzzle.task).movie(puzzle, puzzle.shown)[0])
+def without_object(puzzle: Puzzle, drawing: Drawing = DEFAULT_DRAWING) -> np.ndarray:
+    """The first frame, float32 (H, W, 3), with bare ground in place of the object."""
+    scene = dict(drawing.movie(puzzle, puzzle.shown)[0])
     del scene[hidden_object(puzzle)[1]]
-    return render(scene, puzzle.board)
+    return drawing.picture(scene, puzzle.board)
 
 
 def changed_puzzle(puzzle: Puzzle) -> Puzzle:
@@ -77,20 +79,22 @@ def changed_puzzle(puzzle: Puzzle) -> Puzzle:
     return replace(puzzle, layout=layout, prompt=prompt)
 
 
-def read_memory(puzzle: Puzzle, frames: np.ndarray) -> pd.DataFrame:
-    """The ERRORS in last frames (S, H, W, 3) in [0, 1], one row each."""
+def read_memory(
+    puzzle: Puzzle, frames: np.ndarray, drawing: Drawing = DEFAULT_DRAWING
+) -> pd.DataFrame:
+    """The ERRORS in last frames (S, H, W, 3) in [0, 1], one row each; see `Observer.boards`."""
     pair, place = hidden_object(puzzle)
     known = task_of(puzzle.task).empty(puzzle)[-1]
     bare = [cell for cell in puzzle.board.cells if cell not in known]
     rows, columns = np.array(bare).T
-    floor = render_tile(())
+    floor = look_of((), drawing)
     tiles = split_tiles(np.asarray(frames, np.float32))[:, rows, columns] - floor
-    true = render_tile((shape_layer(pair),)) - floor
+    true = look_of((shape_layer(pair),), drawing) - floor
     drawn = np.linalg.norm(tiles.reshape(*tiles.shape[:2], -1), axis=-1) / np.linalg.norm(true)
     drawn = np.where(drawn >= VISIBLE, drawn, 0.0)
     total, most = drawn.sum(1), drawn.argmax(1)
     share = np.divide(drawn[:, bare.index(place)], total, out=np.zeros(len(total)), where=total > 0)
-    shape, tint = _shape_and_tint(tiles[np.arange(len(tiles)), most])
+    shape, tint = _shape_and_tint(tiles[np.arange(len(tiles)), most], drawing)
     wanted = np.array(COLOURS[pair[1]]) / 255 - floor[0, 0]
     colour = np.linalg.norm(tint - wanted, axis=1) / np.linalg.norm(wanted)
     identity = (shape != SHAPES.index(pair[0])) | (total == 0)
@@ -99,11 +103,12 @@ def read_memory(puzzle: Puzzle, frames: np.ndarray) -> pd.DataFrame:
     )
 
 
-def _shape_and_tint(tiles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _shape_and_tint(tiles: np.ndarray, drawing: Drawing) -> tuple[np.ndarray, np.ndarray]:
     """Best shape (S,), index into SHAPES, and colour minus floor (S, 3) of tiles minus floor."""
-    ink = np.array(COLOURS["blue"]) / 255 - render_tile(())[0, 0]
+    floor = look_of((), drawing)
+    ink = np.array(COLOURS["blue"]) / 255 - floor[0, 0]
     coverage = np.stack(
-        [(render_tile((f"{s}:blue:m",)) - render_tile(())) @ ink / (ink @ ink) for s in SHAPES]
+        [(look_of((f"{s}:blue:m",), drawing) - floor) @ ink / (ink @ ink) for s in SHAPES]
     ).reshape(len(SHAPES), -1)
     flat = tiles.reshape(len(tiles), -1, 3)
     mass = (coverage**2).sum(1)
@@ -128,23 +133,28 @@ def memory_shard(
     (0 is the control `absent`). One row a look: columns of a run, condition, start (0 unless
     withheld), step (all for whole runs, only N for those withheld later), sigma, ERRORS.
     """
-    puzzles = {case.name: case.puzzle for case in cases}
+    by_name = {case.name: case for case in cases}
     chosen = trajectory.select(np.flatnonzero(trajectory.runs["task"].isin(REMEMBERED)))
-    clean = _read_looks(model, chosen, puzzles, looks_of(chosen))
+    clean = _read_looks(model, chosen, by_name, looks_of(chosen))
     tables = [clean.assign(condition="clean", start=0)]
     few = chosen.runs["case"].isin(control_cases) & chosen.runs["seed"].isin(seeds)
     few, nfe = chosen.select(np.flatnonzero(few)), 0
     for rows in batches(few.runs, trajectory.made_by["batch"]):
         runs = few.select(rows)
-        shown = [puzzles[name] for name in runs.runs["case"]]
+        shown = [by_name[name] for name in runs.runs["case"]]
         given = {
-            "absent": [Drawn.of(puzzle, without_object(puzzle)) for puzzle in shown],
-            "changed": [Drawn.of(changed_puzzle(puzzle)) for puzzle in shown],
+            "absent": [
+                Drawn.of(case.puzzle, without_object(case.puzzle, case.drawing), case.drawing)
+                for case in shown
+            ],
+            "changed": [
+                Drawn.of(changed_puzzle(case.puzzle), drawing=case.drawing) for case in shown
+            ],
         }
         for condition, start in [("changed", 0), *(("absent", k) for k in starts)]:
             looks, spent = _under(model, runs, given[condition], start)
             name = "withheld" if start else condition
-            table = _read_looks(model, runs, puzzles, looks)
+            table = _read_looks(model, runs, by_name, looks)
             tables.append(table.assign(condition=name, start=start))
             nfe += spent
     made = [table for table in tables if len(table)] or tables
@@ -167,15 +177,17 @@ def _under(
 
 
 def _read_looks(
-    model: VideoModel, runs: Trajectory, puzzles: dict[str, Puzzle], looks: Tensor
+    model: VideoModel, runs: Trajectory, cases: dict[str, Case], looks: Tensor
 ) -> pd.DataFrame:
     """A row for each run and look; the last look is the result, those before end with step N-1."""
+    readers = {name: observer_of(cases[name]) for name in runs.runs["case"].unique()}
     found = []
     for row, name in enumerate(runs.runs["case"]):
-        puzzle = puzzles[name]
-        last = puzzle.board.frame(task_of(puzzle.task).KEY_FRAMES[-1])
-        frames = model.decode(looks[row], frames=[last])[:, 0].numpy()
-        found.append(read_memory(puzzle, frames))
+        puzzle, observer = cases[name].puzzle, readers[name]
+        last = [puzzle.board.frame(task_of(puzzle.task).KEY_FRAMES[-1])]
+        frames = model.decode(looks[row], frames=observer.frames_for(last)).numpy()
+        boards = observer.boards(frames, last)[:, 0]
+        found.append(read_memory(puzzle, boards, observer.drawing))
     if not found:
         return pd.DataFrame(columns=[*runs.runs, "step", "sigma", *ERRORS])
     labels = by_step(runs, range(runs.n_steps + 1)[-looks.shape[1] :])

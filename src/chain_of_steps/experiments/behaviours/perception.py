@@ -30,9 +30,11 @@ from chain_of_steps.runs import Drawn, Runs, batches, by_step, looks_of, rerun
 from chain_of_steps.statistics.means import median_ci
 from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.statistics.tests import sign_flip_p
+from chain_of_steps.tasks.drawing import DEFAULT_DRAWING, Drawing
 from chain_of_steps.tasks.move import NAME, slide
+from chain_of_steps.tasks.observe import Observer, look_of, observer_of
 from chain_of_steps.tasks.puzzle import Puzzle, shape_layer
-from chain_of_steps.tasks.scene import render_tile, split_tiles
+from chain_of_steps.tasks.scene import split_tiles
 from chain_of_steps.trajectory import Recorder, Trajectory
 
 REACHED = 0.9  # of the final value
@@ -49,15 +51,20 @@ def alone(puzzle: Puzzle) -> Puzzle:
     return replace(puzzle, layout=layout, candidates=own)
 
 
-def read_evidence(puzzle: Puzzle, frames: np.ndarray) -> pd.DataFrame:
-    """EVIDENCE in frames (S, beats, H, W, 3) in [0, 1], the end of each beat; one row each."""
+def read_evidence(
+    puzzle: Puzzle, frames: np.ndarray, drawing: Drawing = DEFAULT_DRAWING
+) -> pd.DataFrame:
+    """EVIDENCE in frames (S, beats, H, W, 3) in [0, 1], the end of each beat; one row each.
+
+    frames: as `Observer.boards` gives them.
+    """
     tiles = split_tiles(np.asarray(frames, np.float32))
     objects = [(tuple(cell), tuple(pair)) for cell, pair in puzzle.layout["objects"]]
-    floor = render_tile(()).ravel()
+    floor = look_of((), drawing).ravel()
 
     def presence(beat: int, cell: tuple[int, int], pair: tuple[str, str]) -> np.ndarray:
         """Least-squares share of the object against bare floor on one tile, (S,) in [0, 1]."""
-        ink = render_tile((shape_layer(pair),)).ravel() - floor
+        ink = look_of((shape_layer(pair),), drawing).ravel() - floor
         seen = tiles[:, beat, cell[0], cell[1]].reshape(len(tiles), -1) - floor
         return np.clip(seen @ ink / (ink @ ink), 0, 1)
 
@@ -84,15 +91,16 @@ def perception_shard(
     One row a look: columns of a run, condition (clean, alone), step (N: the result), sigma,
     EVIDENCE.
     """
-    puzzles = {case.name: case.puzzle for case in cases}
+    readers = {case.name: observer_of(case) for case in cases if case.task == NAME}
     chosen = trajectory.select(np.flatnonzero(trajectory.runs["task"] == NAME))
-    tables = [_read(model, chosen, puzzles, looks_of(chosen)).assign(condition="clean")]
+    tables = [_read(model, chosen, readers, looks_of(chosen)).assign(condition="clean")]
     few = chosen.runs["case"].isin(control_cases) & chosen.runs["seed"].isin(seeds)
     few, nfe = chosen.select(np.flatnonzero(few)), 0
-    nulls = {name: alone(puzzle) for name, puzzle in puzzles.items() if puzzle.task == NAME}
+    nulls = {name: Observer(alone(of.puzzle), of.drawing) for name, of in readers.items()}
     for rows in batches(few.runs, trajectory.made_by["batch"]):
         runs = few.select(rows)
-        given = [Drawn.of(nulls[name]) for name in runs.runs["case"]]
+        asked = [nulls[name] for name in runs.runs["case"]]
+        given = [Drawn.of(one.puzzle, drawing=one.drawing) for one in asked]
         condition = Runs(model, runs.runs, given, runs.made_by["frames"]).condition()
         recorder = Recorder()
         last, spent = rerun(model, condition, runs, watch=recorder)
@@ -105,12 +113,14 @@ def perception_shard(
 
 
 def _read(
-    model: VideoModel, runs: Trajectory, puzzles: dict[str, Puzzle], looks: torch.Tensor
+    model: VideoModel, runs: Trajectory, readers: dict[str, Observer], looks: torch.Tensor
 ) -> pd.DataFrame:
     found = []
     for row, name in enumerate(runs.runs["case"]):
-        frames = model.decode(looks[row], frames=puzzles[name].board.beat_ends)
-        found.append(read_evidence(puzzles[name], frames.numpy()))
+        reader = readers[name]
+        ends = reader.puzzle.board.beat_ends
+        frames = model.decode(looks[row], frames=reader.frames_for(ends)).numpy()
+        found.append(read_evidence(reader.puzzle, reader.boards(frames, ends), reader.drawing))
     if not found:
         return pd.DataFrame(columns=[*runs.runs, "step", "sigma", *EVIDENCE])
     labels = by_step(runs, range(runs.n_steps + 1))

@@ -30,6 +30,7 @@ import torch
 from torch import Tensor
 
 from chain_of_steps.cases.folders import Case
+from chain_of_steps.drawn import drawn
 from chain_of_steps.experiments.behaviours.summaries import MEAN, means, pooled
 from chain_of_steps.measures import NO_ANSWER, commitment_step
 from chain_of_steps.models.model import VideoModel
@@ -37,10 +38,9 @@ from chain_of_steps.progress import progress
 from chain_of_steps.runs import by_step, read_latents
 from chain_of_steps.sampling import Velocity, sample
 from chain_of_steps.statistics.resampling import Resampling
-from chain_of_steps.tasks import task_of
-from chain_of_steps.tasks.observe import Observer
+from chain_of_steps.tasks.drawing import DEFAULT_DRAWING, Drawing
+from chain_of_steps.tasks.observe import Observer, observer_of
 from chain_of_steps.tasks.puzzle import Puzzle
-from chain_of_steps.tasks.scene import render_movie
 from chain_of_steps.trajectory import Trajectory
 
 # all right answers are candidates of the reader
@@ -87,11 +87,11 @@ class IdealVelocity(Velocity):
         return (x - torch.einsum("bn,n...->b...", w, self.z)) / sigma
 
 
-def encoded_answers(model: VideoModel, puzzle: Puzzle) -> Tensor:
+def encoded_answers(
+    model: VideoModel, puzzle: Puzzle, drawing: Drawing = DEFAULT_DRAWING
+) -> Tensor:
     """Latents (n, C, F, h, w) of the videos that show each candidate."""
-    movie = task_of(puzzle.task).movie
-    videos = [render_movie(movie(puzzle, i), puzzle.board) for i in range(len(puzzle.candidates))]
-    return model.encode(torch.from_numpy(np.stack(videos))).cpu()
+    return drawn(model, puzzle, range(len(puzzle.candidates)), drawing)
 
 
 def priors(puzzle: Puzzle) -> dict[str, list[int]]:
@@ -110,14 +110,17 @@ def compare_shard(
     (read from model's and ideal's clean estimate), flow_ideal (the answer that the ideal denoiser's
     own run from the same first latent ends on).
     """
-    puzzles = {case.name: case.puzzle for case in cases}
+    by_name = {case.name: case for case in cases}
     groups = trajectory.runs.groupby("case", sort=False).indices
-    groups = {name: rows for name, rows in groups.items() if puzzles[name].task in ENUMERABLE}
+    groups = {n: rows for n, rows in groups.items() if by_name[n].puzzle.task in ENUMERABLE}
     tables = [pd.DataFrame(columns=[*trajectory.runs, *_OWN])]
     seen = readouts.set_index(["case", "seed", "step"])[["answer", "n_candidates", "evidence"]]
     for name, rows in progress(groups.items(), desc="posterior", unit="cases"):
-        puzzle, runs = puzzles[name], trajectory.select(rows)
-        z, reader = encoded_answers(model, puzzle), Observer(puzzles[name])
+        puzzle, runs = by_name[name].puzzle, trajectory.select(rows)
+        z, reader = (
+            encoded_answers(model, puzzle, by_name[name].drawing),
+            observer_of(by_name[name]),
+        )
         steps = [(name, s, k) for s in runs.runs["seed"] for k in range(runs.n_steps)]
         read = seen.loc[steps]
         for prior, allowed in priors(puzzle).items():

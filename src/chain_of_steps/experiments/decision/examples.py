@@ -18,6 +18,7 @@ from chain_of_steps.files import write_json
 from chain_of_steps.films import draw_run
 from chain_of_steps.measures import case_at, change, openness
 from chain_of_steps.models.model import VideoModel
+from chain_of_steps.tasks.observe import observer_of
 from chain_of_steps.trajectory import Trajectory
 
 MEASURES = {"change": change, "openness": openness}
@@ -127,7 +128,7 @@ def write_examples(
                             one.readouts,
                             picked.case,
                             seed,
-                            cases[picked.case].puzzle,
+                            observer_of(cases[picked.case]),
                             columns=panel.columns,
                         ),
                     }

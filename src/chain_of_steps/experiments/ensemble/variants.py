@@ -27,7 +27,7 @@ from chain_of_steps.probes import average, group_mean, hooked
 from chain_of_steps.progress import progress
 from chain_of_steps.runs import Runs, read_latents
 from chain_of_steps.sampling import Velocity, cuts, sample
-from chain_of_steps.tasks.observe import Observer
+from chain_of_steps.tasks.observe import observer_of
 from chain_of_steps.trajectory import Trajectory
 
 COLUMNS = (
@@ -221,7 +221,7 @@ def _outcome(model: VideoModel, case: Case, looks: Tensor) -> tuple[dict[str, fl
     """answer, correct, score of the look that the vote picks, and its number."""
     if not case.is_puzzle:
         return {"answer": NO_ANSWER, "correct": np.nan, "score": np.nan}, 0
-    reading = read_latents(model, Observer(case.puzzle), looks)
+    reading = read_latents(model, observer_of(case), looks)
     chosen = vote(reading.accepted)
     outcome = {
         "answer": int(reading.accepted[chosen]),

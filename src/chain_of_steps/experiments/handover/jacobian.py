@@ -23,15 +23,16 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from chain_of_steps.cases.folders import Case
+from chain_of_steps.drawn import drawn, drawn_still
 from chain_of_steps.edits import tile_mask
 from chain_of_steps.experiments.handover.ends import steps_at
-from chain_of_steps.experiments.handover.mistakes import drawn, drawn_still
 from chain_of_steps.experiments.handover.settings import Handover
 from chain_of_steps.interventions import draw
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.runs import Runs, noise_seeds
 from chain_of_steps.sampling import Velocity, cuts
 from chain_of_steps.tasks import task_of
+from chain_of_steps.tasks.regions import places_of
 from chain_of_steps.trajectory import Trajectory
 
 COLUMNS = (
@@ -74,11 +75,14 @@ class Places:
     @classmethod
     def of(cls, model: VideoModel, case: Case) -> Places:
         puzzle = case.puzzle
-        shown = drawn(model, puzzle, [puzzle.shown])[0] - drawn_still(model, puzzle)
+        drawing = case.drawing
+        right = drawn(model, puzzle, [puzzle.shown], drawing)[0]
+        shown = right - drawn_still(model, puzzle, drawing)
         grid, by_depth = shown.shape[1:], {}
+        h, w = grid[1:]
         for cell, depth in task_of(puzzle.task).depths(puzzle, puzzle.shown).items():
             if depth > 0:
-                mask = tile_mask([cell], grid)
+                mask = tile_mask(places_of([cell], (h, w), puzzle.board, drawing), grid)
                 by_depth[depth] = by_depth.get(depth, torch.zeros_like(mask)) | mask
         answer = torch.stack(list(by_depth.values())).any(0)
         return cls(by_depth, answer, ~answer, shown)
@@ -104,10 +108,12 @@ def jacobian_of(
 ) -> tuple[pd.DataFrame, int]:
     """One row for each run, level, source and target, and the NFE.
 
-    cases: of tasks that say the depths of their tiles. Columns: COLUMNS. source, direction, depth:
-    which direction. target: answer, others (lengths over all these tiles) or, of a tile, `tile`
-    at some distance in inferences, negative for those before it.
+    None where fields.directions is 0. cases: of tasks that say the depths of their tiles. Columns:
+    COLUMNS. source, direction, depth: which direction. target: answer, others (lengths over all
+    these tiles) or, of a tile, `tile` at some distance in inferences, negative for those before it.
     """
+    if not fields.directions:
+        return pd.DataFrame(columns=list(COLUMNS)), 0
     given = {case.name: case for case in cases}
     places = {case.name: Places.of(model, case) for case in cases}
     rows: list[dict] = []

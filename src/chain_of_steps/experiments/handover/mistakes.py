@@ -15,17 +15,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
-import numpy as np
-import torch
-from torch import Tensor
-
-from chain_of_steps.models.model import VideoModel
 from chain_of_steps.tasks import task_of
 from chain_of_steps.tasks.board import Cell
 from chain_of_steps.tasks.chain import follow
 from chain_of_steps.tasks.latin import PLACES
 from chain_of_steps.tasks.puzzle import Puzzle, kind_of
-from chain_of_steps.tasks.scene import render_movie
 
 KINDS = ("chain", "maze", "latin")
 WAYS = ("chain", "maze")  # whose answers are ways over tiles
@@ -63,20 +57,6 @@ class Branch:
     way: tuple[Cell, ...]
     wrong: tuple[Cell, ...]
     candidate: int
-
-
-def drawn(model: VideoModel, puzzle: Puzzle, candidates: list[int]) -> Tensor:
-    """Latents (n, C, F, h, w) of the videos that show some candidates."""
-    movie = task_of(puzzle.task).movie
-    videos = np.stack([render_movie(movie(puzzle, n), puzzle.board) for n in candidates])
-    return model.encode(torch.from_numpy(videos)).cpu()
-
-
-def drawn_still(model: VideoModel, puzzle: Puzzle) -> Tensor:
-    """Latent (C, F, h, w) of the video that shows the first picture throughout."""
-    first = task_of(puzzle.task).movie(puzzle, puzzle.shown)[0]
-    video = render_movie([first] * puzzle.board.frames, puzzle.board)
-    return model.encode(torch.from_numpy(video)[None]).cpu()[0]
 
 
 def cells_of(answer: list) -> list[Cell]:

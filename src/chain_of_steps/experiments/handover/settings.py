@@ -40,7 +40,12 @@ class Handover(Section):
     )
     prefix: int = Field(1, ge=1, description="Tiles of a way that are transplanted or erased.")
     directions: int = Field(
-        2, ge=1, description="Random directions in which a clean estimate is differentiated."
+        2,
+        ge=0,
+        description=(
+            "Random directions in which a clean estimate is differentiated; 0 leaves derivatives "
+            "out, which write attention out and have no room for tens of thousands of tokens."
+        ),
     )
 
 

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from chain_of_steps.artifacts import read_table
 from chain_of_steps.cases.folders import INDEX, Case, cases_of, first_of_each, need_puzzles
+from chain_of_steps.drawn import drawn_still
 from chain_of_steps.errors import UserError
 from chain_of_steps.experiments.behaviours.posterior import encoded_answers, log_weights
-from chain_of_steps.experiments.handover.mistakes import KINDS, Asked, drawn_still
+from chain_of_steps.experiments.handover.mistakes import KINDS, Asked
 from chain_of_steps.measures import NO_ANSWER
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.tasks.observe import Observer
@@ -41,16 +42,16 @@ class Subject:
     @cached_property
     def answers(self) -> Tensor:
         """Every candidate, (n, C, F, h, w)."""
-        return encoded_answers(self.model, self.asked.puzzle)
+        return encoded_answers(self.model, self.asked.puzzle, self.case.drawing)
 
     @cached_property
     def still(self) -> Tensor:
         """The first picture throughout, (C, F, h, w)."""
-        return drawn_still(self.model, self.case.puzzle)
+        return drawn_still(self.model, self.case.puzzle, self.case.drawing)
 
     @cached_property
     def observer(self) -> Observer:
-        return Observer(self.asked.puzzle)
+        return Observer(self.asked.puzzle, self.case.drawing)
 
     def read(self, looks: Tensor) -> list[Answers]:
         """What looks (S, C, F, h, w) show."""

@@ -20,15 +20,10 @@ import torch
 from torch import Tensor
 
 from chain_of_steps.cases.folders import Case
+from chain_of_steps.drawn import drawn, drawn_still
 from chain_of_steps.edits import Erase, Put, Transplant
 from chain_of_steps.experiments.handover.ends import steps_at
-from chain_of_steps.experiments.handover.mistakes import (
-    WAYS,
-    branches,
-    cells_of,
-    drawn,
-    drawn_still,
-)
+from chain_of_steps.experiments.handover.mistakes import WAYS, branches, cells_of
 from chain_of_steps.experiments.handover.settings import Handover
 from chain_of_steps.interventions import by_row
 from chain_of_steps.models.model import VideoModel
@@ -36,8 +31,11 @@ from chain_of_steps.runs import Runs, batches, noise_seeds, rerun
 from chain_of_steps.sampling import StepState
 from chain_of_steps.tasks import task_of
 from chain_of_steps.tasks.board import Cell
+from chain_of_steps.tasks.drawing import DEFAULT_DRAWING, Drawing
+from chain_of_steps.tasks.observe import Observer, look_of
 from chain_of_steps.tasks.puzzle import Puzzle, kind_of
-from chain_of_steps.tasks.scene import render_tile, split_tiles
+from chain_of_steps.tasks.regions import places_of
+from chain_of_steps.tasks.scene import split_tiles
 from chain_of_steps.trajectory import Trajectory
 
 COLUMNS = (
@@ -52,7 +50,7 @@ class Move:
 
     puzzle: of two candidates; that numbered `shows` looks as what is put in does. turn: tiles
     before the first that is moved; size: how many of a way are. read: (way, depth, distance,
-    cell), of the tiles that are not moved.
+    cell), of the tiles that are not moved. drawing: of the video.
     """
 
     name: str
@@ -63,14 +61,19 @@ class Move:
     moved: tuple[Cell, ...]
     y: Tensor
     read: tuple[tuple[str, int, int, Cell], ...]
+    drawing: Drawing = DEFAULT_DRAWING
 
     def put(self, step: int, seed: int) -> Put:
+        size = (self.y.shape[-2], self.y.shape[-1])
+        places = places_of(self.moved, size, self.puzzle.board, self.drawing)
         if self.name == "erase":
-            return Erase(step, self.moved, seed=seed)
-        return Transplant(step, self.moved, self.shows, seed=seed)
+            return Erase(step, places, seed=seed)
+        return Transplant(step, places, self.shows, seed=seed)
 
 
-def moves(model: VideoModel, puzzle: Puzzle, fields: Handover) -> list[Move]:
+def moves(
+    model: VideoModel, puzzle: Puzzle, fields: Handover, drawing: Drawing = DEFAULT_DRAWING
+) -> list[Move]:
     """What is moved in the runs of a puzzle of WAYS."""
     n, found = fields.prefix, []
     right = puzzle.candidates[puzzle.shown]
@@ -85,15 +88,16 @@ def moves(model: VideoModel, puzzle: Puzzle, fields: Handover) -> list[Move]:
             if i >= n
         ]
         moved = (*branch.wrong[:n], *branch.way[:n])
-        y = drawn(model, few, [1])[0]
-        found.append(Move("transplant", few, 1, branch.common, n, moved, y, tuple(read)))
+        y = drawn(model, few, [1], drawing)[0]
+        where = (branch.common, n, moved)
+        found.append(Move("transplant", few, 1, *where, y, tuple(read), drawing))
     cells = cells_of(right)[first:]
     bare = right[:first]  # a way of no tiles but the one that is shown
     few = replace(puzzle, candidates=(right, bare), solutions=(0,), shown=0)
     read = [("right", i + 1, i + 1 - n, cell) for i, cell in enumerate(cells) if i >= n]
     if read:
-        still = drawn_still(model, puzzle)
-        found.append(Move("erase", few, 1, 0, n, tuple(cells[:n]), still, tuple(read)))
+        still = drawn_still(model, puzzle, drawing)
+        found.append(Move("erase", few, 1, 0, n, tuple(cells[:n]), still, tuple(read), drawing))
     return found
 
 
@@ -108,8 +112,8 @@ def tiles_of(
     that was put in more than in the other, in the next clean estimate and at the end; plain_next,
     plain: so it does in the run that was forked.
     """
-    puzzles = {case.name: case.puzzle for case in cases if kind_of(case.puzzle.task) in WAYS}
-    by_case = {name: moves(model, puzzle, fields) for name, puzzle in puzzles.items()}
+    ways = [case for case in cases if kind_of(case.puzzle.task) in WAYS]
+    by_case = {case.name: moves(model, case.puzzle, fields, case.drawing) for case in ways}
     given = {case.name: case for case in cases}
     rows: list[dict] = []
     nfe = 0
@@ -148,11 +152,13 @@ def tiles_of(
 def _read(model: VideoModel, move: Move, looks: Tensor) -> np.ndarray:
     """bool (S, tiles to read): whether each is nearer to what was put in, in the last frame."""
     last = move.puzzle.board.frames - 1
-    seen = split_tiles(model.decode(looks, frames=[last]).numpy())[:, 0]
+    observer = Observer(move.puzzle, move.drawing)
+    frames = model.decode(looks, frames=observer.frames_for([last])).numpy()
+    seen = split_tiles(observer.boards(frames, [last]))[:, 0]
     movies = [task_of(move.puzzle.task).movie(move.puzzle, n)[last] for n in (0, 1)]
     found = []
     for *_, (row, column) in move.read:
-        looks_like = [render_tile(movie.get((row, column), ())) for movie in movies]
+        looks_like = [look_of(movie.get((row, column), ()), move.drawing) for movie in movies]
         distances = [np.square(seen[:, row, column] - one).sum((1, 2, 3)) for one in looks_like]
         found.append(distances[move.shows] < distances[1 - move.shows])
     return np.stack(found, axis=1)

@@ -24,8 +24,9 @@ from chain_of_steps.runs import Runs, batches
 from chain_of_steps.sampling import sample
 from chain_of_steps.statistics.means import group_mean_ci
 from chain_of_steps.statistics.resampling import Resampling
+from chain_of_steps.tasks.drawing import DEFAULT_DRAWING, Drawing
 from chain_of_steps.tasks.puzzle import Puzzle
-from chain_of_steps.tasks.regions import REGIONS, on_grid, tile_masks
+from chain_of_steps.tasks.regions import BACKGROUND, REGIONS, on_grid, tile_masks
 
 TABLES = ("token_energy", "token_maps", "token_channels")
 QUANTITIES = ("energy", "energy_rest", "mean", "variance", "massive")
@@ -70,10 +71,16 @@ class TokenSums:
         return torch.stack([whole.sqrt(), rest.sqrt(), mean, variance, share], dim=-1)
 
 
-def token_masks(puzzle: Puzzle, grid: tuple[int, int, int]) -> np.ndarray:
+def token_masks(
+    puzzle: Puzzle, grid: tuple[int, int, int], drawing: Drawing = DEFAULT_DRAWING
+) -> np.ndarray:
     """bool (1 + len(REGIONS), F, h, w): all tokens, then those of each region; see `on_grid`."""
-    tiles = tile_masks(puzzle)
-    return np.stack([np.ones(grid, bool), *(on_grid(tiles[region], grid) for region in REGIONS)])
+    tiles = tile_masks(puzzle, drawing)
+    masks = [
+        on_grid(tiles[region], grid, puzzle.board, drawing, around=region == BACKGROUND)
+        for region in REGIONS
+    ]
+    return np.stack([np.ones(grid, bool), *masks])
 
 
 def shown_steps(n_steps: int) -> list[int]:
@@ -112,7 +119,7 @@ def measure_energy(
         with hooked(velocity, model.blocks, read=sums):
             sample(velocity, some.noise(), sigmas)
         ledger.count(velocity, naive=True)
-        masks = np.stack([token_masks(case.puzzle, grid) for case in some.given])
+        masks = np.stack([token_masks(case.puzzle, grid, case.drawing) for case in some.given])
         table = some.table
         drawn = [n for n, index in enumerate(table.index) if index in examples]
         for site in sums.tokens:

@@ -64,7 +64,7 @@ class Pairs:
     ) -> Pairs:
         """`options` are those of `Patcher.sampled`: batch, branches."""
         puzzles = [(case, p) for case in cases for p in (case.puzzle, twin(case.puzzle))]
-        sides = [(case, Drawn.of(puzzle)) for case, puzzle in puzzles]
+        sides = [(case, Drawn.of(puzzle, drawing=case.drawing)) for case, puzzle in puzzles]
         table = pd.DataFrame(
             {
                 "model": model.name,

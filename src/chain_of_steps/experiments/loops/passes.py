@@ -22,8 +22,9 @@ import torch
 from torch import Tensor
 
 from chain_of_steps.cases.folders import Case
+from chain_of_steps.drawn import drawn_still
 from chain_of_steps.edits import Loop
-from chain_of_steps.experiments.handover.mistakes import WAYS, cells_of, drawn_still
+from chain_of_steps.experiments.handover.mistakes import WAYS, cells_of
 from chain_of_steps.experiments.loops.schedules import through
 from chain_of_steps.experiments.loops.settings import Loops
 from chain_of_steps.interventions import by_row
@@ -31,7 +32,7 @@ from chain_of_steps.measures import NO_ANSWER
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.runs import Runs, batches, loops_of, noise_seeds, read_latents
 from chain_of_steps.sampling import StepState, sample
-from chain_of_steps.tasks.observe import Observer
+from chain_of_steps.tasks.observe import observer_of
 from chain_of_steps.tasks.puzzle import Puzzle, kind_of
 from chain_of_steps.trajectory import Trajectory
 
@@ -65,7 +66,7 @@ def passes_of(
     share: that of the way that the front is, and where it is nan whether the answer is right.
     """
     by_name = {case.name: case for case in cases}
-    stills = {case.name: drawn_still(model, case.puzzle) for case in cases if main}
+    stills = {case.name: drawn_still(model, case.puzzle, case.drawing) for case in cases if main}
     seeds = trajectory.runs["seed"]
     first = trajectory.select(np.flatnonzero(seeds == seeds.iloc[0]) if len(seeds) else [])
     nfe, waiting = 0, []
@@ -171,7 +172,7 @@ def read_ends(model: VideoModel, waiting: Sequence[End]) -> list[dict[str, Any]]
     for n, (_, case, _) in enumerate(waiting):
         by_case.setdefault(case.name, []).append(n)
     for places in by_case.values():
-        observer = Observer(waiting[places[0]][1].puzzle)
+        observer = observer_of(waiting[places[0]][1])
         for start in range(0, len(places), MANY):
             some = places[start : start + MANY]
             latents = torch.stack([waiting[n][2] for n in some])

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from chain_of_steps.costs import Group, Line, Makeup, shards_of
 from chain_of_steps.experiments.noise.perturbation import Conditions, conditions_of
 from chain_of_steps.experiments.noise.stage_perturb import Settings
-from chain_of_steps.sampling import flow_sigmas
+from chain_of_steps.sampling import levels_of
 from chain_of_steps.settings.models import main_model, passes_of, seeds_of
 
 
@@ -17,7 +17,8 @@ def lines(settings: Settings, groups: list[Group]) -> Iterator[Line]:
     fields, steps = settings.perturbation, settings.sampler.steps
     name = main_model(settings)
     model = settings.models[name]
-    makeup, sigmas = Makeup.of(model), flow_sigmas(steps, settings.sampler.shift)
+    sampler = settings.sampler
+    makeup, sigmas = Makeup.of(model), levels_of(sampler.noise_levels, steps, sampler.shift)
     seeds = len(fields.seeds or seeds_of(settings, name)[:1])
     runs = nfe = 0
     left = Counter()  # cases of a task and split that are controls already

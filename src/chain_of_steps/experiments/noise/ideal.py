@@ -44,13 +44,13 @@ def ideal_runs(
     Each run starts from the first latent of the model's and has its noise; "clean" is the ideal's
     own undisturbed run. The network is not asked.
     """
-    puzzles = {case.name: case.puzzle for case in cases if case.is_puzzle}
+    by_name = {case.name: case for case in cases if case.is_puzzle}
     tables = []
     for name, rows in trajectory.runs.groupby("case", sort=False).indices.items():
-        puzzle = puzzles.get(name)
-        if puzzle is None or len(puzzle.solutions) < 2:
+        case = by_name.get(name)
+        if case is None or len(case.puzzle.solutions) < 2:
             continue
-        z = encoded_answers(model, puzzle)[list(puzzle.solutions)]
+        z = encoded_answers(model, case.puzzle, case.drawing)[list(case.puzzle.solutions)]
         clean, end = _undisturbed(z, trajectory.select(rows))
         ends, conditions = [end], [clean.runs.assign(kind="clean", nfe=0)]
         for perturbation in perturbations:

@@ -26,7 +26,7 @@ from chain_of_steps.models.model import VideoModel
 from chain_of_steps.probes import Site, hooked
 from chain_of_steps.runs import by_step
 from chain_of_steps.sampling import Edit, StepState, sample
-from chain_of_steps.tasks.observe import Observer
+from chain_of_steps.tasks.observe import observer_of
 from chain_of_steps.tasks.regions import on_grid
 from chain_of_steps.trajectory import Trajectory
 
@@ -42,7 +42,9 @@ Places = Mapping[str, Tensor]
 def decisive_places(cases: Sequence[Case], grid: Sequence[int]) -> Places:
     """The decisive positions of every puzzle on a latent grid (F, h, w); others have none."""
     return {
-        case.name: torch.from_numpy(on_grid(Observer(case.puzzle).decisive, tuple(grid)))
+        case.name: torch.from_numpy(
+            on_grid(observer_of(case).decisive, tuple(grid), case.puzzle.board, case.drawing)
+        )
         for case in cases
         if case.is_puzzle
     }
