@@ -694,18 +694,24 @@ def compare_order(study: Study, figures: Path) -> tuple[list[str], int]:
 
     They are the two slopes, with a level, of that step on the number of inferences that the tile
     takes (depth) and the latent frame that first shows it (drawn), over all runs of the drawings
-    of a puzzle; a tile that is never decided counts as decided at the last step.
+    of a puzzle that end with every tile decided, and those tiles of them that are decided in that
+    frame, too. A puzzle counts with two such drawings or more.
     """
     path, parts = figures / "tables/tiles_runs.parquet", study.tables.get("front_outcomes.parquet")
     if parts is None or not path.is_file():
         return [], 0
     tiles, wrong, count = pd.read_parquet(path), [], 0
-    for (model, puzzle), mine in tiles.groupby(["model", "puzzle"]):
-        design = np.column_stack([mine["depth"], mine["drawn"], np.ones(len(mine))]).astype(float)
-        if len(mine) < 4 or np.linalg.matrix_rank(design) < 3:
-            continue
+    for (model, puzzle), every in tiles.groupby(["model", "puzzle"]):
         for rule in ("leads", "accepted"):
-            step = np.minimum(mine[f"{rule}_drawn"], mine["steps"]).to_numpy(float)
+            wrong_runs = every.loc[every[rule] > every["steps"], ["case", "seed"]]
+            runs = pd.MultiIndex.from_frame(every[["case", "seed"]])
+            mine = every[~runs.isin(pd.MultiIndex.from_frame(wrong_runs))]
+            mine = mine[mine[f"{rule}_drawn"] <= mine["steps"]]
+            design = [mine["depth"], mine["drawn"], np.ones(len(mine))]
+            design = np.column_stack(design).astype(float)
+            if mine["task"].nunique() < 2 or np.linalg.matrix_rank(design) < 3 or len(mine) < 4:
+                continue
+            step = mine[f"{rule}_drawn"].to_numpy(float)
             found = np.linalg.solve(design.T @ design, design.T @ step)
             for name, slope_of in zip(("hops", "frames"), found, strict=False):
                 rows = pick(parts[name, model], {"case": puzzle, "condition": rule})

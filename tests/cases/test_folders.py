@@ -78,6 +78,18 @@ def test_a_study_has_an_index_of_its_cases(tmp_path):
     ]
 
 
+def test_a_task_may_have_several_times_as_many_cases(tmp_path):
+    once, thrice = (
+        cases.make_cases(
+            tmp_path / name, ["grid", "maze"], {"in-domain": 2, "out-of-domain": 1}, 3, times=times
+        ).set_index("case")["digest"]
+        for name, times in (("once", {}), ("thrice", {"maze": 3}))
+    )
+    assert thrice.loc[once.index].tolist() == once.tolist()  # those that are there stay
+    more = sorted(set(thrice.index) - set(once.index))
+    assert len(more) == 4 + 2 and all("/maze/" in name for name in more)
+
+
 @pytest.mark.parametrize("text", ["", "  \n", None])
 def test_an_empty_or_missing_prompt_is_named(case, text):
     path = case.folder / "prompt.txt"

@@ -28,8 +28,8 @@ STUDY = {
     "study": "drawn",
     "experiments": ["decision"],
     "models": {
-        name: {"path": str(ROOT / "models" / name), "max_sequence_length": 24}
-        for name in ("pocket", "pocket-early")
+        name: {"path": str(ROOT / "models/pocket"), "max_sequence_length": 24}
+        for name in ("pocket", "again")
     },
     "sampler": {"steps": 5, "shift": 5.0},
     "cases": {"tasks": ["maze", "grid", "chain"], "in-domain": 1, "out-of-domain": 0},

@@ -13,9 +13,11 @@ from __future__ import annotations
 import itertools
 import string
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -170,16 +172,21 @@ def make_cases(
     seed: int,
     board: Board = DEFAULT_BOARD,
     drawing: Drawing = DEFAULT_DRAWING,
+    times: Mapping[str, int] = MappingProxyType({}),
 ) -> pd.DataFrame:
     """Draws the evaluation cases of a study and returns their index.
 
+    per_split: cases of each task; times: tasks that have so many times as many.
     One row a case: case, task, split, family, digest, candidates, solutions (counts), need.
     Raises UserError when a task has not that many different cases.
     """
     # drawn before any is written: asking for too many should not take minutes to fail
     drawn = {
         (task, split): list(
-            itertools.islice(stream(task, split, "evaluation", seed, board), per_split[split])
+            itertools.islice(
+                stream(task, split, "evaluation", seed, board),
+                per_split[split] * times.get(task, 1),
+            )
         )
         for task, split in itertools.product(tasks, SPLITS)
     }

@@ -56,7 +56,7 @@ def files_of(cases: Cases) -> list[Path]:
         found = [one for one in own_cases(root) if cases.tasks is None or one.task in cases.tasks]
     else:
         for task in (vbvr_tasks()[name] for name in cases.tasks or ()):
-            found += vbvr_cases(root, task)[: cases.number(task.split)]
+            found += vbvr_cases(root, task)[: cases.number(task.name, task.split)]
     return sorted({path for one in found for path in one.files})
 
 

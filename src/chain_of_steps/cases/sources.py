@@ -18,6 +18,7 @@ from chain_of_steps.cases.listing import OWN, Found, own_cases, passed_over, vbv
 from chain_of_steps.cases.vbvr import vbvr_size, vbvr_tasks
 from chain_of_steps.errors import UserError
 from chain_of_steps.files import shown
+from chain_of_steps.tasks.puzzle import SPLITS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,14 +87,14 @@ def samples(cases: Cases) -> list[Sample]:
 def count_cases(cases: Cases) -> int:
     """How many cases a checked section `cases` makes; only `folder` is looked at."""
     if cases.source == "puzzles":
-        return len(cases.tasks) * (cases.in_domain + cases.out_of_domain)
+        return sum(cases.number(task, split) for task in cases.tasks for split in SPLITS)
     return len(samples(cases)) if cases.source == "folder" else vbvr_size(cases)
 
 
 def _vbvr_samples(root: Path, cases: Cases) -> list[Sample]:
     found = []
     for task in (vbvr_tasks()[name] for name in cases.tasks):
-        wanted, there = cases.number(task.split), vbvr_cases(root, task)
+        wanted, there = cases.number(task.name, task.split), vbvr_cases(root, task)
         if len(there) < wanted:
             raise UserError(
                 f"{root / task.folder} has {len(there)} of {wanted} samples: "

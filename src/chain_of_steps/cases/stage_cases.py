@@ -50,4 +50,4 @@ def run(settings: Settings, *, out: Path) -> None:
         per_split = {"in-domain": cases.in_domain, "out-of-domain": cases.out_of_domain}
         board = Board(**cases.board.model_dump())
         drawing = drawing_of(cases, settings.video)
-        make_cases(folder, cases.tasks, per_split, cases.seed, board, drawing)
+        make_cases(folder, cases.tasks, per_split, cases.seed, board, drawing, cases.times)

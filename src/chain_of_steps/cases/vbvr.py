@@ -39,4 +39,4 @@ def vbvr_tasks() -> Mapping[str, VbvrTask]:
 
 def vbvr_size(cases: Cases) -> int:
     """Number of cases that a checked section `cases` takes from VBVR-Bench."""
-    return sum(cases.number(vbvr_tasks()[name].split) for name in cases.tasks or ())
+    return sum(cases.number(name, vbvr_tasks()[name].split) for name in cases.tasks or ())

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from chain_of_steps.files import atomic_path, digest_file, walk
+from chain_of_steps.files import MANIFEST_SUFFIX, atomic_path, digest_file, walk
 
 DIGESTED = re.compile(
     r".*\.(safetensors|json)|(tokenizer|spiece|vocab|merges).*\.(model|txt)", re.IGNORECASE
@@ -89,7 +89,11 @@ def model_files(directory: str | Path) -> dict[str, Path]:
     They are what is digested, measured and watched. Empty where there is no such folder.
     """
     found = {path.relative_to(directory).as_posix(): path for path in walk(directory, hidden=False)}
-    return {name: found[name] for name in sorted(found) if DIGESTED.fullmatch(found[name].name)}
+    return {
+        name: found[name]
+        for name in sorted(found)
+        if DIGESTED.fullmatch(found[name].name) and not name.endswith(MANIFEST_SUFFIX)
+    }
 
 
 def weight_files(directory: str | Path) -> list[Path]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from chain_of_steps.errors import suggestion
 from chain_of_steps.settings.base import Distinct, Section, Seed, View, refusal
 
 
@@ -73,6 +74,10 @@ class Cases(Section):
         ge=0,
         description="Cases of each out-of-domain task, the first ones.",
     )
+    times: dict[str, Annotated[int, Field(ge=1)]] = Field(
+        default_factory=dict,
+        description="Puzzles that have several times as many cases, and how many times.",
+    )
     seed: Seed = Field(0, description="Seed of the drawing.")
     board: BoardSize = Field(
         default_factory=BoardSize,
@@ -83,9 +88,10 @@ class Cases(Section):
         default_factory=DrawingOf, description="How the puzzles are drawn on their board."
     )
 
-    def number(self, split: str) -> int:
-        """Cases of each task of a split, in-domain or out-of-domain."""
-        return {"in-domain": self.in_domain, "out-of-domain": self.out_of_domain}[split]
+    def number(self, task: str, split: str) -> int:
+        """Cases of a task in a split, in-domain or out-of-domain."""
+        once = {"in-domain": self.in_domain, "out-of-domain": self.out_of_domain}[split]
+        return once * self.times.get(task, 1)
 
     @model_validator(mode="after")
     def _there_are_some(self) -> Cases:
@@ -93,6 +99,17 @@ class Cases(Section):
             raise refusal(f"cases.path is missing: write the folder of {self.source}.")
         if self.source == "puzzles" and not self.in_domain:
             raise refusal("cases.in-domain is 0: write 1 or more, as puzzles are drawn.")
+        return self
+
+    @model_validator(mode="after")
+    def _times_are_of_its_tasks(self) -> Cases:
+        if self.times and self.source != "puzzles":
+            raise refusal("cases.times is for puzzles: leave it out.")
+        for task in self.times:
+            if self.tasks is not None and task not in self.tasks:
+                otherwise = f"write one of {', '.join(self.tasks)}, or leave it out."
+                said = suggestion(task, self.tasks, otherwise)
+                raise refusal(f"cases.times has {task}, which is not in cases.tasks: {said}")
         return self
 
 

@@ -39,14 +39,19 @@ def groups(study: Study) -> tuple[list[Group], str | None]:
     if cases.source == "puzzles":
         board, drawing = Board(**cases.board.model_dump()), drawing_of(cases, video)
         shape = Shape(drawing.width_on(board), drawing.height_on(board), video.frames)
-        found = [Group(task, s, shape, cases.number(s)) for task in cases.tasks for s in SPLITS]
+        found = [
+            Group(task, s, shape, cases.number(task, s)) for task in cases.tasks for s in SPLITS
+        ]
         return [group for group in found if group.cases], None
     if cases.source == "vbvr-bench" and not Path(cases.path).is_dir():
         width, height, frames = VBVR_SHAPE
         size = sources.fitted_size(width, height, area=video.area, multiple=video.multiple)
         shape = Shape(*size, sources.fitted_frames(frames, video.frames, video.stride))
         tasks = [vbvr_tasks()[name] for name in cases.tasks]
-        found = [Group(task.name, task.split, shape, cases.number(task.split)) for task in tasks]
+        found = [
+            Group(task.name, task.split, shape, cases.number(task.name, task.split))
+            for task in tasks
+        ]
         note = (
             f"{cases.path} is not there: every sample is taken to have {width} x {height} "
             f"pixels and {frames} frames"

@@ -490,26 +490,49 @@ def _in_true_colours(
         true.append(place.pictures[0].reshape(-1, 3)[alike])
         found.append(looks.reshape(len(looks), -1, 3)[:, alike])
         weight.append(np.full(alike.sum(), w))
-    e, o = np.concatenate(true), np.concatenate(found, axis=1)  # (N, 3), (S, N, 3)
-    if not len(e):
+    # channel by channel, whose pixels then stand beside each other: (3, N), (S, 3, N), (N,)
+    e = np.ascontiguousarray(np.concatenate(true).T)
+    o = np.ascontiguousarray(np.concatenate(found, axis=1).transpose(0, 2, 1))
+    w = np.concatenate(weight)
+    if not len(w):
         return seen, np.zeros(len(tiles), bool)
-    # least squares for the change: o - e = (gain - 1) e + offset
-    w = np.concatenate(weight)[:, None] * (o < FULL)  # (S, N, 3)
-    w /= np.maximum(w.sum(1, keepdims=True), 1)
-    ee, se = (w * e**2).sum(1) + PRIOR, (w * e).sum(1)
-    de, sd = (w * (o - e) * e).sum(1), (w * (o - e)).sum(1)
-    determinant = ee * (1 + PRIOR) - se**2
-    gain = np.clip(1 + (de * (1 + PRIOR) - sd * se) / determinant, *GAIN)[:, None]
-    offset = np.clip((sd[:, None] - (gain - 1) * se[:, None]) / (1 + PRIOR), -OFFSET, OFFSET)
-
-    def undone(colours: np.ndarray) -> np.ndarray:
-        true = (colours - offset) / gain
-        return np.where(colours < FULL, true, np.clip(true, FLOOR_COLOUR, 1))
-
-    left = ((undone(o) - e) ** 2 * np.concatenate(weight)[:, None]).mean((1, 2))
-    spoilt = np.sqrt(left / np.concatenate(weight).mean()) > SPOILT
-    fixed = [undone(looks.reshape(len(looks), -1, 3)).reshape(looks.shape) for looks in seen]
+    gain, offset = np.ones((len(o), 3)), np.zeros((len(o), 3))
+    spoilt = np.zeros(len(o), bool)
+    for n, look in enumerate(o):  # one at a time stays in the processor's cache
+        gain[n], offset[n] = _gain_and_offset(look, e, w)
+        left = _undone(look.T, gain[n], offset[n]).T - e
+        spoilt[n] = np.sqrt(np.einsum("cn,cn,n->", left, left, w) / (3 * w.sum())) > SPOILT
+    gain, offset = gain[:, None], offset[:, None]
+    fixed = [
+        _undone(looks.reshape(len(looks), -1, 3), gain, offset).reshape(looks.shape)
+        for looks in seen
+    ]
     return fixed, spoilt
+
+
+def _gain_and_offset(
+    look: np.ndarray, true: np.ndarray, weight: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of each channel, (3,): least squares for the change, look - true = (gain - 1) true + offset.
+
+    look, true: (3, N); weight: (N,).
+    """
+    w = weight * (look < FULL)
+    total = np.maximum(w.sum(1), 1)
+    we, change = w * true, look - true
+    ee = np.einsum("cn,cn->c", we, true) / total + PRIOR
+    de = np.einsum("cn,cn->c", we, change) / total
+    se, sd = we.sum(1) / total, np.einsum("cn,cn->c", w, change) / total
+    determinant = ee * (1 + PRIOR) - se**2
+    gain = np.clip(1 + (de * (1 + PRIOR) - sd * se) / determinant, *GAIN)
+    return gain, np.clip((sd - (gain - 1) * se) / (1 + PRIOR), -OFFSET, OFFSET)
+
+
+def _undone(colours: np.ndarray, gain: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    """Colours before gain and offset; a full one is at least as bright as the floor."""
+    true = (colours - offset) / gain
+    full = colours >= FULL
+    return np.where(full, np.clip(true, FLOOR_COLOUR, 1), true) if full.any() else true
 
 
 def _null(places: Sequence[_Place], seen: Sequence[np.ndarray]) -> np.ndarray:

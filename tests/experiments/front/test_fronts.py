@@ -110,6 +110,30 @@ def test_one_drawing_tells_no_order(by_hops):
     assert fronts.order_table(by_hops[by_hops["task"] == "chain"], resampling=RESAMPLING).empty
 
 
+def test_runs_that_leave_a_tile_open_tell_no_order(by_hops):
+    """A tile that is never decided would decide the slopes by the step that it is given."""
+    first = by_hops["case"] == by_hops.loc[by_hops["task"] == "chain", "case"].iloc[0]
+    last = first & (by_hops["depth"] == by_hops.loc[first, "depth"].max())
+    never = {
+        name: by_hops["steps"] + 1 for name in (*fronts.RULES, "leads_drawn", "accepted_drawn")
+    }
+    opened = by_hops.assign(**{name: by_hops[name].where(~last, never[name]) for name in never})
+    for rows, counted in ((by_hops, 18), (opened, 17)):
+        outcomes = front_outcomes(rows)
+        slopes = outcomes[(outcomes["outcome"] == "slope") & (outcomes["condition"] == "leads")]
+        assert len(slopes) == counted
+        table = fronts.order_table(rows, resampling=RESAMPLING)
+        assert np.allclose(table.loc[table["coefficient"] == "depth", "mean"], 1)
+    late = by_hops.assign(leads_drawn=by_hops["leads_drawn"].where(~last, never["leads_drawn"]))
+    left = fronts.whole_runs(late, "leads")
+    assert len(left) == len(by_hops) - 1  # the tile is left out where its mark comes late
+    puzzle = opened.loc[first, "puzzle"].iloc[0]
+    other = opened[(opened["puzzle"] != puzzle) | opened["task"].isin(["chain", "chain_back"])]
+    outcomes = front_outcomes(other)
+    hops = outcomes[outcomes["outcome"] == "hops"]
+    assert set(hops["case"]) == set(opened["puzzle"]) - {puzzle}  # one drawing of it is left
+
+
 def test_no_run_with_a_need_gives_empty_tables(by_hops):
     nothing = by_hops.iloc[:0]
     for table in (

@@ -94,6 +94,23 @@ def first_drawn(puzzle: Puzzle) -> list[tuple[tuple[int, int], int]]:
     return found
 
 
+def whole_runs(tiles: pd.DataFrame, rule: str) -> pd.DataFrame:
+    """Tiles of runs that end with every tile decided, those decided in the earlier frame, too.
+
+    Others are never decided, and the step that they were given would decide the slopes: a run that
+    ends wrong, and a mark that comes a frame late.
+    """
+    run = [tiles[name] for name in ("model", "case", "seed")]
+    whole = (tiles[rule] <= tiles["steps"]).groupby(run).transform("all")
+    return tiles[whole & (tiles[f"{rule}_drawn"] <= tiles["steps"])]
+
+
+def several_drawings(tiles: pd.DataFrame) -> pd.DataFrame:
+    """The rows of puzzles of which there are two drawings or more, by model and split."""
+    puzzle = [tiles[name] for name in ("model", "split", "puzzle")]
+    return tiles[tiles["task"].groupby(puzzle).transform("nunique") > 1]
+
+
 def _by_rule(tiles: pd.DataFrame) -> pd.DataFrame:
     """The rows once for each rule, its step as `step`, its noise level as `sigma`."""
     parts = [
@@ -153,19 +170,18 @@ def order_table(tiles: pd.DataFrame, *, resampling: Resampling) -> pd.DataFrame:
 
     Least squares of the step, in the frame that first shows the tile, on depth and on that frame,
     with a level of its own for each puzzle, over the drawings of it; the interval resamples
-    puzzles. Tiles that are never decided count as N + 1. Columns: model, kind, split, rule,
-    coefficient (`depth`, steps an inference; `frame`, steps a latent frame), puzzles, drawings,
-    mean, low, high. Only kinds with drawings that tell the two apart.
+    puzzles. Only `whole_runs`, and puzzles with two drawings or more of them, which tell the two
+    apart. Columns: model, kind, split, rule, coefficient (`depth`,
+    steps an inference; `frame`, steps a latent frame), puzzles, drawings, mean, low, high.
     """
     head = ["model", "kind", "split", "rule", "coefficient"]
     rows = []
     tiles = tiles.assign(kind=tiles["task"].map(kind_of))
     for rule in RULES:
-        timed = tiles.assign(step=tiles[f"{rule}_drawn"].astype(float))
+        whole = several_drawings(whole_runs(tiles, rule))
+        timed = whole.assign(step=whole[f"{rule}_drawn"].astype(float))
         for key, group in timed.groupby(["model", "kind", "split"]):
             drawings = group["task"].nunique()
-            if drawings < 2:
-                continue
             found = _two_slopes(group, resampling)
             puzzles = group["puzzle"].nunique()
             for name, (mean, low, high) in zip(("depth", "frame"), found, strict=True):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from chain_of_steps.experiments.front.fronts import RULES
+from chain_of_steps.experiments.front.fronts import RULES, several_drawings, whole_runs
 from chain_of_steps.outcomes import OF_A_CASE, RUN, joined, outcome
 from chain_of_steps.tasks.puzzle import kind_of
 
@@ -15,7 +15,7 @@ from chain_of_steps.tasks.puzzle import kind_of
 def front_outcomes(tiles: pd.DataFrame) -> pd.DataFrame:
     """Rows as `outcomes` has them, of all models; tiles: as `tile_rows` gives them.
 
-    A tile that is never decided counts as decided at the last step. Condition: leads or accepted.
+    Only `whole_runs` count. Condition: leads or accepted.
 
         hops, frames    steps by which a tile is decided later for each inference that it takes, and
                         for each latent frame, the other held fixed; in the frame that first shows
@@ -37,13 +37,10 @@ def front_outcomes(tiles: pd.DataFrame) -> pd.DataFrame:
 
 
 def _of_rule(tiles: pd.DataFrame, rule: str) -> Iterator[pd.DataFrame]:
-    rows = tiles.assign(
-        first=np.minimum(tiles[f"{rule}_drawn"], tiles["steps"]),
-        end=np.minimum(tiles[rule], tiles["steps"]),
-        kind=tiles["task"].map(kind_of),
-    )
+    rows = whole_runs(tiles, rule)
+    rows = rows.assign(first=rows[f"{rule}_drawn"], end=rows[rule], kind=rows["task"].map(kind_of))
     found = []
-    for (model, kind, split, puzzle), drawings in rows.groupby(
+    for (model, kind, split, puzzle), drawings in several_drawings(rows).groupby(
         ["model", "kind", "split", "puzzle"], sort=True
     ):
         both = _slopes(drawings[["depth", "drawn"]], drawings["first"])

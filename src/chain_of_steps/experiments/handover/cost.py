@@ -11,7 +11,6 @@ from chain_of_steps.experiments.handover.settings import Handover
 from chain_of_steps.experiments.handover.stage_handover import Settings as Settings
 from chain_of_steps.sampling import Schedule, levels_of
 from chain_of_steps.settings.models import main_model, passes_of
-from chain_of_steps.tasks.puzzle import kind_of
 
 
 def lines(settings: Settings, groups: list[Group]) -> Iterator[Line]:
@@ -19,9 +18,9 @@ def lines(settings: Settings, groups: list[Group]) -> Iterator[Line]:
     fields, name, sampler = settings.handover, main_model(settings), settings.sampler
     runs = nfe = 0
     for group in groups:
-        if kind_of(group.task) in KINDS:
+        if group.task in KINDS:
             cases = min(group.cases, fields.cases)
-            of_ways = kind_of(group.task) in WAYS
+            of_ways = group.task in WAYS
             runs += cases
             nfe += cases * once(fields, sampler.steps, sampler.shift, of_ways, sampler.noise_levels)
     jobs = shards_of(groups, settings.execution.shard)

@@ -18,7 +18,6 @@ from chain_of_steps.experiments.handover.mistakes import KINDS, Asked
 from chain_of_steps.measures import NO_ANSWER
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.tasks.observe import Observer
-from chain_of_steps.tasks.puzzle import kind_of
 from chain_of_steps.trajectory import Trajectory
 
 CERTAIN = 0.9  # posterior weight of an answer that an ideal reader is sure of
@@ -89,10 +88,11 @@ class Queue:
 def runs_of(cases: Path, trajectory: Path, n: int) -> tuple[Trajectory, list[Case]]:
     """The runs of the first n cases of each task and split of KINDS in a shard, and these cases.
 
-    A shard may have none. Raises UserError where the study has none.
+    Other drawings of a puzzle are left out. A shard may have none. Raises UserError where the study
+    has none.
     """
     index = read_table(cases / INDEX)
-    index = index[index["task"].map(kind_of).isin(KINDS)]
+    index = index[index["task"].isin(KINDS)]
     if index.empty:
         raise UserError(
             f"cases.tasks has none of {', '.join(KINDS)}: add one, as mistakes and loops are "

@@ -38,7 +38,7 @@ def _cost(settings: Settings, analysis: str) -> tuple[int, int]:
     model = settings.models[name]
     tasks = [job.TASK_OF[analysis]] if analysis in job.TASK_OF else cases.tasks
     most = getattr(fields, f"{analysis}_cases")
-    n = sum(min(most, cases.number(split)) for split in SPLITS) * len(tasks)
+    n = sum(min(most, cases.number(task, split)) for task in tasks for split in SPLITS)
     seeds = len(seeds_of(settings, name)[: fields.seeds])
     layers, passes = Makeup.of(model).num_layers, passes_of(model)
     counts = {

@@ -9,13 +9,12 @@ from chain_of_steps.experiments.handover.mistakes import KINDS
 from chain_of_steps.experiments.loops.settings import Loops
 from chain_of_steps.experiments.loops.stage_loops import Settings as Settings
 from chain_of_steps.settings.models import main_model, passes_of
-from chain_of_steps.tasks.puzzle import kind_of
 
 
 def lines(settings: Settings, groups: list[Group]) -> Iterator[Line]:
     """Of `cos loops` over all shards."""
     fields, jobs = settings.loops, shards_of(groups, settings.execution.shard)
-    cases = sum(min(g.cases, fields.cases) for g in groups if kind_of(g.task) in KINDS)
+    cases = sum(min(g.cases, fields.cases) for g in groups if g.task in KINDS)
     for name, model in settings.models.items():
         runs, nfe = once(fields, name == main_model(settings))
         yield Line("loops", name, jobs, cases * runs, cases * nfe * passes_of(model))
