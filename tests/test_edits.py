@@ -115,6 +115,13 @@ def test_a_transplant_of_its_own_tiles_gives_the_same_bits(k):
     assert torch.equal(run(edit)[1][0], end[0])
 
 
+@pytest.mark.parametrize("k", [1, 3, N_STEPS - 1])
+def test_a_u_turn_of_its_own_estimate_with_its_old_noise_gives_the_same_bits(k):
+    states, end = run()
+    edit = UTurn(k, fresh=False).edit(N_STEPS, states[k - 1].clean[0])
+    assert torch.equal(run(edit)[1][0], end[0])
+
+
 def test_a_u_turn_of_nothing_at_all_is_the_renoised_run():
     """Putting the clean estimate itself under fresh noise is the mode `renoise` of plain noise."""
     states, _ = run()

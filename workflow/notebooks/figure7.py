@@ -26,6 +26,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import MaxNLocator
 
 from chain_of_steps import plots
 from chain_of_steps.artifacts import read_table
@@ -36,6 +37,7 @@ front, needs = read_table(tables / "front.csv"), read_table(tables / "needs.csv"
 order, few = read_table(tables / "front_order.csv"), read_table(tables / "few_steps.csv")
 facts_of = read_table(tables / "models.csv").set_index("model").astype({"blocks": "Int64"})
 RULE = "accepted"
+FAR = 6  # needs in units of the reach, beyond which there is little to see
 
 
 def depth(name):
@@ -62,8 +64,8 @@ first = first.sort_values(["main", "trained"], ascending=False, kind="stable")
 first = first[first.index.isin(cells["model"])].drop_duplicates("depth").sort_values("blocks")
 models = list(first.index)
 # %%
-figure = plt.figure(figsize=(plots.PAGE, 5.0))
-upper, lower = figure.subfigures(2, 1, height_ratios=(1, 1.15))
+figure = plt.figure(figsize=(plots.PAGE, 5.4))
+upper, lower = figure.subfigures(2, 1, height_ratios=(1, 1.3))
 axes = upper.subplots(1, max(1, len(models)), sharey=True, squeeze=False)[0]
 for axis, name in zip(axes, models, strict=False):
     grid = cells[cells["model"] == name].pivot(index="depth", columns="step", values="share")
@@ -79,6 +81,7 @@ for axis, name in zip(axes, models, strict=False):
     places = [0, grid.shape[1] // 2, grid.shape[1] - 1]
     axis.set_xticks([p + 0.5 for p in places], [f"{sigmas[grid.columns[p]]:.2f}" for p in places])
     axis.set_xlabel("σ")
+axes[0].yaxis.set_major_locator(MaxNLocator(integer=True))
 axes[0].set_ylabel("(a) hops to the tile")
 if models:
     upper.colorbar(picture, ax=list(axes), label="share decided", pad=0.01, aspect=30)
@@ -103,7 +106,7 @@ left.set_xticks(sorted(mine["count"].unique()), [f"{n}" for n in sorted(mine["co
 left.set_xlabel("denoising steps of the run")
 left.set_ylabel("(b) share right")
 left.set_ylim(-0.03, 1.03)
-left.legend(fontsize=6, loc="lower right", handletextpad=0.3)
+left.legend(fontsize=6, loc="lower center", bbox_to_anchor=(0.45, 1), handletextpad=0.3)
 
 # %%
 known = needs[(needs["rule"] == RULE) & (needs["need"] > 0) & needs["reach"].notna()]
@@ -116,15 +119,24 @@ for colour, name in zip(plots.COLOURS.values(), order_of, strict=False):
         rows["ratio"], rows["mean"], s=1.5 * rows["cases"], color=colour, lw=0, alpha=0.7
     )
     middle.scatter([], [], s=10, color=colour, label=name)
+far = known["ratio"] > FAR
 binned = known.assign(bin=pd.cut(known["ratio"], [0, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 10]))
 weighted = binned.assign(w=binned["mean"] * binned["n"], x=binned["ratio"] * binned["n"])
 sums = weighted.groupby("bin", observed=True)[["w", "x", "n"]].sum()
 middle.plot(sums["x"] / sums["n"], sums["w"] / sums["n"], color="0.2", lw=1.2)
 middle.axvline(1, color="0.7", lw=0.7, ls=":")
 middle.axhline(0, color="0.7", lw=0.7)
+middle.set_xlim(0, FAR)
 middle.set_xlabel("need / reach")
 middle.set_ylabel("(c) gain from step 0 to the end")
-middle.legend(fontsize=6, loc="upper right", handletextpad=0.1)
+middle.legend(
+    fontsize=6,
+    loc="lower center",
+    bbox_to_anchor=(0.45, 1),
+    ncols=2,
+    handletextpad=0.1,
+    columnspacing=0.5,
+)
 
 # %%
 asked = order[order["model"] == model]
@@ -138,9 +150,8 @@ labels = [f"{names[row.coefficient]}\n({row.rule})" for row in asked.itertuples(
 right.set_yticks(range(len(asked)), labels, fontsize=6)
 right.invert_yaxis()
 right.axvline(0, color="0.7", lw=0.7)
-right.set_xlabel("steps later, for each")
-right.set_title("(d) order of deciding", fontsize=8)
-lower.subplots_adjust(wspace=0.5, bottom=0.2)
+right.set_xlabel("(d) steps later, for each")
+lower.subplots_adjust(wspace=0.5, bottom=0.16, top=0.8)
 
 # %%
 reaches = known[known["model"] == model].groupby("task")["reach"].first()
@@ -164,9 +175,10 @@ that the tile takes; a panel a depth, at least {cases} cases for the first hop; 
 spread evenly over the steps. (b) Share of runs that end right against their number of steps, for
 needs within and beyond the reach; no need: the same chains with the way shown. (c) Share right at
 the end minus at step 0 against need in units of the reach of the same model and puzzle, a point for
-each need (area: cases), and their mean (line); puzzles whose reach is not crossed are left out. (d)
-How many steps later a tile is decided for each hop and for each latent frame, the other held fixed,
-over three drawings of {drawn} puzzles in domain. Bars: 95 % intervals over cases. Reach of {model}
+each need (area: cases), and their mean (line); {int(far.sum())} points beyond {FAR} lie outside,
+and puzzles whose reach is not crossed are left out. (d) How many steps later a tile is decided for
+each hop and for each latent frame, the other held fixed, over the drawings of {drawn} puzzles in
+domain, of runs that end with every tile decided. Bars: 95 % intervals over cases. Reach of {model}
 by accepted answers: {text}."""
 plots.save_figure(
     figure,

@@ -57,8 +57,9 @@ for axis, panel in zip(axes.flat, panels, strict=False):
     halves = NEEDS if set(NEEDS) <= set(mine["need"]) else {"all": "-"}
     for need, line in halves.items():
         some = mine[mine["need"] == need]
-        for quantity, colour in colours.items():
-            plots.band(axis, some[some["quantity"] == quantity], colour, linestyle=line)
+        leads = some[some["quantity"] == "leads_final"].sort_values("step")
+        axis.plot(leads["step"], leads["mean"], color=colours["leads_final"], ls=line, lw=1.2)
+        plots.band(axis, some[some["quantity"] == "agrees"], colours["agrees"], linestyle=line)
         when = some[some["quantity"] == "commitment"]
         x, low, high = (when[end].to_numpy() for end in ("mean", "low", "high"))
         mark = {"mfc": "black" if need != "far" else "white", "clip_on": False}
@@ -72,7 +73,9 @@ for axis, panel in zip(axes.flat, panels, strict=False):
         other = other[other["quantity"] == "agrees"]
         plots.band(axis, other, grey, linestyle=":")
     axis.set_ylim(0, 1.08)
+    right.set_yscale("log", base=2)
     right.set_ylim(1, most)
+    right.yaxis.set_major_formatter("{x:g}")
     several = " (several solutions)" if panel.solutions == "several" else ""
     axis.set_title(plots.title(panel.task) + several, pad=12)
     plots.label_steps(axis, sigmas)
@@ -122,10 +125,11 @@ caption = f"""Supplement S1 ({model} model, its own results). Share of runs in d
 estimate already shows the final answer: accepted, its weight above the threshold (blue), or
 leading, its evidence the largest (green); where the puzzles of a task differ in need, those up to
 its median (solid) and those above (dashed). Orange: effective number of candidates, exp(entropy) of
-the evidence, of looks in which anything is readable, on one scale.{beside} Bands are
-95 % intervals clustered by case. Triangles: mean commitment step, the first after which the answer
-never changes; a run that ends without an answer never commits and counts as the last step
-({never:.0%} of the {model} runs), and is in neither curve. Puzzles with one and with several right
-answers are separate; out of domain: timeline.parquet. Runs (n): {counts}, of {n_steps} steps."""
+the evidence, of looks in which anything is readable, on one scale of doublings.{beside} Bands are
+95 % intervals clustered by case; that of what leads is as wide and not drawn. Triangles: mean
+commitment step, the first after which the answer never changes; a run that ends without an answer
+never commits and counts as the last step ({never:.0%} of the {model} runs), and is in neither
+curve. Puzzles with one and with several right answers are separate; out of domain:
+timeline.parquet. Runs (n): {counts}, of {n_steps} steps."""
 inputs = ["tables/timeline.parquet", "tables/models.csv"]
 plots.save_figure(figure, stem, caption, inputs, facts)
