@@ -129,8 +129,9 @@ def block(table: pd.DataFrame) -> str:
     for name, some in (("primary endpoints", main[main["primary"].astype(bool)]), ("claims", main)):
         words = ", ".join(f"{word} {n}" for word, n in counted(some).items() if n)
         lines.append(f"Of {int(some['same_as'].isna().sum())} {name} on {models[0]}: {words}.")
+    made = matrix(primary, models, narrow=True)
     # claims.md lies beside the figures, this page does not
-    rows = [re.sub(r"\]\((\w+\.md)\)", r"](figures/\1)", row) for row in matrix(primary, models)]
+    rows = [re.sub(r"\]\((\w+\.md)\)", r"](figures/\1)", row) for row in made]
     return "\n".join([*rows, "", *lines, ""])
 
 

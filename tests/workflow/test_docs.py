@@ -60,14 +60,14 @@ def check_claims(text: str, table: pd.DataFrame) -> None:
     found = re.search(r"<!-- claims: make docs -->\n(.*?)<!-- end of claims -->", text, re.DOTALL)
     rows = [line.split(" | ") for line in found[1].splitlines() if line.startswith("| ")]
     head, _, *rows = rows
-    models = [name.rstrip(" |") for name in head[4:]]
+    models = [name.rstrip(" |") for name in head[1:]]
     assert models == list(dict.fromkeys(table["model"]))
     primary = table[table["primary"].astype(bool)]
     assert len(rows) == primary["id"].nunique() > 0
     for cells, (_, mine) in zip(rows, primary.groupby("id", sort=False), strict=True):
         first = mine.iloc[0]
         assert cells[0].startswith(f"| {first['claim']} ({first['where']})")
-        for shown, (_, row) in zip(cells[4:], mine.iterrows(), strict=True):
+        for shown, (_, row) in zip(cells[1:], mine.iterrows(), strict=True):
             number = rf"{_NUMBER} \[(?:{_NUMBER} to {_NUMBER}|no \w+)\]"
             said = re.fullmatch(rf"\*\*(.+?)\*\*(?: ({number}))?(?: \|)?", shown)
             assert said, shown

@@ -342,8 +342,11 @@ def _room(row: Any) -> str:
     return f"{row.room:.2g} [{ends}] ({row.could_change} of {row.could_change_of} runs)"
 
 
-def matrix(table: pd.DataFrame, models: Sequence[str]) -> list[str]:
-    """A claim a row, a model a column, as lines of Markdown."""
+def matrix(table: pd.DataFrame, models: Sequence[str], *, narrow: bool = False) -> list[str]:
+    """A claim a row, a model a column, as lines of Markdown.
+
+    narrow: what was measured and its test stand below the claim, and nothing published.
+    """
     rows = []
     for _, mine in table.groupby("id", sort=False):
         by_model = {row.model: row for row in mine.itertuples()}
@@ -352,12 +355,15 @@ def matrix(table: pd.DataFrame, models: Sequence[str]) -> list[str]:
         mark = " †" if first.tells == TELLS_NOT else ""
         shown = f"[{first.figure}]({first.figure}.md)" if isinstance(first.figure, str) else ""
         measured = ", ".join(part for part in (cell(first.measure), shown) if part)
-        cells = [f"{cell(first.claim)} ({cell(first.where)}){mark}{same}"]
-        cells += [cell(first.published_words), measured]
-        cells.append("" if math.isnan(first.sesoi) else f"{first.test}, by {first.sesoi:.3g}")
-        cells += [verdict_cell(by_model[model]) for model in models]
-        rows.append(cells)
-    return _markdown(["claim", "published", "measured here", "test", *models], rows)
+        claim = f"{cell(first.claim)} ({cell(first.where)}){mark}{same}"
+        test = "" if math.isnan(first.sesoi) else f"{first.test}, by {first.sesoi:.3g}"
+        verdicts = [verdict_cell(by_model[model]) for model in models]
+        if narrow:
+            rows.append([f"{claim}<br><sub>{measured}; wanted: {test}</sub>", *verdicts])
+        else:
+            rows.append([claim, cell(first.published_words), measured, test, *verdicts])
+    head = ["claim"] if narrow else ["claim", "published", "measured here", "test"]
+    return _markdown([*head, *models], rows)
 
 
 def verdict_cell(row: Any) -> str:
