@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from chain_of_steps.errors import suggestion
 from chain_of_steps.settings.base import Distinct, Section, Seed, View, refusal
 
 
@@ -76,7 +75,7 @@ class Cases(Section):
     )
     times: dict[str, Annotated[int, Field(ge=1)]] = Field(
         default_factory=dict,
-        description="Puzzles that have several times as many cases, and how many times.",
+        description="Puzzles of which there are several times as many cases, and how many times.",
     )
     seed: Seed = Field(0, description="Seed of the drawing.")
     board: BoardSize = Field(
@@ -99,17 +98,6 @@ class Cases(Section):
             raise refusal(f"cases.path is missing: write the folder of {self.source}.")
         if self.source == "puzzles" and not self.in_domain:
             raise refusal("cases.in-domain is 0: write 1 or more, as puzzles are drawn.")
-        return self
-
-    @model_validator(mode="after")
-    def _times_are_of_its_tasks(self) -> Cases:
-        if self.times and self.source != "puzzles":
-            raise refusal("cases.times is for puzzles: leave it out.")
-        for task in self.times:
-            if self.tasks is not None and task not in self.tasks:
-                otherwise = f"write one of {', '.join(self.tasks)}, or leave it out."
-                said = suggestion(task, self.tasks, otherwise)
-                raise refusal(f"cases.times has {task}, which is not in cases.tasks: {said}")
         return self
 
 

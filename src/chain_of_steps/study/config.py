@@ -99,6 +99,10 @@ class Study(*_HOLDERS):
             if name not in known:
                 said = suggestion(name, known, f"write one of {', '.join(known)}.")
                 raise refusal(f"cases.tasks.{number} is {name!r}: {said}")
+        for name in cases.times:
+            if name not in task_names():
+                said = suggestion(name, list(task_names()), f"write one of {', '.join(known)}.")
+                raise refusal(f"cases.times has {name!r}: {said}")
         cases = cases.model_copy(update={"tasks": tasks or known})
         if cases.source == "vbvr-bench" and not vbvr_size(cases):
             raise refusal(
