@@ -214,8 +214,23 @@ def test_the_derivative_is_that_of_differences(measure):
 
 # What the claims say of them
 
+
+def drawn_at_once(task):
+    """The machines solve one drawing of chains; claims read another, or several puzzles."""
+    tasks = task if isinstance(task, list) else [task]
+    return ["chain_once" if one == "chain" else one for one in tasks]
+
+
 CLAIMS = [
-    claim.model_copy(update={"held_out": False, "primary": False, "absent": "not made here"})
+    claim.model_copy(
+        update={
+            **{"held_out": False, "primary": False, "absent": "not made here"},
+            "rows": {
+                name: drawn_at_once(value) if name == "task" else value
+                for name, value in claim.rows.items()
+            },
+        }
+    )
     for claim in load_claims(ROOT / "workflow/paper/expected.yaml")
 ]
 OF_NEED = ("commitment-later-for-greater-need", "loops-beat-plain-steps")
