@@ -28,12 +28,15 @@ STUDY = {
     "study": "drawn",
     "experiments": ["decision"],
     "models": {
-        name: {"path": str(ROOT / "models/pocket"), "max_sequence_length": 24}
-        for name in ("pocket", "again")
+        name: {"path": str(ROOT / "models" / name), "max_sequence_length": 24}
+        for name in ("depth-3", "depth-2")
     },
     "sampler": {"steps": 5, "shift": 5.0},
-    "cases": {"tasks": ["maze", "grid", "chain"], "in-domain": 1, "out-of-domain": 0},
-    "video": {"area": 6400, "frames": 17},
+    "cases": {
+        **{"tasks": ["maze", "grid", "chain"], "in-domain": 1, "out-of-domain": 0},
+        "board": {"rows": 6, "columns": 6, "beats": 5},
+    },
+    "video": {"area": 9216, "frames": 21},
 }
 
 
