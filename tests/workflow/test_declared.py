@@ -98,7 +98,7 @@ def of_puzzles(tmp_path_factory, build_pocket) -> list[dict]:
             Path(f"{name}.csv").write_text(head + row)
         recorded_cos("agreement", "--out", "kappa.csv", "ann.csv", "bob.csv")
         recorded_cos("plan")
-        recorded_cos("watch", ".", "--once")
+        recorded_cos("watch", "--once", ".")
         recorded_cos("train", "--name", "tiny", "--out", "trained")
         recorded_cos("card", "--model", "pocket", "--out", "trained")
         return helper.records(Path("records"))

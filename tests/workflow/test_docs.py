@@ -45,7 +45,19 @@ from chain_of_steps.tasks import stream
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 # Programs of the machine that a page may use without more ado.
-ELSEWHERE = {"cp", "cd", "git", "conda", "pip", "apt-get", "sbatch", "squeue", "scancel", "hf"}
+ELSEWHERE = {
+    "cp",
+    "python3",
+    "cd",
+    "git",
+    "conda",
+    "pip",
+    "apt-get",
+    "sbatch",
+    "squeue",
+    "scancel",
+    "hf",
+}
 
 
 def test_the_configuration_reference_is_that_of_the_schema():

@@ -22,7 +22,7 @@ from chain_of_steps.files import (
     tracked,
 )
 from chain_of_steps.fingerprints import code_digest, modules_named_in, modules_of
-from chain_of_steps.jobs import job_environment, prepare, scratch_folder
+from chain_of_steps.jobs import ROOT as PACKAGE, job_environment, prepare, scratch_folder
 from chain_of_steps.models.files import model_files
 from chain_of_steps.provenance import Digests, Made, changed, weights_of
 from chain_of_steps.settings.base import RESOLVED as MARK
@@ -92,6 +92,8 @@ ENVIRONMENT = job_environment(SCRATCH)
 for name in os.environ.keys() - ENVIRONMENT.keys():
     del os.environ[name]
 os.environ.update(ENVIRONMENT)
+# for scripts of ours, as the kernel of the notebooks: no module of the user's is found
+OWN_PYTHON = f"PYTHONPATH={shlex.quote(str(PACKAGE))} python -P"
 
 
 # Snakemake reads files and --config by its own lights: equal fields go unseen, numbers become text.

@@ -236,8 +236,9 @@ rule summary:
     localrule: True
     params:
         figures=FIGURES,
+        python=OWN_PYTHON,
     shell:
-        "python {input.script} {params.figures} {output.front} {output.pdf} 2> {log}"
+        "{params.python} {input.script} {params.figures} {output.front} {output.pdf} 2> {log}"
 
 
 # The folder of figures as an RO-Crate: what each file is, and what it came from. Not part of `all`.
@@ -254,8 +255,9 @@ rule crate:
     localrule: True
     params:
         figures=FIGURES,
+        python=OWN_PYTHON,
     shell:
-        "python {input.script} {params.figures} 2> {log}"
+        "{params.python} {input.script} {params.figures} 2> {log}"
 
 
 # Markdown is no page for a browser: what is not a picture becomes one for the report.
