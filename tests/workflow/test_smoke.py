@@ -171,6 +171,7 @@ def test_an_edit_of_the_package_runs_what_depends_on_it(study, module, runs, res
     assert commented == {}
 
 
+@pytest.mark.soak  # a whole study; a killed one gives the same numbers in test_interruption, too
 def test_the_same_config_gives_the_same_tables_and_latents(study):
     results = study / "results/smoke"
     kept = {
