@@ -100,3 +100,7 @@ def test_the_command_looks_once_and_says_what_is_wrong(study, tmp_path, monkeypa
     assert "http-equiv" not in (study / "watch.html").read_text()
     assert cli.main(["watch", str(tmp_path), "--once"]) == 1
     assert "has no config.json of a study: start the study first." in capsys.readouterr().err
+    (tmp_path / "watch.html").write_text("notes of the user's")
+    assert cli.main(["watch", str(tmp_path), "--once"]) == 1
+    assert "`cos watch` did not write it: move it away." in capsys.readouterr().err
+    assert (tmp_path / "watch.html").read_text() == "notes of the user's"

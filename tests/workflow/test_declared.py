@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import chain
@@ -34,7 +35,7 @@ while read job; do echo '{"score": 0.5, "reason": null}'; done
 """
 
 
-def recorded_cos(name: str, *arguments) -> None:
+def recorded_cos(name: str, *arguments, also: Sequence[Path] = ()) -> None:
     """A `cos` job of its own process, as the workflow starts it, in the working directory.
 
     It must write nothing but what is looked at before, lest it is the user's: see `provenance`.
@@ -43,7 +44,7 @@ def recorded_cos(name: str, *arguments) -> None:
     run_recorded(name, *arguments)
     words = vars(cli.build_parser([name]).parse_args([name, *map(str, arguments)]))
     said = provenance.written(stage_of(name), words)
-    said += [manifest_path(path) for path in said]
+    said += [*also, *(manifest_path(path) for path in said)]
     now = contents()
     for path in sorted(now.keys() | before.keys()):
         kept = now.get(path) == before.get(path)
@@ -98,7 +99,7 @@ def of_puzzles(tmp_path_factory, build_pocket) -> list[dict]:
             Path(f"{name}.csv").write_text(head + row)
         recorded_cos("agreement", "--out", "kappa.csv", "ann.csv", "bob.csv")
         recorded_cos("plan")
-        recorded_cos("watch", "--once", ".")
+        recorded_cos("watch", "--once", ".", also=[Path("watch.html")])  # where it looks
         recorded_cos("train", "--name", "tiny", "--out", "trained")
         recorded_cos("card", "--model", "pocket", "--out", "trained")
         return helper.records(Path("records"))

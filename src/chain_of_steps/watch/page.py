@@ -17,6 +17,7 @@ from chain_of_steps.watch.glance import colours_of, fit_colours
 
 FRESH = 120  # seconds after which a log that nobody writes to is of no job at work
 SIDE = 96  # pixels of a picture
+MARK = '<meta name="generator" content="cos watch">'
 AT = re.compile(r"(\w[\w ]*): (\d+)/(\d+) (\w+), (\S+) gone, (\S+) left")
 STYLE = """<style>
   :root { color-scheme: light dark }
@@ -119,7 +120,7 @@ def page_of(
     refresh = "" if every is None else f'<meta http-equiv="refresh" content="{every:g}">'
     done = sum(shard.state == "done" for shard in shards)
     head = f'<!doctype html>\n<html lang="en"><meta charset="utf-8">{refresh}'
-    parts = [head, f"<title>{html.escape(study)}</title>", STYLE]
+    parts = [head, MARK, f"<title>{html.escape(study)}</title>", STYLE]
     parts.append('<meta name="viewport" content="width=device-width">')
     parts.append(f"<h1>{html.escape(study)}: {done} of {len(shards)} shards sampled</h1>")
     parts.append(f"<p>{time.strftime('%Y-%m-%d %H:%M:%S')}</p>")

@@ -49,6 +49,12 @@ def run(settings: Settings, *, results: Path, every: float, once: bool) -> None:
         return
 
 
+def refuse_other_page(path: Path, mark: str) -> None:
+    """Raises UserError where a file has the name of the page that this command did not write."""
+    if path.is_file() and mark.encode() not in path.read_bytes():
+        raise UserError(f"{path} is there already, and `cos watch` did not write it: move it away.")
+
+
 def look(results: Path, every: float | None) -> tuple[bool, str]:
     """Write the page once; whether every shard is sampled, and a line about it."""
     from chain_of_steps.cases.sources import count_cases
@@ -57,6 +63,7 @@ def look(results: Path, every: float | None) -> tuple[bool, str]:
     from chain_of_steps.study.config import check_config
     from chain_of_steps.watch import page
 
+    refuse_other_page(results / PAGE, page.MARK)
     resolved = resolved_file(results / "config.json")
     if resolved is None:
         raise UserError(f"{results} has no config.json of a study: start the study first.")
