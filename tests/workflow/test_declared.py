@@ -13,7 +13,7 @@ from PIL import Image
 
 from chain_of_steps import cli, provenance
 from chain_of_steps.experiments.vbvr.scorer import pins
-from chain_of_steps.files import manifest_path, write_json
+from chain_of_steps.files import LISTING, manifest_path, write_json
 from chain_of_steps.fingerprints import modules_of
 from chain_of_steps.playground.publish import GLUE, SCRIPT, WASM
 from chain_of_steps.settings.base import RESOLVED
@@ -101,7 +101,8 @@ def of_puzzles(tmp_path_factory, build_pocket) -> list[dict]:
         recorded_cos("plan")
         recorded_cos("watch", "--once", ".", also=[Path("watch.html")])  # where it looks
         recorded_cos("train", "--name", "tiny", "--out", "trained")
-        recorded_cos("card", "--model", "pocket", "--out", "trained")
+        listed = [Path("trained") / LISTING]  # it adds its files to what the folder says it holds
+        recorded_cos("card", "--model", "pocket", "--out", "trained", also=listed)
         return helper.records(Path("records"))
 
 
@@ -125,12 +126,15 @@ def of_bench(tmp_path_factory, build_pocket) -> list[dict]:
         cases, model = ("--cases", "cases"), ("--model", "pocket")
         recorded_cos("sample", *model, *cases, "--shard", 0, "--out", "0.safetensors")
         stored = ("--trajectory", "0.safetensors")
-        recorded_cos("videos", *model, *cases, *stored, "--out", "videos/clean.csv")
+        films = [Path("videos")]  # of a study: they lie beside their index
+        made = ("--out", "videos/clean.csv")
+        recorded_cos("videos", *model, *cases, *stored, *made, also=films)
         made = ("--index", "videos/noise.csv", "--out", "noise.parquet", "--flow", "flow.csv")
-        recorded_cos("noise-videos", *model, *cases, *stored, *made)
+        recorded_cos("noise-videos", *model, *cases, *stored, *made, also=films)
         made = ("--index", "videos/ensemble.csv", "--out", "ensemble.parquet")
-        recorded_cos("ensemble-videos", *model, *cases, "--shard", 0, *made)
-        recorded_cos("reference-videos", *cases, "--shard", 0, "--out", "videos/reference.csv")
+        recorded_cos("ensemble-videos", *model, *cases, "--shard", 0, *made, also=films)
+        made = ("--shard", 0, "--out", "videos/reference.csv")
+        recorded_cos("reference-videos", *cases, *made, also=films)
         clean = ("--index", "videos/clean.csv", "--scorer", "scorer")
         recorded_cos("score", *cases, *clean, "--out", "scores.csv")
         recorded_cos("vbvr-summary", *cases, "--scores", "scores.csv", "--out", "vbvr.csv")

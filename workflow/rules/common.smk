@@ -93,7 +93,7 @@ for name in os.environ.keys() - ENVIRONMENT.keys():
     del os.environ[name]
 os.environ.update(ENVIRONMENT)
 # for scripts of ours, as the kernel of the notebooks: no module of the user's is found
-OWN_PYTHON = f"PYTHONPATH={shlex.quote(str(PACKAGE))} python -P"
+os.environ["CHAIN_OF_STEPS_PACKAGE"] = str(PACKAGE)
 
 
 # Snakemake reads files and --config by its own lights: equal fields go unseen, numbers become text.

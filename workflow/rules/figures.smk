@@ -236,9 +236,8 @@ rule summary:
     localrule: True
     params:
         figures=FIGURES,
-        python=OWN_PYTHON,
     shell:
-        "{params.python} {input.script} {params.figures} {output.front} {output.pdf} 2> {log}"
+        "PYTHONPATH=$CHAIN_OF_STEPS_PACKAGE python -P {input.script} {params.figures} {output.front} {output.pdf} 2> {log}"
 
 
 # The folder of figures as an RO-Crate: what each file is, and what it came from. Not part of `all`.
@@ -255,9 +254,8 @@ rule crate:
     localrule: True
     params:
         figures=FIGURES,
-        python=OWN_PYTHON,
     shell:
-        "{params.python} {input.script} {params.figures} 2> {log}"
+        "PYTHONPATH=$CHAIN_OF_STEPS_PACKAGE python -P {input.script} {params.figures} 2> {log}"
 
 
 # Markdown is no page for a browser: what is not a picture becomes one for the report.
