@@ -98,6 +98,10 @@ def of_puzzles(tmp_path_factory, build_pocket) -> list[dict]:
             head = "model,case,seed,intervention,label,success,first_step,last_step,annotator\n"
             Path(f"{name}.csv").write_text(head + row)
         recorded_cos("agreement", "--out", "kappa.csv", "ann.csv", "bob.csv")
+        stored = ("--trajectory", "trajectories/pocket/0.safetensors")
+        recorded_cos("latents", *stored, "--out", "latents.parquet")
+        recorded_cos("latents-summary", "--runs", "latents.parquet", "--out", "latents.csv")
+        recorded_cos("calibrate", "--cases", "cases", "--out", "calibration.csv")
         recorded_cos("plan")
         recorded_cos("watch", "--once", ".", also=[Path("watch.html")])  # where it looks
         recorded_cos("train", "--name", "tiny", "--out", "trained")
