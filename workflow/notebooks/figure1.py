@@ -117,13 +117,13 @@ def draw() -> tuple:
     caption = f"""Figure 1 ({model} model, its own results). The last frame of the clean
     estimate along the denoising steps (columns, with sigma), after the picture that is given; a row
     a seed: {kinds}. {below * bool(controls)} Numbers beneath: tiles that show something where
-    nothing belongs (by
-    {SEEN:.0%} or more) | tiles of the right way that are not accepted yet. Call-outs are placed by
-    them: explores, where most tiles off the way show something; prunes, where first at most half of
-    those do; decided, from where both numbers are 0 to the end. Each case is the one at the 90th
-    percentile of change along the steps (evidence for the right answer at the end minus at step 0,
-    mean over seeds) among those that every seed solves and that share their value with no other:
-    {rule}. n = {len(examples)} single runs, so no interval."""
+    nothing belongs (by {SEEN:.0%} or more) | tiles of the right way that are not accepted yet; both
+    of the tiles in which candidates of the reader differ, so marks elsewhere are seen but not
+    counted. Call-outs are placed by them: explores, where most tiles off the way show something;
+    prunes, where first at most half of those do; decided, from where both numbers are 0 to the end.
+    Each case is the one at the 90th percentile of change along the steps (evidence for the right
+    answer at the end minus at step 0, mean over seeds) among those that every seed solves and that
+    share their value with no other: {rule}. n = {len(examples)} single runs, so no interval."""
     return figure, caption, facts
 
 
