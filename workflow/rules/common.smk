@@ -88,12 +88,12 @@ def of_workflow(name: str) -> str:
 
 # Whatever the user has set for work of their own, jobs run in the same environment.
 SCRATCH = scratch_folder(ROOT)
-ENVIRONMENT = job_environment(SCRATCH)
+# CHAIN_OF_STEPS_PACKAGE: for scripts of ours, as the kernel of the notebooks: no module of the
+# user's is found.
+ENVIRONMENT = job_environment(SCRATCH) | {"CHAIN_OF_STEPS_PACKAGE": str(PACKAGE)}
 for name in os.environ.keys() - ENVIRONMENT.keys():
     del os.environ[name]
 os.environ.update(ENVIRONMENT)
-# for scripts of ours, as the kernel of the notebooks: no module of the user's is found
-os.environ["CHAIN_OF_STEPS_PACKAGE"] = str(PACKAGE)
 
 
 # Snakemake reads files and --config by its own lights: equal fields go unseen, numbers become text.
