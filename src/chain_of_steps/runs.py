@@ -352,7 +352,8 @@ def read_tiles(
     for name, rows in progress(groups.items(), desc="read tiles", unit="cases"):
         observer = observer_of(by_name[name])
         for row in rows:
-            video = model.decode(looks_of(trajectory, int(row))[looks]).numpy()
+            chosen = [trajectory.clean[row, looks[:-1]], trajectory.x[row, -1:]]
+            video = model.decode(torch.cat(chosen)).numpy()
             found = observer.read_tiles(video)
             table = pd.DataFrame(
                 {

@@ -160,6 +160,16 @@ def test_equal_resamplings_draw_the_same_clusters_of_each_stratum():
     assert (few != other).any()
 
 
+def test_draws_that_are_kept_are_those_drawn_anew(monkeypatch):
+    strata = np.array([1, 0, 1, 1, 0])
+    kept = list(Resampling(50, 5).draws(strata))
+    monkeypatch.setattr("chain_of_steps.statistics.resampling._KEPT", 0)
+    for (first, drawn), (second, again) in zip(kept, Resampling(50, 5).draws(strata), strict=True):
+        assert first == second and (drawn == again).all()
+    with pytest.raises(ValueError, match="read-only"):
+        kept[0][1][0] = 0  # of all who draw the same
+
+
 def test_sums_of_resamples_are_over_the_same_clusters():
     values = np.random.default_rng(0).normal(size=(7, 3))
     strata = np.repeat([0, 1], [3, 4])

@@ -5,6 +5,7 @@ from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 import tiny
@@ -46,6 +47,7 @@ def small(tmp_path_factory):
 
 LAYERS = {"steps": 3, "stride": 2, "jobs": 2, "swap_cases": 2, "patching_cases": 1}
 LAYERS["swap_steps"] = [2, 1, 5]
+NOISE = {"steps_every": 2, "frames": [1], "control_cases": 1, "layers": [0]}
 
 
 def settings(small, guidance=1.0, **fields):
@@ -58,7 +60,7 @@ def settings(small, guidance=1.0, **fields):
         "seeds": [0, 1],
         "ensemble": {"k": 2, "cases": 1, "averaged": [2], "controls": True},
         "loops": {"few_steps": [1, 2], "above": 2, "below": 1},
-        "perturbation": {"steps_every": 2, "frames": [1], "control_cases": 1, "layers": [0]},
+        "perturbation": NOISE,
         "layers": LAYERS,
         "execution": {"shard": 4, "batch": 4},
         "experiments": ["decision", "noise", "ensemble", "layers"],
@@ -85,8 +87,11 @@ def planned(config):
     return {line.name: line for line in lines}
 
 
-def test_noise_and_ensemble_cost_what_was_planned(small):
-    config, model, cases = settings(small, 2.0), model_of(small, 2.0), cases_of(small)
+@pytest.mark.parametrize("swept", [None, 1])
+def test_noise_and_ensemble_cost_what_was_planned(small, swept):
+    noise = {**NOISE, "cases": swept}
+    config, model = settings(small, 2.0, perturbation=noise), model_of(small, 2.0)
+    cases = cases_of(small)
     steps, shift, frames, shard = 3, 5.0, 17, 4
     first_ones = {case.name for case in cases if case.name.endswith("/00000")}
     found = {"sample": 0, "perturb": 0, "ensemble": 0}
@@ -100,8 +105,11 @@ def test_noise_and_ensemble_cost_what_was_planned(small):
         planned_noise = conditions_of(
             config.perturbation, trajectory.sigmas, trajectory.x.shape[-3:]
         )
+        mine = [c for c in part if swept is None or c.name in first_ones]
+        kept = trajectory.runs["case"].isin([case.name for case in mine])
+        runs = trajectory.select(np.flatnonzero(kept))
         found["perturb"] += perturb_shard(
-            model, trajectory, part, controls, planned_noise, seeds=[0], layers=[0]
+            model, runs, mine, controls, planned_noise, seeds=[0], layers=[0]
         )[2]
         some = [case for case in part if case.name in first_ones]
         methods = variants(config.ensemble, steps)

@@ -28,6 +28,7 @@ import pandas as pd
 from chain_of_steps import plots
 from chain_of_steps.artifacts import read_table
 from chain_of_steps.statistics.rates import mean_or_rate_ci
+from chain_of_steps.statistics.text import with_interval
 
 plots.style()
 tables, stem = Path(tables), Path(stem)
@@ -35,6 +36,9 @@ ends = read_table(tables / "handover_runs.parquet")
 tiles = read_table(tables / "handover_tiles_runs.parquet")
 jacobian = read_table(tables / "jacobian_runs.parquet")
 ends, tiles, jacobian = (t[t["model"] == model] for t in (ends, tiles, jacobian))
+wrong = tiles[(tiles["intervention"] == "transplant") & (tiles["way"] == "wrong")]
+MOVES = 0.05  # what is less than that everywhere is no panel: a sentence says it
+drawn = wrong[["follows_next", "follows"]].astype(float).mean().max() >= MOVES
 
 
 # %%
@@ -48,17 +52,21 @@ def lines(axis, table: pd.DataFrame, colour: str, label: str, **style) -> None:
     plots.band(axis, table, plots.COLOURS[colour], label, x="sigma", **style)
 
 
-figure, axes = plt.subplots(2, 2, figsize=(plots.PAGE, 4.6), sharex=True)
-for axis in axes.flat:
+if drawn:
+    figure, axes = plt.subplots(2, 2, figsize=(plots.PAGE, 4.6), sharex=True)
+else:
+    figure, axes = plt.subplots(1, 3, figsize=(plots.PAGE, 2.5), sharex=True)
+axes = list(axes.flat)
+for axis in axes:
     axis.set_xlim(1.0, 0.25)
-    axis.set_xlabel("noise level σ at which it is put in")
+    axis.set_xlabel("noise level σ at which it is put in" if drawn else "noise level σ")
 
 # %% [markdown]
 # (a) Hand-over: from a level on the model is given the picture of another case of the task.
 
 # %%
 swaps = ends[(ends["intervention"] == "swap_picture") & (ends["before"] >= 0)]
-axis = axes[0, 0]
+axis = axes[0]
 swapped = {"follows the new": ("right", "blue"), "keeps the old answer": ("kept", "orange")}
 for label, (column, colour) in swapped.items():
     lines(axis, shares(swaps, column, []), colour, label)
@@ -66,45 +74,46 @@ neither = swaps.assign(neither=~(swaps["right"] | swaps["kept"]))
 lines(axis, shares(neither, "neither", []), "grey", "neither")
 axis.set_ylabel("(a) share of runs, picture swapped")
 axis.set_ylim(-0.03, 1.03)
-axis.legend(loc="center right")
+axis.legend(fontsize=6, loc="center right")
 
 # %% [markdown]
 # (b) Injected answers: one candidate's video under the noise of the level. (The right one is the
 # control.)
 
 # %%
-axis = axes[0, 1]
+axis = axes[1]
 put = ends[ends["intervention"] == "inject"]
-for answer, colour in (("right", "grey"), ("direct", "orange"), ("indirect", "purple")):
+words = {"right": "right answer", "direct": "direct mistake", "indirect": "indirect mistake"}
+for (answer, label), colour in zip(words.items(), ("grey", "orange", "purple"), strict=True):
     mine = put[put["put"] == answer]
     if len(mine):
-        lines(axis, shares(mine, "right", []), colour, f"{answer} answer put in")
+        lines(axis, shares(mine, "right", []), colour, label)
 axis.set_ylabel("(b) share of runs that end right")
 axis.set_ylim(-0.03, 1.03)
-axis.legend(loc="lower left")
+axis.legend(fontsize=6, loc="center right", bbox_to_anchor=(1, 0.6))
 
 # %% [markdown]
 # (c) Transplant: the first tiles of a wrong way are put in; do tiles behind them follow?
 
 # %%
-axis = axes[1, 0]
-wrong = tiles[(tiles["intervention"] == "transplant") & (tiles["way"] == "wrong")]
 groups = {"next tile": wrong["distance"] == 1, "2 to 4 further": wrong["distance"].between(2, 4)}
 groups["farther"] = wrong["distance"] > 4
 for (label, chosen), colour in zip(groups.items(), ("blue", "green", "purple"), strict=True):
     mine = wrong[chosen]
-    if len(mine):
-        lines(axis, shares(mine, "follows_next", []), colour, f"{label}, one pass later")
-        lines(axis, shares(mine, "follows", []), colour, f"{label}, at the end", ls="--")
-axis.set_ylabel("(c) share of tiles that follow")
-axis.set_ylim(-0.03, 1.03)
-axis.legend(fontsize=6, loc="upper right")
+    if drawn and len(mine):
+        lines(axes[2], shares(mine, "follows_next", []), colour, f"{label}, one pass later")
+        lines(axes[2], shares(mine, "follows", []), colour, f"{label}, at the end", ls="--")
+if drawn:
+    axes[2].set_ylabel("(c) share of tiles that follow")
+    axes[2].set_ylim(-0.03, 1.03)
+    axes[2].legend(fontsize=6, loc="upper right")
 
 # %% [markdown]
-# (d) The derivative of the clean estimate by the latent, from a tile to the next one and back.
+# The last panel: the derivative of the clean estimate by the latent, from a tile to the next and
+# back.
 
 # %%
-axis = axes[1, 1]
+axis, letter = axes[-1], "d" if drawn else "c"
 pairs = jacobian[(jacobian["source"] == "tile") & (jacobian["target"] == "tile")]
 for distance, label, colour in (
     (1, "to the next tile", "blue"),
@@ -113,8 +122,8 @@ for distance, label, colour in (
     mine = pairs[pairs["distance"] == distance].assign(value=lambda t: t["gain"])
     if len(mine):
         lines(axis, mean_or_rate_ci(mine, ["sigma"], "value", "case"), colour, label)
-axis.set_ylabel("(d) gain of the derivative")
-axis.legend(loc="upper right")
+axis.set_ylabel(f"({letter}) gain of the derivative")
+axis.legend(fontsize=6, loc="upper right")
 figure.tight_layout()
 
 # %%
@@ -124,13 +133,23 @@ counts = {
     "transplants": wrong["case"].nunique(),
     "derivatives": pairs["case"].nunique(),
 }
+put_in = """The first tiles of a way that turns wrong are put in, of puzzles whose answer is a
+way"""
+if drawn:
+    put_in = f"(c) {put_in}; n = {counts['transplants']}."
+elif len(wrong):
+    found = mean_or_rate_ci(wrong.assign(v=wrong["follows"].astype(float), m=0), ["m"], "v", "case")
+    share = with_interval(*found.loc[0, ["mean", "low", "high"]])
+    put_in = f"""{put_in}: of the tiles behind them {share} follow at the end, over all
+    levels (n = {counts["transplants"]}, not drawn)."""
+else:
+    put_in = ""
 caption = f"""Figure 8 ({model} model, its own results). What a step hands on to the next, by what
 is put into stored runs at a noise level (x axes run from noise to the result). (a) The picture that
 the model is given is that of another case from the level on; n = {counts["swaps"]} cases. (b) A
 candidate's video takes the place of the clean estimate: the right one (control), a direct mistake
 (the wrong thing itself) or an indirect one (each part agrees with the one before it);
-n = {counts["injected"]}. (c) The first tiles of a way that turns wrong are put in, of puzzles whose
-answer is a way; n = {counts["transplants"]}. (d) Length of the change of a tile's clean estimate
+n = {counts["injected"]}. {put_in} ({letter}) Length of the change of a tile's clean estimate
 for a change of unit length on a neighbouring tile of the right way; n = {counts["derivatives"]}. An
 exact score would have the same both ways, and none for one right answer. Bands: 95 % intervals over
 cases."""

@@ -49,17 +49,20 @@ parts = {
 }
 directions = {"denoising": "share of the score restored", "noising": "share destroyed"}
 n_layers = int(patching["layer"].max()) + 1 if len(patching) else 0
+MOVES = 0.05  # a direction in which no mean reaches that is no row: a sentence says it
+effects = patching.groupby("direction")["mean"].max().reindex(list(directions)).fillna(0)
+drawn = [d for d in directions if effects[d] >= MOVES] or list(directions)
 shades = plt.get_cmap("viridis")(np.linspace(0, 0.85, n_layers))
 figure, axes = plt.subplots(
-    len(directions),
+    len(drawn),
     len(parts),
-    figsize=(plots.PAGE, 4.2),
+    figsize=(plots.PAGE, 0.6 + 1.8 * len(drawn)),
     sharey=True,
     squeeze=False,
     layout="constrained",
 )
 levels = np.array(sorted(patching["sigma"].unique()))
-for row, (direction, words) in zip(axes, directions.items(), strict=True):
+for row, direction in zip(axes, drawn, strict=True):
     for axis, (part, title) in zip(row, parts.items(), strict=True):
         here = patching[(patching["direction"] == direction) & (patching["part"] == part)]
         here = here.assign(snr=plots.log_snr(here["sigma"].to_numpy()))
@@ -73,11 +76,11 @@ for row, (direction, words) in zip(axes, directions.items(), strict=True):
             axis.errorbar(beside, rows["mean"], yerr=bars, label=name, **style)
         axis.set_xticks(plots.log_snr(levels), [f"{level:.2f}" for level in levels], rotation=90)
         axis.set_ylim(-0.05, 1.05)
-        if direction == "denoising":
+        if direction == drawn[0]:
             axis.set_title(title)
-        else:
+        if direction == drawn[-1]:
             axis.set_xlabel("σ (log-SNR)")
-    row[0].set_ylabel(words)
+    row[0].set_ylabel(directions[direction])
 if n_layers:
     axes[0][1].legend(title="layer", title_fontsize=6, fontsize=6, handlelength=1)
 
@@ -97,6 +100,8 @@ def largest(direction: str) -> str:
     )
 
 
+left = [directions[d] for d in directions if d not in drawn]
+left = f"Not drawn, as no mean reaches {MOVES}: {' and '.join(left)}." if left else ""
 n_steps = int(patching["steps"].max()) if len(patching) else 0
 caption = f"""Supplement S6 ({model} model, its own results). Mazes whose latent was replaced by
 noise before the first step shown, of {n_steps}; share of the lost score that
@@ -105,7 +110,7 @@ step, or that states of the perturbed run destroy in the clean one; 0: the patch
 All tokens: the same at every layer, as both runs have one prompt. Dose: |Δx|/|x| of the latent
 behind the step. Largest effects of the other parts: restored {largest("denoising")}, destroyed
 {largest("noising")}. n = {facts["mazes"].get("denoising", 0)} mazes that lost at least 0.2; bars
-are 95 % intervals by case. {estimate_sentence(swap)} What swaps at one or many steps do to
+are 95 % intervals by case. {left} {estimate_sentence(swap)} What swaps at one or many steps do to
 the result is Figure 6b."""
 plots.save_figure(
     figure, stem, caption, ["tables/layer_swap.csv", "tables/layer_patching.csv"], facts

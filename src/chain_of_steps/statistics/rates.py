@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import pandas as pd
 from scipy.stats import binomtest
 
@@ -10,6 +12,7 @@ from chain_of_steps.statistics.means import Estimate, group_mean_ci
 from chain_of_steps.statistics.resampling import STANDARD, Resampling
 
 
+@lru_cache(maxsize=4096)
 def wilson(k: int, n: int, level: float = 0.95) -> Estimate:
     """Proportion k / n with Wilson's score interval; n = 0 gives nan between 0 and 1.
 

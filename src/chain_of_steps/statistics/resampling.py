@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from chain_of_steps.settings.statistics import Statistics
 
 _CHUNK = 4_000_000  # numbers drawn at once: 32 MB
+_KEPT = 1_000_000  # numbers of one draw that are kept: 8 MB
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,12 @@ class Resampling:
         stratum_of: int (C,), the stratum of each of C clusters. Yields a slice of the n_boot
         resamples and the numbers of their clusters, (resamples, clusters of the stratum).
         """
+        if self.n_boot * len(stratum_of) > _KEPT:
+            yield from self._draws(stratum_of)
+        else:
+            yield from _kept_draws(self, tuple(stratum_of.tolist()))
+
+    def _draws(self, stratum_of: NDArray[Any]) -> Iterator[tuple[slice, NDArray[Any]]]:
         rng = np.random.default_rng(self.seed)
         for stratum in np.unique(stratum_of):
             members = np.flatnonzero(stratum_of == stratum)
@@ -52,6 +60,15 @@ class Resampling:
             for total, value in zip(totals, values, strict=True):
                 total[chunk] += value[drawn].sum(axis=1)
         return totals
+
+
+@lru_cache(maxsize=16)
+def _kept_draws(resampling: Resampling, stratum_of: tuple[int, ...]) -> list[Any]:
+    """A table has thousands of groups, most of as many clusters as the one before."""
+    drawn = list(resampling._draws(np.array(stratum_of)))
+    for _, clusters in drawn:
+        clusters.setflags(write=False)
+    return drawn
 
 
 STANDARD = Resampling()

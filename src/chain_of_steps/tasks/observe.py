@@ -248,8 +248,10 @@ class Observer:
         """Reads the candidates in `self.frames` of videos, (S, 1 + K, H, W, 3) in [0, 1]."""
         places = [*self._first, *self._key_places]
         weights = [FIRST] * len(self._first) + [1.0] * len(self._key_places)
-        seen, spoilt = _in_true_colours(places, self._answers(frames), weights)
-        places, seen = self._key_places, seen[len(self._first) :]
+        answers = self._answers(frames)
+        light = _light(places, answers, weights)
+        places, spoilt = self._key_places, light.spoilt
+        seen = [light.undone(looks) for looks in _seen(places, answers)]
         decisive = [n for n, place in enumerate(places) if place.decisive]
         shares, shared, united = [], 0, 0
         for n in decisive:
@@ -297,16 +299,16 @@ class Observer:
         places = self._blocks
         self._check_length(video)
         board = self.puzzle.board
-        frames = video[:, [self.drawing.at(frame, board) for frame in range(board.frames)]]
+        at = [self.drawing.at(frame, board) for frame in range(board.frames)]
+        frames = video if at == list(range(video.shape[1])) else video[:, at]
         tiles = self._cut(frames, self._every_frame)
-        seen, spoilt = _in_true_colours(places, tiles, [1.0] * len(places))
+        light = _light(places, tiles, [1.0] * len(places))
+        decisive = [place for place in places if place.decisive]
         depths = getattr(task_of(self.puzzle.task), "depths", None)
         depth_of = depths(self.puzzle, candidate) if depths else {}
         columns, shares, leads, readable = [], [], [], []
-        for place, looks in zip(places, seen, strict=True):
-            if not place.decisive:
-                continue
-            weights = np.where(spoilt[:, None], 0.0, place.weights(looks))
+        for place, looks in zip(decisive, _seen(decisive, tiles), strict=True):
+            weights = np.where(light.spoilt[:, None], 0.0, place.weights(light.undone(looks)))
             right = weights[:, place.of_candidate[candidate]]
             others = np.delete(weights, place.of_candidate[candidate], axis=1).max(1)
             frame = -(-place.frames[0] // BEAT)
@@ -473,19 +475,32 @@ def _seen(places: Sequence[_Place], tiles: np.ndarray) -> Iterator[np.ndarray]:
         yield tiles[:, first : last + 1, row, column].reshape(len(tiles), -1)
 
 
-def _in_true_colours(
-    places: Sequence[_Place], tiles: np.ndarray, weights: Sequence[float]
-) -> tuple[list[np.ndarray], np.ndarray]:
-    """What is seen at each place (S, P), with gain and offset of each look and channel undone.
+@dataclass(frozen=True)
+class _Light:
+    """In which light S looks are: gain and offset (S, 1, 3) of each channel.
+
+    spoilt: bool (S,): what nothing may change is not as it is.
+    """
+
+    gain: np.ndarray
+    offset: np.ndarray
+    spoilt: np.ndarray
+
+    def undone(self, looks: np.ndarray) -> np.ndarray:
+        """Looks (S, P) without it."""
+        pixels = looks.reshape(len(looks), -1, 3)
+        return _undone(pixels, self.gain, self.offset).reshape(looks.shape)
+
+
+def _light(places: Sequence[_Place], tiles: np.ndarray, weights: Sequence[float]) -> _Light:
+    """Gain and offset of each look and channel, and which looks are spoilt.
 
     They are fitted by least squares to the pixels on which all appearances agree, with a weak pull
     towards none; weights: of a pixel of each place. A channel that is full says nothing of them: it
-    stands for what is at least as bright as the floor. Also gives whether a look is spoilt: what
-    nothing may change is not as it is.
+    stands for what is at least as bright as the floor.
     """
-    seen = list(_seen(places, tiles))
     true, found, weight = [], [], []
-    for place, looks, w in zip(places, seen, weights, strict=True):
+    for place, looks, w in zip(places, _seen(places, tiles), weights, strict=True):
         alike = place.alike.reshape(-1, 3).all(1)
         true.append(place.pictures[0].reshape(-1, 3)[alike])
         found.append(looks.reshape(len(looks), -1, 3)[:, alike])
@@ -494,20 +509,13 @@ def _in_true_colours(
     e = np.ascontiguousarray(np.concatenate(true).T)
     o = np.ascontiguousarray(np.concatenate(found, axis=1).transpose(0, 2, 1))
     w = np.concatenate(weight)
-    if not len(w):
-        return seen, np.zeros(len(tiles), bool)
     gain, offset = np.ones((len(o), 3)), np.zeros((len(o), 3))
     spoilt = np.zeros(len(o), bool)
-    for n, look in enumerate(o):  # one at a time stays in the processor's cache
+    for n, look in enumerate(o if len(w) else ()):  # one at a time stays in the cache
         gain[n], offset[n] = _gain_and_offset(look, e, w)
         left = _undone(look.T, gain[n], offset[n]).T - e
         spoilt[n] = np.sqrt(np.einsum("cn,cn,n->", left, left, w) / (3 * w.sum())) > SPOILT
-    gain, offset = gain[:, None], offset[:, None]
-    fixed = [
-        _undone(looks.reshape(len(looks), -1, 3), gain, offset).reshape(looks.shape)
-        for looks in seen
-    ]
-    return fixed, spoilt
+    return _Light(gain[:, None], offset[:, None], spoilt)
 
 
 def _gain_and_offset(

@@ -15,6 +15,8 @@ from chain_of_steps.study.config import check_config
 
 FIELDS = {
     "experiments": ["handover", "loops"],
+    "cases": {**chain.STUDY["cases"], "tasks": ["maze", "odd", "chain_lit"]},
+    "execution": {**chain.STUDY["execution"], "shard": 9},
     "handover": {"cases": 2, "levels": [0.8], "tile_levels": [0.8], "directions": 1},
     "loops": {
         **{"cases": 2, "few_steps": [1, 2], "matched_steps": [1, 2], "matched_levels": [0.7]},
@@ -27,7 +29,7 @@ MINE = ("--model", "pocket", "--cases", "cases", "--trajectory", "0.safetensors"
 
 @pytest.fixture
 def study(tmp_path, build_pocket, monkeypatch):
-    """A study of four cases in one shard, sampled, as working directory."""
+    """A study of nine cases in one shard, sampled, as working directory."""
     chain.prepare(tmp_path, build_pocket)
     monkeypatch.chdir(tmp_path)
     config = {**chain.STUDY, **FIELDS}
@@ -57,10 +59,15 @@ def test_both_experiments_run_through_their_commands(study):
     assert {"plain", "inject", "swap_picture", "bottleneck"} <= set(ends["intervention"])
     loops = read_table(Path("loops.parquet"))
     assert set(loops["seed"]) == {chain.SEEDS[0]}
+    # whole runs alone of chains whose way is shown, the flat control
+    methods = loops.groupby("task")["method"].agg(set)
+    assert methods["chain_lit"] == {"full", "few"}
+    assert methods["maze"] == {"full", "few", "matched", "loop", "erased"}
+    assert set(read_table(Path("b/loops.csv"))["task"]) == {"all", "maze"}
+    assert {"maze", "chain_lit"} <= set(read_table(Path("b/few_steps.csv"))["task"])
 
     lines = {line.name: line for line in plan.stages(study, plan.groups(study)[0])}
     spent = read_json(Path("loops.parquet.manifest.json"))["nfe"]
-    # the first shard holds all mazes
     assert lines["loops"].nfe == spent
     spent = read_json(Path("ends.parquet.manifest.json"))["nfe"]
     assert lines["handover"].nfe / 2 < spent <= lines["handover"].nfe

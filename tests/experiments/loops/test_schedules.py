@@ -41,7 +41,15 @@ def rows(entries, *, case: str, split: str = "in-domain", task: str = "chain") -
     """entries: method, sigma, count, nfe, share, right."""
     names = ["method", "sigma", "count", "nfe", "share", "right"]
     table = pd.DataFrame(entries, columns=names)
-    known = {"model": "m", "blocks": 2, "case": case, "task": task, "split": split, "seed": 0}
+    known = {
+        "model": "m",
+        "blocks": 2,
+        "case": case,
+        "task": task,
+        "split": split,
+        "seed": 0,
+        "need": 3,
+    }
     return table.assign(right_accepted=table["right"], **known)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -85,19 +86,21 @@ class Queue:
         }
 
 
-def runs_of(cases: Path, trajectory: Path, n: int) -> tuple[Trajectory, list[Case]]:
+def runs_of(
+    cases: Path, trajectory: Path, n: int, more: Sequence[str] = ()
+) -> tuple[Trajectory, list[Case]]:
     """The runs of the first n cases of each task and split of KINDS in a shard, and these cases.
 
-    Other drawings of a puzzle are left out. A shard may have none. Raises UserError where the study
-    has none.
+    Other drawings of a puzzle are left out, but those of the tasks `more`. A shard may have none.
+    Raises UserError where the study has none of KINDS.
     """
     index = read_table(cases / INDEX)
-    index = index[index["task"].isin(KINDS)]
-    if index.empty:
+    if not index["task"].isin(KINDS).any():
         raise UserError(
             f"cases.tasks has none of {', '.join(KINDS)}: add one, as mistakes and loops are "
             "studied where inferences can be counted."
         )
+    index = index[index["task"].isin([*KINDS, *more])]
     runs = Trajectory.checked(trajectory)
     chosen = runs.runs["case"].isin(first_of_each(index, n))
     runs = runs.select(chosen.to_numpy().nonzero()[0].tolist())

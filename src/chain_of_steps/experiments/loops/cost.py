@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from chain_of_steps.costs import Group, Line, shards_of
 from chain_of_steps.experiments.handover.mistakes import KINDS
-from chain_of_steps.experiments.loops.settings import Loops
+from chain_of_steps.experiments.loops.settings import FLAT, Loops
 from chain_of_steps.experiments.loops.stage_loops import Settings as Settings
 from chain_of_steps.settings.models import main_model, passes_of
 
@@ -14,10 +14,15 @@ from chain_of_steps.settings.models import main_model, passes_of
 def lines(settings: Settings, groups: list[Group]) -> Iterator[Line]:
     """Of `cos loops` over all shards."""
     fields, jobs = settings.loops, shards_of(groups, settings.execution.shard)
-    cases = sum(min(g.cases, fields.cases) for g in groups if g.task in KINDS)
+    cases, flat = (
+        sum(min(g.cases, fields.cases) for g in groups if g.task in tasks)
+        for tasks in (KINDS, [FLAT])
+    )
     for name, model in settings.models.items():
         runs, nfe = once(fields, name == main_model(settings))
-        yield Line("loops", name, jobs, cases * runs, cases * nfe * passes_of(model))
+        runs = cases * runs + flat * len(fields.few_steps)
+        nfe = cases * nfe + flat * sum(fields.few_steps)
+        yield Line("loops", name, jobs, runs, nfe * passes_of(model))
 
 
 def once(fields: Loops, main: bool) -> tuple[int, int]:

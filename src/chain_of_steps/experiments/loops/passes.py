@@ -26,7 +26,7 @@ from chain_of_steps.drawn import drawn_still
 from chain_of_steps.edits import Loop
 from chain_of_steps.experiments.handover.mistakes import WAYS, cells_of
 from chain_of_steps.experiments.loops.schedules import through
-from chain_of_steps.experiments.loops.settings import Loops
+from chain_of_steps.experiments.loops.settings import FLAT, Loops
 from chain_of_steps.interventions import by_row
 from chain_of_steps.measures import NO_ANSWER
 from chain_of_steps.models.model import VideoModel
@@ -58,8 +58,9 @@ def passes_of(
 ) -> tuple[pd.DataFrame, int]:
     """One row a run, and the NFE.
 
-    trajectory: the full runs of these cases; cases: of tasks of `mistakes.KINDS`. main: whether all
-    is made, or, as with every further model, but `few` and the chosen loop.
+    trajectory: the full runs of these cases; cases: of tasks of `mistakes.KINDS` and FLAT, of which
+    whole runs are made alone. main: whether all is made, or, as with every further model, but `few`
+    and the chosen loop.
     Columns: COLUMNS. blocks: of the model. sigma: the level, nan where there is none; count: steps
     or passes. leads, accepted, score: of the result. front: tiles of the right way that the leading
     answer has before it goes wrong or ends; nan for tasks of no ways, and where nothing leads.
@@ -70,14 +71,15 @@ def passes_of(
     seeds = trajectory.runs["seed"]
     first = trajectory.select(np.flatnonzero(seeds == seeds.iloc[0]) if len(seeds) else [])
     nfe, waiting = 0, []
-    for picked in batches(first.runs, batch):
-        full = first.select(picked)
+    flat = first.runs["task"].eq(FLAT).to_numpy()
+    parts = [first.select(np.flatnonzero(some)) for some in (~flat, flat)]
+    for full in (part.select(rows) for part in parts for rows in batches(part.runs, batch)):
         mine = [by_name[name] for name in full.runs["case"]]
         job = Passes(Runs(model, full.runs, mine, trajectory.made_by["frames"]), fields, shift)
         made = [("full", math.nan, full.n_steps, full.n_steps, full.x[:, -1]), *job.few()]
-        if main:
-            made += job.matched()
-        made += job.loops(fields.grid(main), [stills[c.name] for c in mine] if main else None)
+        if mine[0].task != FLAT:
+            made += job.matched() if main else ()
+            made += job.loops(fields.grid(main), [stills[c.name] for c in mine] if main else None)
         for method, sigma, count, cost, ends in made:
             for n, case in enumerate(mine):
                 known = full.runs.iloc[n].to_dict() | {"method": method, "sigma": sigma}

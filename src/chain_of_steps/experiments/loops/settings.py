@@ -8,6 +8,7 @@ from pydantic import Field
 
 from chain_of_steps.settings.base import Distinct, Index, Section, View
 
+FLAT = "chain_lit"  # a chain whose way is shown: runs of few steps have it as their control
 Level = Annotated[float, Field(gt=0, lt=1)]
 Steps = Annotated[int, Field(ge=1)]
 
@@ -29,7 +30,8 @@ class Loops(Section):
         3,
         ge=1,
         description=(
-            "Cases of each task and split, the first ones, of tasks whose inferences are counted."
+            "Cases of each task and split, the first ones, of tasks whose inferences are counted; "
+            "whole runs are made of chain_lit, too."
         ),
     )
     few_steps: Distinct[Steps] = Field(

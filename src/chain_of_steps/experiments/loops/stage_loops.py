@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from chain_of_steps.experiments.loops.settings import WithLoops
+from chain_of_steps.experiments.loops.settings import FLAT, WithLoops
 from chain_of_steps.places import CASES, TRAJECTORY
 from chain_of_steps.settings.execution import WithExecution
 from chain_of_steps.settings.models import WithModels, main_model
@@ -39,7 +39,7 @@ def run(settings: Settings, *, model: str, cases: Path, trajectory: Path, out: P
 
     require_euler(settings, "loops")
     fields = settings.loops
-    runs, mine = runs_of(cases, trajectory, fields.cases)
+    runs, mine = runs_of(cases, trajectory, fields.cases, [FLAT])
     adapter = load_model(settings, model)
     started = time.monotonic()
     shift, batch = settings.sampler.shift, settings.execution.batch

@@ -36,7 +36,7 @@ def loop_table(runs: pd.DataFrame, *, resampling: Resampling) -> pd.DataFrame:
     Columns: those of GROUP (count: steps or passes), task (and all), quantity, n, mean, low, high,
     nfe.
     """
-    tables = []
+    tables, runs = [], runs[runs["need"] > 0]
     for task in (ALL, *runs["task"].unique()):
         mine = runs if task == ALL else runs[runs["task"] == task]
         mine = mine.assign(stratum=strata_of(mine, GROUP))

@@ -21,16 +21,20 @@ def lines(settings: Settings, groups: list[Group]) -> Iterator[Line]:
     makeup, sigmas = Makeup.of(model), levels_of(sampler.noise_levels, steps, sampler.shift)
     seeds = len(fields.seeds or seeds_of(settings, name)[:1])
     runs = nfe = 0
-    left = Counter()  # cases of a task and split that are controls already
+    swept, left = Counter(), Counter()  # cases of a task and split that are so already
     for group in groups:
         conditions = conditions_of(fields, sigmas, makeup.grid(group.shape))
         drawn_from = (group.task, group.split)
-        few = min(group.cases, fields.control_cases - left[drawn_from])
+        cases = group.cases
+        if fields.cases is not None:
+            cases = min(cases, fields.cases - swept[drawn_from])
+        few = min(cases, fields.control_cases - left[drawn_from])
+        swept[drawn_from] += cases
         left[drawn_from] += few
-        runs += seeds * (group.cases * len(conditions.sweep) + few * len(conditions.controls))
-        nfe += conditions.nfe(steps, seeds * group.cases, seeds * few)
+        runs += seeds * (cases * len(conditions.sweep) + few * len(conditions.controls))
+        nfe += conditions.nfe(steps, seeds * cases, seeds * few)
         if fields.layers:
-            nfe += layer_flow_cost(conditions, steps, seeds * group.cases, seeds * few)
+            nfe += layer_flow_cost(conditions, steps, seeds * cases, seeds * few)
     jobs = shards_of(groups, settings.execution.shard)
     yield Line("perturb", name, jobs, runs, nfe * passes_of(model))
 

@@ -18,12 +18,19 @@ class Perturbation(Section):
         ["replace", "renoise", "add"],
         min_length=1,
         description=(
-            "What noise does to the latent; the first mode is swept over all cases, the others "
+            "What noise does to the latent; the first mode is swept over cases, the others "
             "over the control cases."
         ),
     )
     add_strength: float = Field(
         1.0, ge=0, description="Standard deviation of the noise in mode add."
+    )
+    cases: int | None = Field(
+        None,
+        ge=1,
+        description=(
+            "Cases of each task and split that are swept, the first ones; null takes all of them."
+        ),
     )
     seeds: Distinct[Index] | None = Field(
         None,

@@ -67,11 +67,14 @@ def perturb(
 
     require_euler(settings, "perturb")
     fields = settings.perturbation
-    runs = Trajectory.checked(trajectory)
+    runs, index = Trajectory.checked(trajectory), read_table(cases / INDEX)
+    if fields.cases is not None:
+        swept = runs.runs["case"].isin(first_of_each(index, fields.cases))
+        runs = runs.select(swept.to_numpy().nonzero()[0].tolist())
     # Whatever does not fit these runs is refused before a model loads.
     conditions = conditions_of(fields, runs.sigmas, runs.x.shape[-3:])
     seeds = fields.seeds or seeds_of(settings, model)[:1]
-    few = first_of_each(read_table(cases / INDEX), fields.control_cases)
+    few = first_of_each(index, fields.control_cases)
     mine = cases_of(cases, runs.runs)
     check(mine)
     adapter = load_model(settings, model)
