@@ -32,13 +32,15 @@ def to_uint8(pixels: ArrayLike) -> NDArray[np.uint8]:
     return np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
 
 
-def write_mp4(path: str | Path, frames: ArrayLike, fps: int = 16, scale: int = 1) -> None:
+def write_mp4(
+    path: str | Path, frames: ArrayLike, fps: int = 16, scale: int = 1, comment: str = ""
+) -> None:
     """Write frames as H.264 yuv420p MP4, atomically; equal frames give equal bytes.
 
     frames: (T, H, W, 3), uint8 or float in [0, 1]. fps: frames per second. scale: integer factor
     of nearest-neighbour enlargement; from 2 on colours keep their edges, as yuv420p stores
-    colour at half size. An odd height or width grows by repeating its last line. Raises ValueError
-    for another shape, no frames, or a scale below 1.
+    colour at half size. An odd height or width grows by repeating its last line. comment: kept in
+    the file. Raises ValueError for another shape, no frames, or a scale below 1.
     """
     frames = to_uint8(frames)
     if frames.ndim != 4 or frames.shape[-1] != 3 or 0 in frames.shape or scale < 1:
@@ -52,6 +54,8 @@ def write_mp4(path: str | Path, frames: ArrayLike, fps: int = 16, scale: int = 1
         atomic_path(path) as temporary,
         av.open(str(temporary), "w", format="mp4", options=options) as container,
     ):
+        if comment:
+            container.metadata["comment"] = comment
         stream = container.add_stream("libx264", rate=fps)
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = "yuv420p"

@@ -15,7 +15,7 @@ from chain_of_steps.artifacts import read_table
 from chain_of_steps.cases.folders import load_cases
 from chain_of_steps.cases.videos import VideoFolder
 from chain_of_steps.experiments.vbvr.scores import write_references
-from chain_of_steps.video import read_mp4, video_facts
+from chain_of_steps.video import read_mp4, video_facts, write_mp4
 
 MAZE, PASS = standin.STAND_INS
 
@@ -133,3 +133,19 @@ def test_references_are_made_of_the_ground_truth(inside, tmp_path):
     assert near(looks["jump"][0], first) and near(looks["jump"][1], final)
     assert near(looks["other"], read_mp4(cases[0].folder / "ground_truth.mp4").astype(int))
     assert not near(looks["other"][-1], final)
+
+
+def test_a_video_of_the_users_is_not_replaced(inside, tmp_path, capsys):
+    places = ("--cases", "cases", "--shard", 0, "--out", tmp_path / "videos/index.csv")
+    assert cos("reference-videos", *places) == 0
+    ours = sorted((tmp_path / "videos").rglob("*.mp4"))
+    kept = [path.read_bytes() for path in ours]
+    (tmp_path / "videos/index.csv").unlink()
+    assert cos("reference-videos", *places) == 0, "its own it makes again"
+    assert [path.read_bytes() for path in ours] == kept
+    write_mp4(ours[0], np.zeros((2, 16, 16, 3), np.uint8))
+    foreign = ours[0].read_bytes()
+    (tmp_path / "videos/index.csv").unlink()
+    assert cos("reference-videos", *places) == 1
+    assert f"{ours[0]} was not written by this program: move it away" in capsys.readouterr().err
+    assert ours[0].read_bytes() == foreign and not (tmp_path / "videos/index.csv").exists()
