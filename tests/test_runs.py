@@ -1,9 +1,12 @@
 """What runs are given, how they are cut into batches, taken up again and read."""
 
+import gc
 import itertools
+import sys
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 import torch
 
@@ -17,6 +20,7 @@ from chain_of_steps.runs import (
     looks_of,
     read_looks,
     rerun,
+    return_memory,
     run_shard,
 )
 from chain_of_steps.sampling import cuts
@@ -159,3 +163,19 @@ def test_many_looks_are_read_as_each_alone(model, trajectory, cases):
                 assert values[number, row] == pytest.approx(
                     getattr(reading, "accepted" if name == "answer" else name)[0], abs=1e-6
                 )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's own")
+def test_what_is_free_between_what_is_kept_goes_back():
+    process = psutil.Process()
+    kept, pieces = [], []
+    for _ in range(300):
+        pieces.append(np.ones(2**20, np.uint8))
+        kept.append(np.ones(2**10, np.uint8))
+    del pieces
+    gc.collect()
+    return_memory(0)
+    held = process.memory_info().rss
+    again = [np.ones(2**20, np.uint8) for _ in range(300)]
+    assert process.memory_info().rss - held > 250 * 2**20, "they were not free"
+    assert len(kept) == len(again)

@@ -7,8 +7,11 @@ again from a stored step; `read_looks` and `read_trajectory` read what they show
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
+import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -18,6 +21,7 @@ from PIL import Image
 from torch import Tensor
 
 from chain_of_steps.cases.folders import Case
+from chain_of_steps.early import Early
 from chain_of_steps.edits import Loop
 from chain_of_steps.errors import UserError
 from chain_of_steps.interventions import Noise, by_row
@@ -173,11 +177,13 @@ def run_shard(
     batch: int,
     solver: str = "euler",
     loop: Loop | None = None,
+    early: Early | None = None,
 ) -> Trajectory:
     """Samples every case with every seed, `batch` runs at a time; solver: euler or unipc.
 
     loop: passes at one noise level, of every run with its own noise; they are steps of the
-    trajectory. Raises UserError where the solver is unipc, whose memory no loop can renew.
+    trajectory. early: who shows them while they are sampled. Raises UserError where the solver is
+    unipc, whose memory no loop can renew.
     """
     if loop is not None and solver != "euler":
         raise UserError(f"solver is {solver}, but a loop changes runs in between: write euler.")
@@ -192,12 +198,14 @@ def run_shard(
     with progress(total=len(runs) * n_steps, desc="sample", unit="NFE") as bar:
         for rows in batches(runs.table, batch):
             some, recorder = runs.select(rows), Recorder(bar)
-            velocity = model.velocity(some.condition())
+            velocity, watch = model.velocity(some.condition()), recorder
+            if early is not None:
+                watch = early.beside(recorder, some.table["case"].iloc[0])
             if unipc is None:
                 edit = None if loop is None else by_row(loops_of(loop, some.table, plain, shape))
-                last = sample(velocity, some.noise(), sigmas, edit=edit, watch=recorder)
+                last = sample(velocity, some.noise(), sigmas, edit=edit, watch=watch)
             else:
-                last = sample_by(model.unipc(steps, shift), velocity, some.noise(), watch=recorder)
+                last = sample_by(model.unipc(steps, shift), velocity, some.noise(), watch=watch)
             x[rows], clean[rows] = recorder.stacked(last)
             nfe += velocity.nfe
             experts = recorder.experts
@@ -287,6 +295,17 @@ def read_latents(model: VideoModel, reader: Observer, latents: Tensor) -> Observ
     return reader.read(model.decode(latents, frames=reader.frames).numpy())
 
 
+def return_memory(n: int, every: int = 8) -> None:
+    """Gives the system what is free, in every `every`-th call n of a loop over cases.
+
+    Videos are read in pieces of megabytes, and what is kept of them lies between these: without
+    this, glibc holds on to tens of megabytes a case.
+    """
+    if n % every == 0 and sys.platform == "linux":
+        with suppress(OSError, AttributeError):  # another C library keeps less
+            ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
 def read_looks(
     model: VideoModel, readers: Sequence[Observer], looks: Tensor
 ) -> dict[str, np.ndarray]:
@@ -312,7 +331,8 @@ def read_trajectory(
     """
     by_name, tables = {case.name: case for case in cases}, []
     groups = trajectory.runs.groupby("case", sort=False).indices
-    for name, rows in progress(groups.items(), desc="read", unit="cases"):
+    for n, (name, rows) in enumerate(progress(groups.items(), desc="read", unit="cases")):
+        return_memory(n)
         reader, runs = observer_of(by_name[name]), trajectory.select(rows)
         reading = read_latents(model, reader, looks_of(runs).flatten(0, 1))
         table = by_step(runs, range(runs.n_steps + 1))
@@ -349,7 +369,8 @@ def read_tiles(
     columns = [*trajectory.runs, "frame", "row", "column", "depth", "leads", "accepted"]
     by_name, tables = {case.name: case for case in cases}, []
     groups = trajectory.runs.groupby("case", sort=False).indices
-    for name, rows in progress(groups.items(), desc="read tiles", unit="cases"):
+    for n, (name, rows) in enumerate(progress(groups.items(), desc="read tiles", unit="cases")):
+        return_memory(n)
         observer = observer_of(by_name[name])
         for row in rows:
             chosen = [trajectory.clean[row, looks[:-1]], trajectory.x[row, -1:]]

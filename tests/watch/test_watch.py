@@ -12,9 +12,11 @@ from browser import open_page
 from PIL import Image
 
 from chain_of_steps import cli
+from chain_of_steps.early import Early, early_path, read_early
 from chain_of_steps.files import write_json
 from chain_of_steps.settings.base import RESOLVED
 from chain_of_steps.study.config import check_config
+from chain_of_steps.watch import stage_watch
 from chain_of_steps.watch.glance import colours_of, fit_colours
 from chain_of_steps.watch.page import shards_of
 
@@ -90,6 +92,31 @@ def test_the_page_shows_every_shard_and_renews_itself(study, tmp_path, capsys, w
         assert faults == []
     data = base64.b64decode(text.split("base64,")[1].split('"')[0])
     assert Image.open(io.BytesIO(data)).size[0] > 2
+
+
+@pytest.mark.slow
+def test_runs_are_shown_while_they_are_sampled(study, monkeypatch):
+    """After every step the page has one picture more at most, and none is left behind."""
+    seen = []
+
+    def look_at_page(self, case, clean, write=Early._write):
+        write(self, case, clean)
+        stage_watch.look(study, 10)
+        part = (study / "watch.html").read_text().split("pocket, shard 1, so far<br>")[1]
+        seen.append(part.split("</div>")[0].count("<img"))
+
+    monkeypatch.setattr(Early, "_write", look_at_page)
+    monkeypatch.setattr(Early.__init__, "__defaults__", (0.0,))
+    monkeypatch.chdir(study.parents[1])
+    os.utime(study / "logs/sample_pocket_1.log")
+    settings = ("--config", str(study / "config.json"), "--cases", str(study / "cases"))
+    out = study / "trajectories/pocket/1.safetensors"
+    words = ["sample", *settings, "--model", "pocket", "--shard", "1", "--out", str(out)]
+    assert cli.main(words) == 0
+    assert seen[:2] == [1, 2] and max(seen) <= chain.STEPS and len(seen) >= chain.STEPS
+    assert not early_path(out).exists()
+    out.unlink()
+    assert read_early(out) is None
 
 
 @pytest.mark.slow

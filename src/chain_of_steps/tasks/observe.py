@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
+from functools import cached_property, lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -205,6 +205,7 @@ class Observer:
         self.frames = (0, *self.key_frames)
         self._movies = [task.movie(puzzle, n) for n in range(len(puzzle.candidates))]
         self._still: Scene = self._movies[puzzle.shown][0]
+        self._of_frames: dict[tuple[int, ...], Restorer] = {}  # of the first frame and some others
         self._first = [self._place((0,), cell, (0,), None) for cell in board.cells]
         self._key_places = [
             self._place((k,), cell, (frame,), blank)
@@ -301,7 +302,7 @@ class Observer:
         board = self.puzzle.board
         at = [self.drawing.at(frame, board) for frame in range(board.frames)]
         frames = video if at == list(range(video.shape[1])) else video[:, at]
-        tiles = self._cut(frames, self._every_frame)
+        tiles = self._cut(frames, lambda: self._every_frame)
         light = _light(places, tiles, [1.0] * len(places))
         decisive = [place for place in places if place.decisive]
         depths = getattr(task_of(self.puzzle.task), "depths", None)
@@ -338,19 +339,15 @@ class Observer:
             return np.repeat(join_tiles(self._answers(frames)[:, 1:]), len(at), axis=1)
         if self.drawing.fits(self.puzzle.board):
             return frames
-        tiles = self._frames_at(tuple(at)).restored(frames)
-        return join_tiles(tiles[:, 1:])
-
-    @cache  # noqa: B019
-    def _frames_at(self, at: tuple[int, ...]) -> Restorer:
-        """Of the first frame and some others."""
-        cells = self.puzzle.board.cells
-        places = [[self._passing(cell, [frame]) for cell in cells] for frame in at]
-        return self._restorer([self._first, *places])
+        if (restorer := self._of_frames.get(tuple(at))) is None:
+            cells = self.puzzle.board.cells
+            places = [[self._passing(cell, [frame]) for cell in cells] for frame in at]
+            restorer = self._of_frames[tuple(at)] = self._restorer([self._first, *places])
+        return join_tiles(restorer.restored(frames)[:, 1:])
 
     def _answers(self, frames: np.ndarray) -> np.ndarray:
         """Tiles of the first frame and the key frames; of a dot that moves, those of its trail."""
-        tiles = self._cut(frames, self._some_frames)
+        tiles = self._cut(frames, lambda: self._some_frames)
         return self._trail(tiles) if self.drawing.moves(self.puzzle) else tiles
 
     def _trail(self, tiles: np.ndarray) -> np.ndarray:
@@ -393,7 +390,7 @@ class Observer:
         if video.shape[1] != frames:
             raise ValueError(f"videos of {video.shape[1]} frames, but the puzzle has {frames}")
 
-    @cache  # noqa: B019
+    @cached_property
     def _some_frames(self) -> Restorer:
         """Of the frames to read."""
         if not self.drawing.moves(self.puzzle):
@@ -404,7 +401,7 @@ class Observer:
         passing = [self._passing(cell, frames) for cell in self.puzzle.board.cells]
         return self._restorer([self._first, *[passing] * len(self.key_frames)], close=True)
 
-    @cache  # noqa: B019
+    @cached_property
     def _every_frame(self) -> Restorer:
         """Of every frame of the movie."""
         board = self.puzzle.board

@@ -76,29 +76,36 @@ def others_at_work(results: Path, now: float) -> dict[str, str]:
 
 
 def glances(results: Path, model: str, number: int) -> list[str]:
-    """PNGs, as data URIs, of a shard's first run: the last frame of its clean estimates.
+    """PNGs, as data URIs, of a run of a shard: the last frame of its clean estimates.
 
-    Some steps from first to last. Empty where there is no such shard, or its case is gone.
+    Some steps from first to last of its first run, or so far of the one that is sampled now. Empty
+    where there is neither, or its case is gone.
     """
     import pandas as pd
     from safetensors import SafetensorError, safe_open
 
+    from chain_of_steps.early import read_early
     from chain_of_steps.errors import UserError
     from chain_of_steps.films import shown_steps
     from chain_of_steps.video import read_image
 
     path = results / f"trajectories/{model}/{number}.safetensors"
     try:
-        with safe_open(path, "np") as file:
-            runs = json.loads(file.metadata()["json"])["runs"]
-            clean = file.get_slice("clean")[0:1][0]  # (steps, C, F, h, w), and no other run
-        case = pd.read_csv(io.StringIO(runs))["case"].iloc[0]
+        if path.is_file():
+            with safe_open(path, "np") as file:
+                runs = json.loads(file.metadata()["json"])["runs"]
+                clean = file.get_slice("clean")[0:1][0]  # (steps, C, F, h, w), and no other run
+            case = pd.read_csv(io.StringIO(runs))["case"].iloc[0]
+            clean = clean[[k for k in shown_steps(len(clean)) if k < len(clean)]]
+        elif (early := read_early(path)) is not None:
+            case, clean = early
+        else:
+            return []
         picture = read_image(results / "cases" / case / "first_frame.png")
     except (UserError, OSError, SafetensorError):
         return []
     fitted = fit_colours(clean[-1, :, 0], picture)
-    steps = [k for k in shown_steps(len(clean)) if k < len(clean)]
-    return [_uri(colours_of(clean[k, :, -1], fitted)) for k in steps]
+    return [_uri(colours_of(estimate[:, -1], fitted)) for estimate in clean]
 
 
 def _uri(picture: np.ndarray) -> str:

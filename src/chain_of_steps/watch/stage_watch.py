@@ -74,14 +74,15 @@ def look(results: Path, every: float | None) -> tuple[bool, str]:
     done = [shard for shard in shards if shard.state == "done"]
     finished = len(done) == len(shards)
     pictures = {}
-    for shard in done[-SHOWN:]:
+    at_work = [shard for shard in shards if shard.state == "at work"]
+    for shard in [*at_work, *done[-SHOWN:]]:
         found = page.glances(results, shard.model, shard.number)
         if found:
-            pictures[f"{shard.model}, shard {shard.number}"] = found
+            name = f"{shard.model}, shard {shard.number}"
+            pictures[f"{name}, so far" if shard in at_work else name] = found
     others = page.others_at_work(results, now)
     text = page.page_of(study.study, shards, others, pictures, None if finished else every)
     with atomic_path(results / PAGE) as path:
         path.write_text(text, encoding="utf-8")
-    at_work = sum(shard.state == "at work" for shard in shards)
-    line = f"{results / PAGE}: {len(done)} of {len(shards)} shards sampled, {at_work} at work"
+    line = f"{results / PAGE}: {len(done)} of {len(shards)} shards sampled, {len(at_work)} at work"
     return finished, line

@@ -33,6 +33,7 @@ STAGE = Stage(
 def run(settings: Settings, *, model: str, cases: Path, shard: int, out: Path) -> None:
     from chain_of_steps.cases.folders import shard_cases
     from chain_of_steps.cases.sources import check_prompts
+    from chain_of_steps.early import Early
     from chain_of_steps.manifests import write_manifest
     from chain_of_steps.models.adapters import load_model
     from chain_of_steps.runs import frames_of, run_shard
@@ -44,7 +45,7 @@ def run(settings: Settings, *, model: str, cases: Path, shard: int, out: Path) -
     check_prompts(settings, model, mine)
     n_frames = frames_of(mine, settings.video.frames)
     adapter = load_model(settings, model)
-    started = time.monotonic()
+    started, early = time.monotonic(), Early(out, settings.sampler.steps)
     trajectory = run_shard(
         adapter,
         mine,
@@ -54,10 +55,12 @@ def run(settings: Settings, *, model: str, cases: Path, shard: int, out: Path) -
         n_frames=n_frames,
         batch=settings.execution.batch,
         solver=settings.sampler.solver,
+        early=early,
     )
     seconds = time.monotonic() - started
     trajectory.save(out)
     nfe = trajectory.made_by["nfe"]
     parameters = {**trajectory.made_by, "shard": shard, "cases": len(mine)}
     write_manifest(out, parameters=parameters, nfe=nfe, seconds=seconds)
+    early.end()
     print(f"{len(trajectory.runs)} runs, {nfe} NFE, {seconds:.1f} s")
