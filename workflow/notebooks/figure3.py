@@ -173,7 +173,9 @@ if len(ideal):
 left_over.set_xticks(beside, [f"{step:.0f}" for step in injected])
 left_over.set_xlabel("disturbed step")
 left_over.set_title("left at the end", fontsize=7, pad=4)
-left_over.legend(fontsize=6, handlelength=1, loc="best")
+left_over.legend(
+    fontsize=6, handlelength=1, loc="upper center", bbox_to_anchor=(0.5, -0.24), borderpad=0
+)
 
 # %%
 n_frames = len(at_frames)

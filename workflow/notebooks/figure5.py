@@ -44,34 +44,41 @@ def value(quantity, condition):
     return rows.iloc[0] if len(rows) else None
 
 
+FEW = 4  # fewer runs have no median, no percentile and no curve
+median = value("lag_median", "clean")
+n_lags = 0 if median is None else int(median["n"])
+few = n_lags < FEW
+
 # %%
 films, frames = len(examples[0]["steps"]), len(examples[0]["frames"])
-figure = plt.figure(figsize=(plots.PAGE, 0.24 * plots.PAGE * films / frames + 0.6))
-grid = figure.add_gridspec(2, 3, width_ratios=(1, 1, 0.9))
-for j, example in enumerate(examples):
+height = 0.24 * plots.PAGE * films / frames + 0.6
+figure = plt.figure(figsize=(plots.PAGE / 2 if few else plots.PAGE, height))
+grid = figure.add_gridspec(2, 1 if few else 3, width_ratios=(1,) if few else (1, 1, 0.9))
+for j, example in enumerate(examples[:1] if few else examples):
     axis = figure.add_subplot(grid[:, j])
     plots.film(axis, example, row_labels=j == 0)
     panel = example["panel"].replace("long", "95th percentile")  # "long" may be no lag at all
-    axis.set_title(f"{panel}, seed {example['seed']}")
+    axis.set_title(f"seed {example['seed']}" if few else f"{panel}, seed {example['seed']}")
     axis.set_xlabel("frame")
     plots.beside(axis, example["states"])
 lags = perception[perception["quantity"] == "lag_share"]
 # bars of one height say less than a sentence
 constant = lags.groupby("condition").size().le(1).all()
-axis = figure.add_subplot(grid[:, 2] if constant else grid[0, 2])
-for quantity, colour in (("localised", "blue"), ("motion", "orange")):
-    for condition, line in (("clean", "-"), ("alone", "--")):
-        rows = curves[(curves["quantity"] == quantity) & (curves["condition"] == condition)]
-        label = quantity if condition == "clean" else None
-        plots.band(axis, rows, plots.COLOURS[colour], label, linestyle=line)
-axis.axhline(0.9, color="0.6", lw=0.6)
-axis.plot([], [], color="black", linestyle="--", label="target alone")
-axis.legend(fontsize=6, handlelength=1.4)
-axis.set_ylim(bottom=min(0.8, axis.get_ylim()[0]))
-axis.set_ylabel("evidence, share of final")
-axis.set_xlabel("σ (denoising step above)")
-plots.label_steps(axis, sigmas)
-if not constant:
+if not few:
+    axis = figure.add_subplot(grid[:, 2] if constant else grid[0, 2])
+    for quantity, colour in (("localised", "blue"), ("motion", "orange")):
+        for condition, line in (("clean", "-"), ("alone", "--")):
+            rows = curves[(curves["quantity"] == quantity) & (curves["condition"] == condition)]
+            label = quantity if condition == "clean" else None
+            plots.band(axis, rows, plots.COLOURS[colour], label, linestyle=line)
+    axis.axhline(0.9, color="0.6", lw=0.6)
+    axis.plot([], [], color="black", linestyle="--", label="target alone")
+    axis.legend(fontsize=6, handlelength=1.4)
+    axis.set_ylim(bottom=min(0.8, axis.get_ylim()[0]))
+    axis.set_ylabel("evidence, share of final")
+    axis.set_xlabel("σ (denoising step above)")
+    plots.label_steps(axis, sigmas)
+if not few and not constant:
     axis = figure.add_subplot(grid[1, 2])
     edge = max(3, np.abs(lags["step"]).max() + 1)
     width = edge / 25
@@ -122,5 +129,11 @@ picture. Median lag
 {spoken(value("lag_median", "clean"))}; mean lag {spoken(value("lag_mean", "clean"))}; mean lag
 beyond the null, run by run, {spoken(beyond)}. {finding} Left out: runs that end without
 localisation or motion, a share of {spoken(left_out)}."""
+if few:
+    caption = f"""Figure 5 ({model} model, its own results). Find, then move, in domain: clean
+    estimates (rows: steps with sigma; columns: frames) of one run. Whether motion comes after
+    localisation can be said of runs that end with both, and of too few here for a median or a
+    curve: the share of runs that end without is {spoken(left_out)}; n = {n_lags} left.
+    {finding}"""
 inputs = ["tables/behaviour_examples/examples.json", "tables/perception.csv"]
 plots.save_figure(figure, stem, caption, inputs, facts)
