@@ -34,7 +34,7 @@ export PIP_USER := 0
 
 .DEFAULT_GOAL := figures
 .PHONY: figures figures-from-tables recompute report docs page test test-fast test-all soak lint \
-    format site lock wheel catalog benchmarks determinism clean
+    format site lock wheel catalog benchmarks determinism differences clean
 
 figures: $(READY)
 	$(BIN)/snakemake --cores all $(ARGS)
@@ -121,6 +121,10 @@ benchmarks: $(READY)
 # What threads, batches and processor change in the low bits: docs/determinism.md.
 determinism: $(READY)
 	$(BIN)/python benchmarks/determinism.py
+
+# How far numbers are from those of the stock pipelines: docs/differences.md.
+differences: $(READY)
+	$(BIN)/python benchmarks/differences.py
 
 # torch goes first so that TORCH_INDEX is asked for torch alone.
 $(READY): requirements.txt pyproject.toml

@@ -233,6 +233,7 @@ OVER = {
     "wan-reference.yaml": VBVR,
     "wan-r1.yaml": "ti2v-5b.yaml",
     "real-puzzles.yaml": "ti2v-5b.yaml",
+    "vbvr-wan2.2-loops.yaml": "vbvr-wan2.2-puzzles.yaml",
 }
 REAL, PUZZLES = "real-puzzles.yaml", "-puzzles.yaml"
 
@@ -241,7 +242,7 @@ def under(name):
     """The overlays that one needs below it, and itself."""
     if name.endswith(PUZZLES) and name != REAL:
         return (*under(name.replace(PUZZLES, ".yaml")), REAL, name)
-    return tuple(filter(None, (OVER.get(name), name)))
+    return (*(under(OVER[name]) if name in OVER else ()), name)
 
 
 def overlays():
