@@ -8,8 +8,11 @@ import time
 import chain
 import numpy as np
 import pytest
+import tae
 from browser import open_page
 from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from chain_of_steps import cli
 from chain_of_steps.early import Early, early_path, read_early
@@ -117,6 +120,28 @@ def test_runs_are_shown_while_they_are_sampled(study, monkeypatch):
     assert not early_path(out).exists()
     out.unlink()
     assert read_early(out) is None
+
+
+@pytest.mark.slow
+def test_a_tiny_decoder_draws_them_where_one_is_given(study, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(study.parents[1])
+    with safe_open(study / "trajectories/pocket/0.safetensors", "np") as file:
+        channels = file.get_slice("clean").get_shape()[2]
+    path = tmp_path / "tae.safetensors"
+    save_file(tae.file_of(channels, 2, (1, 2, 2)), path)
+    looks = ("watch", "results/x", "--once")
+    pages = []
+    for more in ((), ("--decoder", str(path))):
+        assert cli.main([*looks, *more]) == 0
+        pages.append((study / "watch.html").read_text())
+    rough, drawn = (
+        Image.open(io.BytesIO(base64.b64decode(page.split("base64,")[1].split('"')[0])))
+        for page in pages
+    )
+    assert drawn.size == tuple(16 * n for n in rough.size)  # of 8, and patches of 2
+    save_file(tae.file_of(channels + 1, 1, (1, 2, 2)), path)
+    assert cli.main([*looks, "--decoder", str(path)]) == 1
+    assert f"and the model has {channels}: give the file" in capsys.readouterr().err
 
 
 @pytest.mark.slow

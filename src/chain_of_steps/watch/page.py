@@ -8,7 +8,9 @@ import io
 import json
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -75,11 +77,17 @@ def others_at_work(results: Path, now: float) -> dict[str, str]:
     return {name: words for name, words in said.items() if words and words != "begins"}
 
 
-def glances(results: Path, model: str, number: int) -> list[str]:
+def glances(
+    results: Path,
+    model: str,
+    number: int,
+    draw: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> list[str]:
     """PNGs, as data URIs, of a run of a shard: the last frame of its clean estimates.
 
     Some steps from first to last of its first run, or so far of the one that is sampled now. Empty
-    where there is neither, or its case is gone.
+    where there is neither, or its case is gone. draw: a picture (H, W, 3) of a latent frame
+    (C, h, w); without it these are rough colours.
     """
     import pandas as pd
     from safetensors import SafetensorError, safe_open
@@ -104,8 +112,9 @@ def glances(results: Path, model: str, number: int) -> list[str]:
         picture = read_image(results / "cases" / case / "first_frame.png")
     except (UserError, OSError, SafetensorError):
         return []
-    fitted = fit_colours(clean[-1, :, 0], picture)
-    return [_uri(colours_of(estimate[:, -1], fitted)) for estimate in clean]
+    if draw is None:
+        draw = partial(colours_of, fitted=fit_colours(clean[-1, :, 0], picture))
+    return [_uri(draw(np.ascontiguousarray(estimate[:, -1]))) for estimate in clean]
 
 
 def _uri(picture: np.ndarray) -> str:
@@ -136,7 +145,7 @@ def page_of(
     if others:
         parts.append(_table(("job", "says"), list(others.items())))
     if pictures:
-        parts.append("<h2>Clean estimates, first step to last, as rough colours</h2>")
+        parts.append("<h2>Clean estimates, first step to last, roughly</h2>")
     for name, uris in pictures.items():
         said = html.escape(f"{name}, last frame, step by step")
         images = "".join(f'<img alt="{said}" width="{SIDE}" src="{uri}">' for uri in uris)
