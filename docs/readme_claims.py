@@ -25,6 +25,15 @@ BLOCKS = {
 }
 
 
+KEY = textwrap.fill(
+    "A verdict is judged on its whole 95 % interval: **no room** where later steps are not shown to"
+    " put any run of this model right, **cannot be measured here** where there is no such"
+    " measurement; †: it comes out alike on a model without room, and is no test of what steps do."
+    " [How verdicts come about](docs/verdicts.md).",
+    100,
+)
+
+
 @dataclass(frozen=True)
 class Clause:
     """What a verdict on a claim says in a sentence.
@@ -42,10 +51,10 @@ class Clause:
 CLAUSES = (
     Clause(
         "steps-needed-beyond-the-reach",
-        "later denoising steps put right what the first one cannot answer ({0} of runs)",
-        "later denoising steps do not put right what the first one cannot answer ({0} of runs, "
+        "later denoising steps put right what the first one does not answer ({0} of runs)",
+        "later denoising steps do not put right what the first one does not answer ({0} of runs, "
         "where {1} was asked for)",
-        "whether later denoising steps put right what the first one cannot answer",
+        "whether later denoising steps put right what the first one does not answer",
     ),
     Clause(
         "steps-change-what-leads",
@@ -81,7 +90,14 @@ def found(table: pd.DataFrame) -> str:
             no_test.append(clause.question)
         elif row["verdict"] in (HOLDS, FAILS):
             text = clause.holds if row["verdict"] == HOLDS else clause.fails
-            said.append(text.format(number, f"{row['sesoi']:.3g}"))
+            text = text.format(number, f"{row['sesoi']:.3g}")
+            seeds = row["by_training_seed"]
+            if isinstance(seeds, str) and f"{model} " not in seeds:  # those it was not chosen by
+                n = seeds.count(",") + 1
+                text = text.replace(
+                    " of runs", f" of runs of {n} others, trained from other seeds", 1
+                )
+            said.append(text)
         elif row["verdict"] == UNDECIDED:
             open_.append(clause.question)
         else:
@@ -129,6 +145,7 @@ def block(table: pd.DataFrame) -> str:
     for name, some in (("primary endpoints", main[main["primary"].astype(bool)]), ("claims", main)):
         words = ", ".join(f"{word} {n}" for word, n in counted(some).items() if n)
         lines.append(f"Of {int(some['same_as'].isna().sum())} {name} on {models[0]}: {words}.")
+    lines += ["", KEY]
     made = matrix(primary, models, narrow=True)
     # claims.md lies beside the figures, this page does not
     rows = [re.sub(r"\]\((\w+\.md)\)", r"](figures/\1)", row) for row in made]

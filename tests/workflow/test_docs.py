@@ -175,7 +175,7 @@ def judged_as(outcomes, room=(0.3, 0.2), parameters=7e5) -> pd.DataFrame:
             **{"id": clause.id, "model": "ours", "verdict": verdict, "tells": tells},
             **{"ours": 0.125, "ci_low": 0.0625, "ci_high": 0.25, "sesoi": 0.1, "same_as": math.nan},
             **{"room": room[0], "room_low": room[1], "room_high": 0.4, "could_change": 30},
-            **{"could_change_of": 90, "parameters": parameters},
+            **{"could_change_of": 90, "parameters": parameters, "by_training_seed": "ours 0.125"},
         }
         for clause, (verdict, tells) in zip(README_CLAIMS["CLAUSES"], outcomes, strict=True)
     ]
@@ -217,6 +217,14 @@ def test_the_sentences_say_whether_there_is_room():
         assert words in said
     assert "0.7 million parameters" in said
     assert "million" not in README_CLAIMS["found"](judged_as(holding, parameters=math.nan))
+
+
+def test_the_sentences_say_where_other_networks_were_looked_at():
+    rows = judged_as([(HOLDS, TELLS)] * len(README_CLAIMS["CLAUSES"]))
+    others = "of runs of 2 others, trained from other seeds"
+    assert others not in " ".join(README_CLAIMS["found"](rows).split())
+    rows.loc[rows.index[0], "by_training_seed"] = "ours-seed-1 0.1, ours-seed-2 0.15"
+    assert " ".join(README_CLAIMS["found"](rows).split()).count(others) == 1
 
 
 def test_the_readme_opens_with_what_was_found():

@@ -113,13 +113,15 @@ def draw() -> tuple:
         for e in examples
     }
     kinds = ", ".join(f"({name}) {plots.title(e['task'])}" for name, e in picked.items())
-    below = f"The last row is the same case on the control without room, {controls}."
+    below = f"The last row is the same case on the control, {controls}."
     caption = f"""Figure 1 ({model} model, its own results). The last frame of the clean
     estimate along the denoising steps (columns, with sigma), after the picture that is given; a row
     a seed: {kinds}. {below * bool(controls)} Numbers beneath: tiles that show something where
     nothing belongs (by {SEEN:.0%} or more) | tiles of the right way that are not accepted yet; both
     of the tiles in which candidates of the reader differ, so marks elsewhere are seen but not
-    counted. Call-outs are placed by them: explores, where most tiles off the way show something;
+    counted. A run is solved by its answer, which is read from the key frames; a tile counts for
+    itself, so a solved run may keep one that is not accepted, and is then never called decided.
+    Call-outs are placed by them: explores, where most tiles off the way show something;
     prunes, where first at most half of those do; decided, from where both numbers are 0 to the end.
     Each case is the one at the 90th percentile of change along the steps (evidence for the right
     answer at the end minus at step 0, mean over seeds) among those that every seed solves and that

@@ -131,7 +131,8 @@ beyond the null, run by run, {spoken(beyond)}. {finding} Left out: runs that end
 localisation or motion, a share of {spoken(left_out)}."""
 if few:
     caption = f"""Figure 5 ({model} model, its own results). Find, then move, in domain: clean
-    estimates (rows: steps with sigma; columns: frames) of one run. Whether motion comes after
+    estimates (rows: steps with sigma; columns: frames) of one run, and beside them whether the
+    answer is accepted (open: none is). Whether motion comes after
     localisation can be said of runs that end with both, and of too few here for a median or a
     curve: the share of runs that end without is {spoken(left_out)}; n = {n_lags} left.
     {finding}"""

@@ -135,6 +135,15 @@ counts = {
     "transplants": wrong["case"].nunique(),
     "derivatives": pairs["case"].nunique(),
 }
+few = put.loc[put["put"] == "indirect", "case"].nunique()
+indirect = f", {few} with an indirect one" if few != counts["injected"] else ""
+both = swaps[["right", "kept"]].any(axis=1).groupby(swaps["sigma"]).mean()
+lost = both.index[both == 0]
+broken = ""
+if len(lost):
+    levels = " and ".join(f"{level:.2f}" for level in sorted(lost, reverse=True))
+    broken = f"; at σ {levels} no run ends with either answer, so what is lost is not handed over"
+    broken += " but spoilt"
 put_in = """The first tiles of a way that turns wrong are put in, of puzzles whose answer is a
 way"""
 if drawn:
@@ -146,14 +155,14 @@ elif len(wrong):
     same at every level (n = {counts["transplants"]}, not drawn)."""
 else:
     put_in = ""
-caption = f"""Figure 8 ({model} model, its own results). What a step hands on to the next, by what
-is put into stored runs at a noise level (x axes run from noise to the result). (a) The picture that
-the model is given is that of another case from the level on; n = {counts["swaps"]} cases. (b) A
-candidate's video takes the place of the clean estimate: the right one (control), a direct mistake
-(the wrong thing itself) or an indirect one (each part agrees with the one before it);
-n = {counts["injected"]}. {put_in} ({letter}) Length of the change of a tile's clean estimate
-for a change of unit length on a neighbouring tile of the right way; n = {counts["derivatives"]}. An
-exact score would have the same both ways, and none for one right answer. Bands: 95 % intervals over
-cases."""
+caption = f"""Figure 8 ({model} model, its own results). What a step hands on to the next, by
+what is put into stored runs at a noise level (x axes run from noise to the result). (a) The
+picture that the model is given is that of another case from the level on; n = {counts["swaps"]}
+cases{broken}. (b) A candidate's video takes the place of the clean estimate: the right one
+(control), a direct mistake (the wrong thing itself) or an indirect one (each part agrees with
+the one before it); n = {counts["injected"]}{indirect}. {put_in} ({letter}) Length of the change
+of a tile's clean estimate for a change of unit length on a neighbouring tile of the right way; n
+= {counts["derivatives"]}. An exact score would have the same both ways, and none for one right
+answer. Bands: 95 % intervals over cases."""
 inputs = ["handover_runs.parquet", "handover_tiles_runs.parquet", "jacobian_runs.parquet"]
 plots.save_figure(figure, stem, caption, [f"tables/{name}" for name in inputs], counts)

@@ -147,7 +147,8 @@ caption = f"""Figure 9 ({model} model, its own results). Share of accepted right
 domain, puzzles whose inferences are counted: runs of few steps that make more passes at one noise
 level, where the clean estimate is noised again to the same level, against plain runs of as many
 forward passes; crosses: the control, from whose passes nothing is taken on; n = {mine["n"].max()}
-cases, one run each. (b, b') The methods of Table 1, both splits, all on the same cases; the line
+cases, one run each. (b, b') The methods of Table 1, both splits, all on the same cases; votes
+are among runs that give an answer, so where none accepts a wrong one they are the oracle; the line
 joins what no cheaper method beats, the oracle left aside. Chains beyond the reach are longer than
 what half of the runs of one step answer. The best of each kind, chosen on these cases and so too
 good, all tasks: {best("all")}. Chains beyond the reach: {best("beyond reach") or "none"}. (c) In

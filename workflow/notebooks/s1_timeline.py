@@ -77,7 +77,8 @@ for axis, panel in zip(axes.flat, panels, strict=False):
     right.set_ylim(1, most)
     right.yaxis.set_major_formatter("{x:g}")
     several = " (several solutions)" if panel.solutions == "several" else ""
-    axis.set_title(plots.title(panel.task) + several, pad=12)
+    ended = mine[(mine["need"] == "all") & (mine["quantity"] == "agrees")]["n"].max()
+    axis.set_title(f"{plots.title(panel.task)}{several}, n = {int(ended)}", pad=12)
     plots.label_steps(axis, sigmas)
     axis.tick_params(axis="y", labelcolor=colours["agrees"])
     right.tick_params(axis="y", labelcolor=orange)
