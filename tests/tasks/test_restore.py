@@ -41,7 +41,7 @@ def test_a_frame_that_moved_is_found(task, down, right, scale):
     (puzzle,) = draw(task)
     observer = Observer(puzzle, DRAWING)
     seen = moved(look(observer, puzzle.shown), down, right, scale)
-    for found in observer._some_frames().found(seen):
+    for found in observer._some_frames.found(seen):
         assert found.place.down == pytest.approx(down / SIDE * 16, abs=0.15)
         assert found.place.right == pytest.approx(right / SIDE * 16, abs=0.15)
         assert np.exp(found.place.zoom) == pytest.approx(scale, abs=0.004)
@@ -56,7 +56,7 @@ def test_blur_and_colours_are_told_apart():
     observer = Observer(puzzle, DRAWING)
     for blur, gain, offset in ((6.0, 1.0, 0.0), (0.0, 0.75, 0.12), (4.0, 0.85, 0.05)):
         seen = gaussian_filter(look(observer, puzzle.shown), (0, blur, blur, 0), mode="nearest")
-        for found in observer._some_frames().found(seen * gain + offset):
+        for found in observer._some_frames.found(seen * gain + offset):
             assert found.blur == pytest.approx(blur / SIDE * 16, abs=0.5)
             assert found.colours.gain == pytest.approx(gain, abs=0.04)
             assert found.colours.offset == pytest.approx(offset, abs=0.04)
