@@ -170,7 +170,8 @@ cases = shown.groupby("model")["cases"].max().min() if len(shown) else 0
 text = ", ".join(f"{plots.title(task)} {reach:.1f}" for task, reach in reaches.items())
 drawn = int(asked["puzzles"].max()) if len(asked) else 0
 inside = int(shown.loc[shown["split"] == "in-domain", "depth"].max()) if len(shown) else 0
-deep = int(shown.loc[shown["depth"] > inside].groupby("model")["cases"].max().max() or 0)
+deep = shown.loc[shown["depth"] > inside].groupby("model")["cases"].max().max()
+deep = "" if pd.isna(deep) else f", and {deep} in all beyond {inside} hops, which are out of domain"
 lit = (
     "; no need: chains whose way is shown, which can only lose"
     if "no need" in set(mine["band"])
@@ -178,16 +179,16 @@ lit = (
 )
 caption = f"""Figure 7 (own results of models trained here; the main one is {model}). (a) Share
 of tiles of arrow chains that are accepted from a noise level on to the end of the run, by the
-hops that the tile takes; a panel a depth, at least {cases} cases for the first hop, and {deep}
-in all beyond {inside} hops, which are out of domain; the levels are spread evenly over the
-steps. (b) Share of runs that end right against their number of steps, for needs within and
-beyond the reach{lit}. The reach is that of the same runs of one step, so those beyond it start
-low by their choice. (c) Share right at the end minus at step 0 against need in units of the
-reach of the same model and puzzle, a point for each need (area: cases), and their mean (line);
-{int(far.sum())} points beyond {FAR} lie outside, and puzzles whose reach is not crossed are left
-out. (d) How many steps later a tile is decided for each hop and for each latent frame, the other
-held fixed, over the drawings of {drawn} puzzles in domain, of runs that end with every tile
-decided. Bars: 95 % intervals over cases. Reach of {model} by accepted answers: {text}."""
+hops that the tile takes; a panel a depth, at least {cases} cases for the first hop{deep}; the
+levels are spread evenly over the steps. (b) Share of runs that end right against their number of
+steps, for needs within and beyond the reach{lit}. The reach is that of the same runs of one
+step, so those beyond it start low by their choice. (c) Share right at the end minus at step 0
+against need in units of the reach of the same model and puzzle, a point for each need (area:
+cases), and their mean (line); {int(far.sum())} points beyond {FAR} lie outside, and puzzles
+whose reach is not crossed are left out. (d) How many steps later a tile is decided for each hop
+and for each latent frame, the other held fixed, over the drawings of {drawn} puzzles in domain,
+of runs that end with every tile decided. Bars: 95 % intervals over cases. Reach of {model} by
+accepted answers: {text}."""
 plots.save_figure(
     figure,
     stem,

@@ -77,8 +77,9 @@ for axis, panel in zip(axes.flat, panels, strict=False):
     right.set_ylim(1, most)
     right.yaxis.set_major_formatter("{x:g}")
     several = " (several solutions)" if panel.solutions == "several" else ""
-    ended = mine[(mine["need"] == "all") & (mine["quantity"] == "agrees")]["n"].max()
-    axis.set_title(f"{plots.title(panel.task)}{several}, n = {int(ended)}", pad=12)
+    ended = mine[(mine["need"] == "all") & (mine["quantity"] == "agrees")]["n"]
+    n = 0 if ended.empty else int(ended.max())
+    axis.set_title(f"{plots.title(panel.task)}{several}, n = {n}", pad=12)
     plots.label_steps(axis, sigmas)
     axis.tick_params(axis="y", labelcolor=colours["agrees"])
     right.tick_params(axis="y", labelcolor=orange)
