@@ -172,7 +172,7 @@ def interrupt(tree: Path, arguments: tuple[str, ...], moments: int, seed: int) -
     while len(killed) < moments:
         log = tree / f"run{len(killed)}.log"
         process = start(tree, log, "--cores", "2", *arguments)
-        jobs, seconds, alone = rng.randint(0, 3), rng.uniform(0, 6), rng.random() < 0.5
+        jobs, seconds, alone = rng.randint(0, 3), rng.uniform(0, 2), rng.random() < 0.5
         while process.poll() is None and log.read_text().count("Finished jobid") < jobs:
             time.sleep(0.05)
         time.sleep(seconds)
