@@ -172,11 +172,10 @@ drawn = int(asked["puzzles"].max()) if len(asked) else 0
 inside = int(shown.loc[shown["split"] == "in-domain", "depth"].max()) if len(shown) else 0
 deep = shown.loc[shown["depth"] > inside].groupby("model")["cases"].max().max()
 deep = "" if pd.isna(deep) else f", and {deep} in all beyond {inside} hops, which are out of domain"
-lit = (
-    "; no need: chains whose way is shown, which can only lose"
-    if "no need" in set(mine["band"])
-    else ""
-)
+free = mine[mine["band"] == "no need"].sort_values("count")
+lit = "" if free.empty else "; no need: chains whose way is shown"
+if len(free) and free["mean"].iloc[0] == 1:
+    lit += ", which are all right after one step and could only lose"
 caption = f"""Figure 7 (own results of models trained here; the main one is {model}). (a) Share
 of tiles of arrow chains that are accepted from a noise level on to the end of the run, by the
 hops that the tile takes; a panel a depth, at least {cases} cases for the first hop{deep}; the
