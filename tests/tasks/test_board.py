@@ -149,6 +149,23 @@ def test_a_board_without_room_for_a_puzzle_says_so():
         draw("maze", "in-domain", 1, board=Board(2, 2, 4))
 
 
+@pytest.mark.parametrize("board", [Board(3, 3, 3), Board(4, 4, 4), Board(4, 5, 4)], ids=str)
+def test_nothing_is_drawn_outside_a_small_board(board):
+    refused = set()
+    for task in task_names():
+        try:
+            puzzles = draw(task, "in-domain", 3, board=board)
+        except UserError:
+            refused.add(task)
+            continue
+        for puzzle in puzzles:
+            for n in range(len(puzzle.candidates)):
+                assert set().union(*task_of(task).movie(puzzle, n)) <= set(board.cells), task
+    takes = {"tictactoe": (4, 4), "shelf": (4, 5), "latin": (5, 5)}
+    small = {t for t, (r, c) in takes.items() if r > board.rows or c > board.columns}
+    assert refused & takes.keys() == small
+
+
 # Pixels
 
 
