@@ -56,6 +56,8 @@ def test_one_call_makes_everything(tmp_path, family):
     looks = read_table(results / "tables/readouts.parquet")
     assert len(looks) == 4 * 2 * 3
     assert (looks["answer"] == -1).all() and not looks["correct"].any()
+    noisy = read_table(results / "perturbation/tiny/0.parquet")
+    assert noisy.loc[noisy["kind"] == "frame", "frame_is_read"].all()  # the last one
     claims = read_table(figures / "claims.csv")
     assert len(claims) > 40
     assert (figures / "claims.md").is_file()
