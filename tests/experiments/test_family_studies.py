@@ -10,9 +10,10 @@ import studies
 import tiny
 
 from chain_of_steps.artifacts import read_table
+from chain_of_steps.statistics.verdicts import HOLDS
 from chain_of_steps.study.experiments import EXPERIMENTS
 
-pytestmark = [pytest.mark.slow, pytest.mark.soak]
+pytestmark = pytest.mark.slow
 
 STRIDE = {"video": {"stride": 4}}  # of the tiny codecs of LTX
 
@@ -36,6 +37,28 @@ FAMILIES = {
 }
 
 
+def test_two_families_in_one_study(tmp_path):
+    """What is quick enough for every day; the others are each a whole study below."""
+    tree = helper.copy_tree(tmp_path / "tree")
+    for name, family in (("tiny", "vbvr-wan2.2"), ("other", "ti2v-5b")):
+        FAMILIES[family]()[0].save_pretrained(tree / name)
+    over = {
+        "experiments": ["decision", "noise", "latents"],
+        "models": {"other": {"path": "other", "guidance": 2.0, "max_sequence_length": 128}},
+        "cases": {"tasks": ["maze", "move"]},
+        "seeds": [0],
+    }
+    results = studies.run(tree, "vbvr-wan2.2", over)
+    looks = read_table(results / "tables/readouts.parquet")
+    assert looks.groupby("model").size().to_dict() == {"tiny": 2 * 3, "other": 2 * 3}
+    assert (looks["answer"] == -1).all() and not looks["correct"].any()
+    figures = {"figure1", "figure2", "s1_timeline", "figure3", "s2_noise", "latents"}
+    assert {path.stem for path in (results / "figures").glob("*.png")} == figures
+    claims = read_table(results / "figures/claims.csv")
+    assert len(claims) > 40 and not (claims["verdict"] == HOLDS).any()
+
+
+@pytest.mark.soak
 @pytest.mark.parametrize("family", FAMILIES)
 def test_one_call_makes_everything(tmp_path, family):
     tree = helper.copy_tree(tmp_path / "tree")
@@ -59,10 +82,11 @@ def test_one_call_makes_everything(tmp_path, family):
     noisy = read_table(results / "perturbation/tiny/0.parquet")
     assert noisy.loc[noisy["kind"] == "frame", "frame_is_read"].all()  # the last one
     claims = read_table(figures / "claims.csv")
-    assert len(claims) > 40
+    assert len(claims) > 40 and not (claims["verdict"] == HOLDS).any()
     assert (figures / "claims.md").is_file()
 
 
+@pytest.mark.soak
 def test_a_model_that_needs_a_last_frame_is_refused_before_it_runs(tmp_path):
     """A puzzle's last frame is its answer."""
     tree = helper.copy_tree(tmp_path / "tree")

@@ -22,10 +22,10 @@ SMALL = {
     "seeds": [0, 1],
     "execution": {"device": "cpu", "dtype": "float32", "shard": 6, "batch": 6, "offload": "none"},
     "statistics": {"resamples": 100},
-    "perturbation": {"levels": [0.76], "control_cases": 0},
+    "perturbation": {"modes": ["replace"], "levels": [0.76], "seeds": [0], "control_cases": 0},
     "behaviours": {"withheld": [0.5]},
     "layers": {"steps": 3, "swap_steps": [1]},
-    "ensemble": {"averaged": []},
+    "ensemble": {"averaged": [], "early": [0.2]},
     "handover": {"levels": [0.7]},
     "loops": {
         **{"few_steps": [1], "matched_steps": [1], "rest": 1, "passes": [0, 1]},
