@@ -8,6 +8,7 @@ another package does, by an entry point; `install` writes that.
     wrong       another one above the noise level UNTIL, then the truth
     halves      the two half each above UNTIL, then the truth
     never       the two half each, to the end
+    fragile     the truth, as long as a latent below UNTIL shows some of it; else another one
     posterior   the ideal denoiser of all candidates, each as likely: the latent picks among them
 """
 
@@ -29,6 +30,7 @@ from chain_of_steps.tasks.puzzle import Puzzle
 
 FILE = "draws.json"
 UNTIL = 0.9
+SHARE = 0.35  # of the truth that a fragile one must see in a latent
 
 
 def install(folder: Path, model: Path, cases: str, draws: dict[str, str]) -> None:
@@ -52,8 +54,8 @@ class Known:
         self.model, self.puzzle, self.drawing, self.draws = model, puzzle, drawing, draws
 
     @cached_property
-    def picture(self) -> Tensor:
-        return drawn_still(self.model, self.puzzle, self.drawing)[:, 0]
+    def still(self) -> Tensor:
+        return drawn_still(self.model, self.puzzle, self.drawing)
 
     @cached_property
     def truth(self) -> Tensor:
@@ -73,6 +75,11 @@ class Known:
         if self.draws == "posterior":
             weights = log_weights(x[None], sigma, self.answers)[0].softmax(0).to(x.dtype)
             return torch.einsum("n,n...->...", weights, self.answers)
+        if self.draws == "fragile":
+            way = self.truth - self.still
+            seen = ((x - (1 - sigma) * self.still) * way).sum() / way.square().sum()
+            lost = sigma <= UNTIL and seen < SHARE * (1 - sigma)
+            return self.other if lost else self.truth
         if self.draws == "truth" or (sigma <= UNTIL and self.draws != "never"):
             return self.truth
         return self.other if self.draws == "wrong" else (self.truth + self.other) / 2
@@ -96,7 +103,7 @@ class DrawingModel(WanModel):
         ]
 
     def velocity(self, condition) -> "DrawingVelocity":
-        pictures = torch.stack([known.picture for known in self.known])
+        pictures = torch.stack([known.still[:, 0] for known in self.known])
         given = condition.picture["latents"][:, self.compression[0] :, 0]
         nearest = torch.cdist(given.flatten(1), pictures.flatten(1)).argmin(1)
         return DrawingVelocity(self, condition, [self.known[n] for n in nearest])
