@@ -70,16 +70,19 @@ class Known:
         every = range(len(self.puzzle.candidates))
         return drawn(self.model, self.puzzle, every, self.drawing)
 
+    def nearer_to_other(self, x: Tensor, sigma: float) -> bool:
+        both = torch.stack([self.truth, self.other])
+        return bool(log_weights(x[None], sigma, both)[0].argmax() == 1)
+
     def clean(self, x: Tensor, sigma: float) -> Tensor:
         """The clean estimate (C, F, h, w) at a latent of noise level sigma."""
         if self.draws == "posterior":
             weights = log_weights(x[None], sigma, self.answers)[0].softmax(0).to(x.dtype)
             return torch.einsum("n,n...->...", weights, self.answers)
         if self.draws == "fragile":
-            way = self.truth - self.still
-            seen = ((x - (1 - sigma) * self.still) * way).sum() / way.square().sum()
-            lost = sigma <= UNTIL and seen < SHARE * (1 - sigma)
-            return self.other if lost else self.truth
+            seen = (x * self.truth).sum() / self.truth.square().sum()
+            gone = seen < SHARE * (1 - sigma) or self.nearer_to_other(x, sigma)
+            return self.other if sigma <= UNTIL and gone else self.truth
         if self.draws == "truth" or (sigma <= UNTIL and self.draws != "never"):
             return self.truth
         return self.other if self.draws == "wrong" else (self.truth + self.other) / 2

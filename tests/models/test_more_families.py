@@ -244,6 +244,13 @@ def test_states_put_into_a_model_that_carries_text_along_keep_its_own_text(cogvi
 # HunyuanVideo-1.5
 
 
+def test_hunyuan_encodes_several_videos():
+    model = HunyuanModel(tiny.hunyuan_pipeline())
+    videos = torch.rand(2, 5, 32, 32, 3, generator=torch.Generator().manual_seed(0))
+    alone = torch.cat([model.encode(video[None]) for video in videos])
+    assert torch.equal(model.encode(videos), alone)
+
+
 @pytest.mark.parametrize("guidance", [1.0, 3.0])
 def test_hunyuan_loop_gives_the_bits_of_the_pipeline(guidance):
     pipe = tiny.hunyuan_pipeline(guidance)

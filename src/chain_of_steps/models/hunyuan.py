@@ -131,6 +131,11 @@ class HunyuanModel(VideoModel):
             sight = self.pipe._get_image_embeds(encoder, self.pipe.feature_extractor, image, device)
         return {"latents": latents, "sight": sight}
 
+    def encode(self, videos: Tensor) -> Tensor:
+        """As of every model, one by one: the attention of its codec takes no batch."""
+        encode = super().encode
+        return torch.cat([encode(video) for video in videos.split(1)])
+
     def _normalised(self, z: Tensor) -> Tensor:
         return z * self.pipe.vae.config.scaling_factor
 
