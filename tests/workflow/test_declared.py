@@ -141,7 +141,8 @@ def of_bench(tmp_path_factory, build_pocket) -> list[dict]:
         recorded_cos("reference-videos", *cases, *made, also=films)
         clean = ("--index", "videos/clean.csv", "--scorer", "scorer")
         recorded_cos("score", *cases, *clean, "--out", "scores.csv")
-        recorded_cos("vbvr-summary", *cases, "--scores", "scores.csv", "--out", "vbvr.csv")
+        made = ("--out", "vbvr.csv", "--outcomes", "vbvr.parquet")
+        recorded_cos("vbvr-summary", *cases, "--scores", "scores.csv", *made)
         return helper.records(Path("records"))
 
 

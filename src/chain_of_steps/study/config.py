@@ -25,7 +25,7 @@ from chain_of_steps.pocket.settings import WithCard, WithTrain
 from chain_of_steps.settings.base import RESOLVED, Distinct, refusal
 from chain_of_steps.settings.cases import Cases, WithCases
 from chain_of_steps.settings.execution import WithExecution
-from chain_of_steps.settings.models import WithModels, main_model, repeats_of, seeds_of
+from chain_of_steps.settings.models import WithModels, bases_of, main_model, repeats_of, seeds_of
 from chain_of_steps.settings.sampler import WithSampler, solver_refusal
 from chain_of_steps.settings.seeds import WithSeeds
 from chain_of_steps.settings.sentences import explain, schema_of
@@ -120,6 +120,7 @@ class Study(*_HOLDERS):
         self._check_trainings()
         try:
             repeats_of(self)
+            bases_of(self)
         except UserError as error:
             raise refusal(str(error)) from None
         return self
