@@ -1,7 +1,7 @@
 """Draws the reference clips of the scorer: `python tests/helpers/clips.py FOLDER`.
 
 Coloured shapes that go to where they belong, drawn here and no data of others. A folder a scene
-holds what a sample of VBVR-Bench has, and for each task one video that solves it in part.
+holds the truth as a sample of VBVR-Bench does, and for each task one video that solves it in part.
 """
 
 import sys
@@ -86,7 +86,6 @@ def write(root: Path) -> None:
         write_png(folder / "first_frame.png", truth[0])
         write_png(folder / "final_frame.png", truth[-1])
         write_mp4(folder / "ground_truth.mp4", truth)
-        (folder / "prompt.txt").write_text("Finish what is begun.\n", encoding="utf-8")
         for task, video in films(scene).items():
             write_mp4(folder / f"{task}.mp4", video)
 

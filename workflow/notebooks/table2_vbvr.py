@@ -25,6 +25,7 @@ import pandas as pd
 
 from chain_of_steps import plots
 from chain_of_steps.artifacts import read_table
+from chain_of_steps.experiments.vbvr.worker import EVALKIT_HEAD, LACKING
 from chain_of_steps.statistics.text import interval_text, p_cell, with_interval
 
 tables, stem = Path(tables), Path(stem)
@@ -87,6 +88,7 @@ if missing:
 full = "all of the bench" if cases == 500 else "a part of the bench's 500"
 seeds = ours[ours["condition"] == "clean"]["videos"].max() // cases
 scorer, by_pro = whole["scorer"].iloc[0], ""
+lacking = " and ".join(task.split("_")[0] for task in LACKING)
 if whole["pro_n"].sum():
     by_pro = f""" By VBVR-Pro-Bench: means by the rules of {whole["pro_scorer"].iloc[0]}, of
 {int(whole["pro_n"].sum())} of {videos} videos. The samples are that one's, so that what
@@ -94,10 +96,10 @@ VBVR-Bench's rules say of them compares with no published score."""
 note = f"""Table 2 ({model} model, its own results; rows marked published are other people's
 numbers). Mean task_specific score in [0, 1] of VBVR-Bench's own scorer, as {scorer} has it, plain
 means over samples, 95 % bootstrap intervals over tasks, n = {cases} cases ({full}), {seeds} seeds
-a case; {complete}. Column "{HEAD}": the same videos by VBVR-EvalKit at commit 275472f, where G-24
-and G-54 lack an import, and count 0 where they come to need it; which of the two made the published
-scores is not known.{by_pro} VBVR-Pro-Bench has other rules and other samples of the same tasks: its
-scores compare with its own alone. Against the single run: paired difference and sign-flip test by
-task. References need no model: ground truth, its first frame held, first and final frame, another
-case's ground truth."""
+a case; {complete}. Column "{HEAD}": the same videos by VBVR-EvalKit at commit {EVALKIT_HEAD}, where
+{lacking} lack an import, and count nothing where they come to need it; which of the two made the
+published scores is not known.{by_pro} VBVR-Pro-Bench has other rules and other samples of the same
+tasks: its scores compare with its own alone. Against the single run: paired difference and
+sign-flip test by task. References need no model: ground truth, its first frame held, first and
+final frame, another case's ground truth."""
 plots.save_table(table, stem, note, ["tables/vbvr.csv", "tables/published_vbvr.csv"])

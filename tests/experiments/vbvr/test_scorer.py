@@ -1,7 +1,6 @@
 """The scorer of VBVR-Bench: the real package on stand-ins, and every way to have no score."""
 
 import json
-import os
 import subprocess
 import sys
 import textwrap

@@ -1,8 +1,8 @@
 """Ten reference clips with the scores that the pinned scorer gives them.
 
-They lie in clips/, a folder a scene, which holds what a sample of VBVR-Bench has and a video for
-each task that it is scored as; scores.csv says what must come out. A package that an environment
-lacks, another OpenCV, or a processor that decodes videos otherwise shows here before a study does.
+They lie in clips/. The folder of a scene holds the truth as a sample of the bench does, and a
+video for each task that it is scored as; scores.csv says what must come out. Another package or
+OpenCV, or a processor that decodes videos otherwise, shows here before a study does.
 """
 
 from __future__ import annotations

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 TRUTHS = ("gt_first_frame", "gt_final_frame", "gt_video_path")
-# Tasks whose file at EvalKit's HEAD, 275472f, calls a function that it does not import: where they
-# come to it they raise there, and that counts as 0.
+# Tasks whose file at EvalKit's HEAD calls a function that it does not import: where they come to it
+# they raise there, and that counts as 0.
+EVALKIT_HEAD = "275472f"
 LACKING = {
     "G-24_separate_objects_no_spin_data-generator": "safe_distance",
     "G-54_connecting_color_data-generator": "safe_distance",
