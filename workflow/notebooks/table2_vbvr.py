@@ -97,7 +97,7 @@ note = f"""Table 2 ({model} model, its own results; rows marked published are ot
 numbers). Mean task_specific score in [0, 1] of VBVR-Bench's own scorer, as {scorer} has it, plain
 means over samples, 95 % bootstrap intervals over tasks, n = {cases} cases ({full}), {seeds} seeds
 a case; {complete}. Column "{HEAD}": the same videos by VBVR-EvalKit at commit {EVALKIT_HEAD}, where
-{lacking} lack an import, and count nothing where they come to need it; which of the two made the
+{lacking} lack an import, and count as zero where they come to need it; which of the two made the
 published scores is not known.{by_pro} VBVR-Pro-Bench has other rules and other samples of the same
 tasks: its scores compare with its own alone. Against the single run: paired difference and
 sign-flip test by task. References need no model: ground truth, its first frame held, first and
