@@ -14,6 +14,7 @@ from chain_of_steps.experiments.behaviours.settings import WithBehaviours
 from chain_of_steps.experiments.ensemble.settings import WithEnsemble
 from chain_of_steps.experiments.front.settings import WithFront
 from chain_of_steps.experiments.handover.settings import WithHandover
+from chain_of_steps.experiments.latents.settings import WithLatents
 from chain_of_steps.experiments.layers.settings import WithLayers
 from chain_of_steps.experiments.loops.settings import WithLoops
 from chain_of_steps.experiments.noise.settings import WithPerturbation
@@ -154,10 +155,21 @@ EXPERIMENTS = (
     ),
     Experiment(
         "latents",
-        "the figure latents: when latents settle, of any cases",
-        figures={"latents": ("latents.csv",)},
-        keeps=("latents_runs.parquet",),
+        "what latents show of any cases: the figures latents, latents_map, latents_energy, "
+        "latents_flow, latents_scores",
+        figures={
+            "latents": ("latents.csv",),
+            "latents_map": (*("latents_strips", "latents_settled_runs.parquet", "latents.csv"),),
+            "latents_energy": ("latents_energy.csv",),
+            "latents_flow": ("latents_flow.csv",),
+            "latents_scores": ("latents_scores.csv",),
+        },
+        keeps=(
+            *("latents_runs.parquet", "latents_guidance_runs.parquet"),
+            "latents_energy_runs.parquet",
+        ),
         after=("decision",),
+        settings=WithLatents,
     ),
     Experiment("videos", "every case and condition", after=("decision",)),
     Experiment(
