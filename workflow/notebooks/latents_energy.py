@@ -74,8 +74,9 @@ for part, (kind, title) in zip(parts, kinds.items(), strict=True):
     axes[-1].minorticks_off()
     axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[-1].set_xlabel("layer")
-    axes[-1].set_title("later frames")
-axes[-1].legend()
+    axes[-1].set_ylabel("energy, later frames")
+    beside = {"loc": "lower right", "bbox_to_anchor": (1.05, 1), "ncols": len(steps)}
+    axes[-1].legend(**beside, fontsize=6, handlelength=1, columnspacing=0.8)
 
 # %%
 late = energy[(energy["frame"] == ALL) & (energy["quantity"] == "energy")]

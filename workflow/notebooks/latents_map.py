@@ -20,6 +20,7 @@ stem: str = "figures/latents_map"
 model: str = "pocket"
 
 # %%
+import textwrap
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -61,7 +62,8 @@ for row, example in zip(axes, examples, strict=True):
         axis.set_xticks([])
         axis.set_yticks([])
         axis.spines[:].set_visible(False)
-    row[0].set_ylabel(example["case"].split("/")[1].replace("_", " "), fontsize=6)
+    name = example["case"].split("/")[1].replace("_", " ")
+    row[0].set_ylabel(textwrap.fill(name, 14), fontsize=6)
 axes[0][-1].set_title("settled from")
 upper.colorbar(drawn, ax=axes, fraction=0.02, pad=0.01, label="step")
 
