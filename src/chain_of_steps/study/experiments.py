@@ -14,7 +14,6 @@ from chain_of_steps.experiments.behaviours.settings import WithBehaviours
 from chain_of_steps.experiments.ensemble.settings import WithEnsemble
 from chain_of_steps.experiments.front.settings import WithFront
 from chain_of_steps.experiments.handover.settings import WithHandover
-from chain_of_steps.experiments.latents.settings import WithLatents
 from chain_of_steps.experiments.layers.settings import WithLayers
 from chain_of_steps.experiments.loops.settings import WithLoops
 from chain_of_steps.experiments.noise.settings import WithPerturbation
@@ -169,7 +168,6 @@ EXPERIMENTS = (
             "latents_energy_runs.parquet",
         ),
         after=("decision",),
-        settings=WithLatents,
     ),
     Experiment("videos", "every case and condition", after=("decision",)),
     Experiment(

@@ -25,7 +25,6 @@ STUDY = {
     "models": {"pocket": {"path": "model", "max_sequence_length": 24, "guidance": 3.0}},
     "sampler": {"steps": STEPS},
     "execution": {"shard": 1, "batch": 2},
-    "latents": {"cases": 2},
     "vbvr": {"conditions": ["clean", "steps", "noise"], "steps_every": 1},
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from chain_of_steps.experiments.latents.settings import WithLatents
+from chain_of_steps.experiments.latents import places
 from chain_of_steps.experiments.layers.settings import WithLayers
 from chain_of_steps.places import CASES, TRAJECTORIES
 from chain_of_steps.settings.execution import WithExecution
@@ -14,7 +14,7 @@ from chain_of_steps.settings.seeds import WithSeeds
 from chain_of_steps.stage import Files, Folder, Stage
 
 
-class Settings(WithModels, WithSeeds, WithExecution, WithLatents, WithLayers):
+class Settings(WithModels, WithSeeds, WithExecution, WithLayers):
     pass
 
 
@@ -47,7 +47,7 @@ def run(settings: Settings, *, cases: Path, trajectories: Path, out: Path, strip
 
     name = main_model(settings)
     index, seed = read_table(cases / INDEX), seeds_of(settings, name)[0]
-    chosen = spread(index["case"].tolist(), settings.latents.cases)
+    chosen = spread(index["case"].tolist(), places.CASES)
     size = settings.execution.shard
     shards = {case: index["case"].tolist().index(case) // size for case in chosen}
     adapter = load_model(settings, name)
