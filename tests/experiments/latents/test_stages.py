@@ -15,6 +15,8 @@ from repository import ROOT
 from chain_of_steps.artifacts import read_table
 from chain_of_steps.cli import main
 from chain_of_steps.files import read_json
+from chain_of_steps.study.config import load_config
+from chain_of_steps.study.plan import groups, stages
 from chain_of_steps.video import read_image
 
 pytestmark = pytest.mark.slow
@@ -107,6 +109,9 @@ def test_tables_are_of_all_that_there_is(study):
     inside = study / "tables/latents_guidance_runs.parquet"
     made = read_json(f"{inside}.manifest.json")
     assert made["nfe"] == 2 * STEPS * 2  # cases, steps, passes
+    config = load_config([study / "c.yaml"])
+    (planned,) = (one for one in stages(config, groups(config)[0]) if one.name == "latents-inside")
+    assert (planned.runs, planned.nfe) == (2, made["nfe"])
     energy = read_table(study / "tables/latents_energy_runs.parquet")
     assert set(energy["case"]) == set(read_table(inside)["case"]) and energy["case"].nunique() == 2
     assert set(energy["step"]) == set(range(STEPS))
