@@ -65,7 +65,7 @@ def draw():
         axis.set_xlabel("σ (log-SNR; denoising step above)")
     axes[0][0].set_ylim(bottom=0)
     axes[0][0].set_ylabel("score by VBVR-Bench")
-    axes[0][0].legend()
+    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     told = "; ".join(f"{name}: {value}" for name, value in facts.items())
     caption = f"""Score of the clean estimate of each step, scored as a video (its own results), up
     to step {last}. Dashed: the result. Samples (n) are those that have a score; bands: 95 %
