@@ -366,7 +366,10 @@ def joined_parts(part: File) -> list[Path]:
 
 
 def every_file(artifact: File | Files | Folder, place: str, names: frozenset[str]) -> list[Path]:
-    """The files of an artifact for all values of some names."""
+    """The files of an artifact for all values of some names; none where the study has no such."""
+    when = getattr(artifact, "when", None)
+    if when is not None and not when(STUDY):
+        return []
     every = getattr(artifact, "every_model", False)
     values = {
         "model": MODELS if every else [MAIN_MODEL],
@@ -421,6 +424,8 @@ def arguments_of(stage: Stage):
         gathered = []
         for name, artifact in {**stage.takes, **stage.makes}.items():
             files = output[name] if name in stage.makes else input[name]
+            if not files:
+                continue
             if isinstance(artifact, Files):
                 words += [f"--{name}", RESULTS / artifact.folder.format(**known)]
             elif name in stage.takes and stage.gathers(artifact):
