@@ -237,7 +237,7 @@ def run_conditions(
     """
     tables, flows, nfe = [], [], 0
     total = sum(p.nfe(trajectory.n_steps) for p in perturbations) * len(trajectory.runs)
-    places = decisive_places(cases, trajectory.x.shape[-3:])
+    places = decisive_places(cases, trajectory.x.shape[-3:], model.ahead)
     bar = progress(total=total, desc="perturb", unit="NFE")
     runs = Runs.stored(model, trajectory, cases)
     for rows in batches(runs.table, trajectory.made_by["batch"]):
@@ -296,7 +296,7 @@ def perturb_shard(
     chosen = trajectory.select(np.flatnonzero(trajectory.runs["seed"].isin(seeds)))
     table, flow, nfe = run_conditions(model, chosen, cases, conditions.sweep, layers, keep)
     tables = [table.assign(part="sweep")]
-    places = decisive_places(cases, trajectory.x.shape[-3:])
+    places = decisive_places(cases, trajectory.x.shape[-3:], model.ahead)
     flows = [flow, seed_floor(trajectory, seeds, places), case_floor(chosen, places)]
     flows = [flow.assign(part="sweep") for flow in flows]
     if conditions.controls and control_cases:
@@ -339,8 +339,8 @@ def with_readings(runs: Runs, ends: Tensor, conditions: Sequence[pd.DataFrame]) 
         table = _joined(conditions).assign(answer=NO_ANSWER, **nothing)
         return table.astype({"index": "Int64", "noise_seed": "Int64"})
     readers, columns = runs.readers(), {}
-    span = runs.model.compression[0]  # pixel frames of a latent frame, but one
-    read = [{-(-frame // span) for frame in reader.key_frames} for reader in readers]
+    span, ahead = runs.model.compression[0], runs.model.ahead  # pixel frames of a latent frame
+    read = [{ahead - (-frame // span) for frame in reader.key_frames} for reader in readers]
     for name, found in read_looks(runs.model, readers, ends).items():
         columns[name] = found.ravel()
         columns[f"clean_{name}"] = np.tile(found[0], len(conditions))
