@@ -11,16 +11,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chain_of_steps.cases.sources import Shape
+from chain_of_steps.cases.drawings import drawing_of
+from chain_of_steps.cases.sources import Shape, fitted_frames, fitted_size
 from chain_of_steps.files import read_json
 from chain_of_steps.models.files import weight_files
 from chain_of_steps.models.known import WAN_A14B, Known, known_of
+from chain_of_steps.settings.cases import Cases
 from chain_of_steps.settings.models import Model
+from chain_of_steps.settings.video import Video
+from chain_of_steps.tasks.board import Board
 
 FIELDS = (
     *("z_dim", "scale_factor_temporal", "scale_factor_spatial", "patch_size"),
     *("num_layers", "dim", "ffn_dim"),
 )
+VBVR_SHAPE = (1024, 1024, 100)  # width, height, frames: the largest that was seen of VBVR-Bench
+PROCESS = 4e9  # bytes of Python, torch, a CUDA context and what they hold of files
 
 
 @dataclass(frozen=True)
@@ -129,3 +135,33 @@ def _by_our_names(config: dict[str, Any]) -> dict[str, Any]:
 def shards_of(groups: list[Group], size: int) -> int:
     """Jobs that cut the cases of a study into shards."""
     return -(-sum(group.cases for group in groups) // size)
+
+
+def shape_of(cases: Cases, video: Video) -> Shape:
+    """Of a video of a study, without a look at its data: of its puzzles, or the largest of others.
+
+    Samples of VBVR-Bench and own pictures are taken to be as large as any that was seen there.
+    """
+    if cases.source == "puzzles":
+        board, drawing = Board(**cases.board.model_dump()), drawing_of(cases, video)
+        return Shape(drawing.width_on(board), drawing.height_on(board), video.frames)
+    width, height, frames = VBVR_SHAPE
+    size = fitted_size(width, height, area=video.area, multiple=video.multiple)
+    return Shape(*size, fitted_frames(frames, video.frames, video.stride))
+
+
+def latents_of_runs(makeup: Makeup, shape: Shape, runs: int, steps: int) -> int:
+    """Bytes of all latents and clean estimates of some runs, float32."""
+    return runs * (2 * steps + 1) * makeup.latent_bytes(shape)
+
+
+def main_memory(makeup: Makeup, latents: int, dtype: str) -> int | None:
+    """Bytes of main memory that a job takes at most, counted; None where weights are unknown.
+
+    All weights are read there before any goes to a card, latents are stacked before they are
+    written. latents: bytes of those that the job keeps. dtype: execution.dtype.
+    """
+    if makeup.weights is None:
+        return None
+    wide = makeup.family is not None and dtype == "float32"  # published ones are of 16 bits
+    return round(makeup.weights * (2 if wide else 1) + 2 * latents + PROCESS)

@@ -14,20 +14,16 @@ from pathlib import Path
 from types import ModuleType
 
 from chain_of_steps.cases import sources
-from chain_of_steps.cases.drawings import drawing_of
-from chain_of_steps.cases.sources import Shape
 from chain_of_steps.cases.vbvr import vbvr_tasks
-from chain_of_steps.costs import Group, Line, Makeup
+from chain_of_steps.costs import VBVR_SHAPE, Group, Line, Makeup, shape_of
 from chain_of_steps.files import MANIFEST_SUFFIX, read_json
 from chain_of_steps.models.known import BELIEVED, CARDS
 from chain_of_steps.settings.models import Model, main_model, passes_of, seeds_of, unpinned
 from chain_of_steps.study.config import Study
 from chain_of_steps.study.experiments import EXPERIMENTS, Experiment
-from chain_of_steps.tasks.board import Board
 from chain_of_steps.tasks.puzzle import SPLITS
 
 EXPERIMENTS_FOLDER = Path(__file__).parents[1] / "experiments"
-VBVR_SHAPE = (1024, 1024, 100)  # width, height, frames: the largest that was seen of VBVR-Bench
 
 
 def groups(study: Study) -> tuple[list[Group], str | None]:
@@ -37,16 +33,14 @@ def groups(study: Study) -> tuple[list[Group], str | None]:
     """
     cases, video = study.cases, study.video
     if cases.source == "puzzles":
-        board, drawing = Board(**cases.board.model_dump()), drawing_of(cases, video)
-        shape = Shape(drawing.width_on(board), drawing.height_on(board), video.frames)
+        shape = shape_of(cases, video)
         found = [
             Group(task, s, shape, cases.number(task, s)) for task in cases.tasks for s in SPLITS
         ]
         return [group for group in found if group.cases], None
     if cases.source == "vbvr-bench" and not Path(cases.path).is_dir():
         width, height, frames = VBVR_SHAPE
-        size = sources.fitted_size(width, height, area=video.area, multiple=video.multiple)
-        shape = Shape(*size, sources.fitted_frames(frames, video.frames, video.stride))
+        shape = shape_of(cases, video)
         tasks = [vbvr_tasks()[name] for name in cases.tasks]
         found = [
             Group(task.name, task.split, shape, cases.number(task.name, task.split))
