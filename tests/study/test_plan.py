@@ -88,20 +88,26 @@ def planned(config):
 
 
 @pytest.mark.parametrize("swept", [None, 1])
-def test_noise_and_ensemble_cost_what_was_planned(small, swept):
-    noise = {**NOISE, "cases": swept}
+@pytest.mark.parametrize("per", ["task", "study"])
+def test_noise_and_ensemble_cost_what_was_planned(small, swept, per):
+    noise = {**NOISE, "cases": swept, "control_cases": 1 + (per == "study")}
+    noise["control_cases_per"] = per
     config, model = settings(small, 2.0, perturbation=noise), model_of(small, 2.0)
     cases = cases_of(small)
     steps, shift, frames, shard = 3, 5.0, 17, 4
     first_ones = {case.name for case in cases if case.name.endswith("/00000")}
     found = {"sample": 0, "perturb": 0, "ensemble": 0}
     controls_left = {(t, s): 1 for t in TASK_NAMES for s in ("in-domain", "out-of-domain")}
+    # two of the six cases, or of the four that are swept: the first, and the one in the middle
+    spread = {cases[0].name, cases[3].name}
     options = {"steps": steps, "shift": shift, "n_frames": frames, "batch": 4}
     for first in range(0, len(cases), shard):
         part = cases[first : first + shard]
         trajectory = run_shard(model, part, [0, 1], **options)
         found["sample"] += trajectory.made_by["nfe"]
         controls = [c for c in part if controls_left.pop((c.task, c.split), 0)]
+        if per == "study":
+            controls = [c for c in part if c.name in spread]
         planned_noise = conditions_of(
             config.perturbation, trajectory.sigmas, trajectory.x.shape[-3:]
         )
