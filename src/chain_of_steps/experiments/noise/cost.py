@@ -21,15 +21,16 @@ def lines(settings: Settings, groups: list[Group]) -> Iterator[Line]:
     sampler = settings.sampler
     makeup, sigmas = Makeup.of(model), levels_of(sampler.noise_levels, steps, sampler.shift)
     seeds = len(fields.seeds or seeds_of(settings, name)[:1])
-    runs = nfe = 0
+    runs = nfe = decodes = 0
     for group, cases, few in _covered(fields, groups):
         conditions = conditions_of(fields, sigmas, makeup.grid(group.shape))
         runs += seeds * (cases * len(conditions.sweep) + few * len(conditions.controls))
         nfe += conditions.nfe(steps, seeds * cases, seeds * few)
+        decodes += seeds * (cases + few)  # the undisturbed results beside the others
         if fields.layers:
             nfe += layer_flow_cost(conditions, steps, seeds * cases, seeds * few)
     jobs = shards_of(groups, settings.execution.shard)
-    yield Line("perturb", name, jobs, runs, nfe * passes_of(model))
+    yield Line("perturb", name, jobs, runs, nfe * passes_of(model), runs + decodes)
 
 
 def _covered(fields: Perturbation, groups: list[Group]) -> Iterator[tuple[Group, int, int]]:
