@@ -372,6 +372,20 @@ def test_a_plan_says_that_a_small_model_has_room_on_a_card_of_24_gb(names, offlo
     assert said.endswith("RTX 4090")
 
 
+ON_GPUS = [path.stem for path in (ROOT / "config").glob("*.yaml") if "cuda" in path.read_text()]
+
+
+@pytest.mark.parametrize("name", sorted(ON_GPUS))
+def test_every_configuration_of_a_real_model_has_hours_and_memory_on_named_cards(name):
+    said = list(plan.report(of_real(name), Path()))
+    for words in ("hours of one card, counted", "offload none", "offload model", "main memory"):
+        line = next(line for line in said if words in line)
+        assert "main memory" in words or "H100" in line or "no card" in line
+    # and is for one process a GPU, with controls of the study
+    assert any("once for each GPU" in line for line in said)
+    assert of_real(name).perturbation.control_cases_per == "study"
+
+
 def test_a_plan_says_what_has_no_room_on_a_card_of_24_gb():
     # experts and codec take 12.8 GB, the text encoder 11.4
     assert "RTX 4090" not in on_card("ti2v-5b", offload="none")
