@@ -177,7 +177,8 @@ def _add(commands: Any, stage: Stage) -> None:
             continue
         whole = isinstance(artifact, Files | Folder)
         text = _help(name, f"{'folder' if whole else 'file'}, such as {artifact.places[0]}")
-        command.add_argument(f"--{name}", type=Path, required=True, help=text)
+        needed = getattr(artifact, "asked", None) is None
+        command.add_argument(f"--{name}", type=Path, required=needed, help=text)
     for option in stage.options:
         command.add_argument(option.name, **option.about)
     # digest of the code, which the workflow has at hand

@@ -26,6 +26,7 @@ from chain_of_steps.edits import Loop
 from chain_of_steps.errors import UserError
 from chain_of_steps.interventions import Noise, by_row
 from chain_of_steps.models.condition import Condition
+from chain_of_steps.models.decoders import Decoder, Fitting
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.progress import progress
 from chain_of_steps.sampling import Edit, Watch, cuts, sample, sample_by
@@ -275,6 +276,8 @@ def loops_of(loop: Loop, table: pd.DataFrame, sigmas: Tensor, shape: Sequence[in
 
 # Readings
 
+FULL = "full"  # what is decoded by the model's own codec
+
 
 def looks_of(trajectory: Trajectory, rows: int | slice | Sequence[int] = slice(None)) -> Tensor:
     """The clean estimates of runs and then the result: (R, N + 1, C, F, h, w), less R for one."""
@@ -290,9 +293,28 @@ def by_step(trajectory: Trajectory, steps: Sequence[int]) -> pd.DataFrame:
     )
 
 
-def read_latents(model: VideoModel, reader: Observer, latents: Tensor) -> Observation:
+def read_latents(model: Decoder, reader: Observer, latents: Tensor) -> Observation:
     """Reads latents (S, C, F, h, w) of one puzzle; only the frames to read are decoded."""
     return reader.read(model.decode(latents, frames=reader.frames).numpy())
+
+
+@dataclass(frozen=True)
+class Cheaply:
+    """Which steps of a run are decoded by something else than the codec, and by what.
+
+    name: of the decoder. steps: those that it decodes; never the result.
+    """
+
+    name: str
+    fitting: Fitting
+    steps: Sequence[int]
+
+    def decoded(self, model: VideoModel, looks: Tensor, frames: Sequence[int]) -> Tensor:
+        """Some frames (R N', K, H, W, 3) of the looks (R, N', C, F, h, w) at the runs of a case."""
+        cheap = self.fitting(model, looks[:, -1], frames) if self.steps else model
+        by = [cheap if k in self.steps else model for k in range(looks.shape[1])]
+        parts = [one.decode(looks[:, k], frames=frames) for k, one in enumerate(by)]
+        return torch.stack(parts, dim=1).flatten(0, 1)
 
 
 def return_memory(n: int, every: int = 8) -> None:
@@ -320,22 +342,30 @@ def read_looks(
 
 
 def read_trajectory(
-    model: VideoModel, trajectory: Trajectory, cases: Sequence[Case]
+    model: VideoModel,
+    trajectory: Trajectory,
+    cases: Sequence[Case],
+    cheaply: Cheaply | None = None,
 ) -> pd.DataFrame:
     """One row for each (run, step): the clean estimate of steps 0 .. N-1, then the result as N.
 
     Columns: those of the run table, step, sigma, answer (the accepted candidate, or -1), correct
     (whether that is right), leads (the leading candidate, or -1), leads_right, best, weight (see
     `Observation`), best_right, score, n_candidates (nan where nothing is readable), solution
-    (strongest evidence for a right answer), evidence (list, one weight a candidate).
+    (strongest evidence for a right answer), evidence (list, one weight a candidate). With
+    `cheaply`, whose steps are not decoded by the codec, decoder says what decoded each.
     """
     by_name, tables = {case.name: case for case in cases}, []
     groups = trajectory.runs.groupby("case", sort=False).indices
     for n, (name, rows) in enumerate(progress(groups.items(), desc="read", unit="cases")):
         return_memory(n)
         reader, runs = observer_of(by_name[name]), trajectory.select(rows)
-        reading = read_latents(model, reader, looks_of(runs).flatten(0, 1))
-        table = by_step(runs, range(runs.n_steps + 1))
+        looks, table = looks_of(runs), by_step(runs, range(runs.n_steps + 1))
+        if cheaply is None:
+            reading = read_latents(model, reader, looks.flatten(0, 1))
+        else:
+            reading = reader.read(cheaply.decoded(model, looks, reader.frames).numpy())
+            table["decoder"] = np.where(table["step"].isin(cheaply.steps), cheaply.name, FULL)
         table["answer"] = reading.accepted
         table["correct"] = reading.correct
         table["leads"] = reading.leads

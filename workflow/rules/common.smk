@@ -324,7 +324,8 @@ def settings_of(stage: Stage):
 
 def inputs_of(stage: Stage) -> dict:
     """Option -> the files that a stage takes by it; further ones that it reads as `watched`."""
-    inputs = {name: inputs_by(stage, artifact) for name, artifact in stage.takes.items()}
+    taken = stage.taken(stage.view(RESOLVED))
+    inputs = {name: inputs_by(stage, artifact) for name, artifact in taken.items()}
     if stage.watches is not None:
         inputs["watched"] = ancient(stage.watches(stage.view(RESOLVED)))
     if stage.loads_model:
@@ -419,7 +420,7 @@ def arguments_of(stage: Stage):
         for name in stage.asks:
             words += [f"--{name}", known[name]]
         gathered = []
-        for name, artifact in {**stage.takes, **stage.makes}.items():
+        for name, artifact in {**stage.taken(stage.view(RESOLVED)), **stage.makes}.items():
             files = output[name] if name in stage.makes else input[name]
             if isinstance(artifact, Files):
                 words += [f"--{name}", RESULTS / artifact.folder.format(**known)]

@@ -26,6 +26,7 @@ from chain_of_steps.settings.base import RESOLVED, Distinct, refusal
 from chain_of_steps.settings.cases import Cases, WithCases
 from chain_of_steps.settings.execution import WithExecution
 from chain_of_steps.settings.models import WithModels, main_model, repeats_of, seeds_of
+from chain_of_steps.settings.reading import WithReading
 from chain_of_steps.settings.sampler import WithSampler, solver_refusal
 from chain_of_steps.settings.seeds import WithSeeds
 from chain_of_steps.settings.sentences import explain, schema_of
@@ -59,7 +60,7 @@ def _titles(of_puzzles: bool) -> str:
 _HOLDERS = (
     *(WithTrain, WithCard, WithExplorer),
     *(row.settings for row in reversed(EXPERIMENTS) if row.settings),
-    *(WithStatistics, WithExecution, WithSeeds, WithCases, WithVideo, WithSampler),
+    *(WithReading, WithStatistics, WithExecution, WithSeeds, WithCases, WithVideo, WithSampler),
     *(WithExperiments, WithModels, WithStudy),
 )
 
@@ -118,6 +119,7 @@ class Study(*_HOLDERS):
         self._check_forks()
         self._check_ensemble()
         self._check_trainings()
+        self._check_reading()
         try:
             repeats_of(self)
         except UserError as error:
@@ -184,6 +186,13 @@ class Study(*_HOLDERS):
         k, seeds = self.ensemble.k, len(seeds_of(self, main_model(self)))
         if k > seeds:
             raise refusal(f"ensemble.k is {k}: write {seeds} or less, or more seeds.")
+
+    def _check_reading(self) -> None:
+        if "reading" in self.experiments and not self.reading.cheap:
+            raise refusal(
+                "experiments has reading, which holds a cheap decoder against the codec, but "
+                "reading.decoder is full: write projection, or leave reading out of experiments."
+            )
 
     def _check_trainings(self) -> None:
         for name, training in self.train.items():
