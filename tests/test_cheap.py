@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from scipy.stats import binomtest
 
 from chain_of_steps.artifacts import read_table, write_table
-from chain_of_steps.cheap import agreement, cheap_steps, checked_steps, compared, fitting_of
+from chain_of_steps.cheap import agreement, cheap_steps, compared, fitting_of
 from chain_of_steps.drawn import drawn
 from chain_of_steps.experiments.reading.summary import summarise
 from chain_of_steps.models.codec import LinearVideoCodec
@@ -75,7 +75,7 @@ def test_a_step_is_read_cheaply_where_both_checked_neighbours_are_above_the_boun
 
 def test_the_first_and_the_last_step_are_always_checked():
     for steps in (2, 3, 8, 60):
-        found = checked_steps(50, Reading(decoder="projection", steps=steps))
+        found = Reading(decoder="projection", steps=steps).checked(50)
         assert found[0] == 0 and found[-1] == 49 and len(found) == min(steps, 50)
         gaps = np.diff(found)
         assert gaps.max() - gaps.min() <= 1

@@ -29,11 +29,6 @@ def fitting_of(reading: Reading) -> Fitting:
     return tiny_from(reading.files[0]) if reading.files else projected
 
 
-def checked_steps(n_steps: int, reading: Reading) -> list[int]:
-    """The steps of a run that are held against the codec, from the first to the last."""
-    return sorted({round(k) for k in np.linspace(0, n_steps - 1, reading.steps)})
-
-
 def compared(
     model: VideoModel, trajectory: Trajectory, cases: Sequence[Case], reading: Reading
 ) -> pd.DataFrame:
@@ -44,7 +39,7 @@ def compared(
     _full and _cheap, difference (the largest of any candidate's evidence), agrees.
     """
     by_name, tables = {case.name: case for case in cases}, []
-    fitting, steps = fitting_of(reading), checked_steps(trajectory.n_steps, reading)
+    fitting, steps = fitting_of(reading), reading.checked(trajectory.n_steps)
     seeds = list(dict.fromkeys(trajectory.runs["seed"]))[: reading.seeds]
     groups = trajectory.runs.groupby("case", sort=False).indices
     for n, (name, rows) in enumerate(progress(groups.items(), desc="compare", unit="cases")):

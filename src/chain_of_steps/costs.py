@@ -7,6 +7,7 @@ it reads, and `lines(settings, groups)`. Cheap to import.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,16 @@ from chain_of_steps.cases.sources import Shape
 from chain_of_steps.files import read_json
 from chain_of_steps.models.files import weight_files
 from chain_of_steps.models.known import WAN_A14B, Known, known_of
-from chain_of_steps.settings.models import Model
+from chain_of_steps.settings.models import Model, WithModels, seeds_of
+from chain_of_steps.settings.reading import WithReading
+from chain_of_steps.settings.sampler import WithSampler
+from chain_of_steps.settings.seeds import WithSeeds
 
 FIELDS = (
     *("z_dim", "scale_factor_temporal", "scale_factor_spatial", "patch_size"),
     *("num_layers", "dim", "ffn_dim"),
 )
+FRAMES_READ = 2  # of a look: the first and a key frame
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,19 @@ class Makeup:
         weights = 6 * self.dim**2 + 2 * self.dim * self.ffn_dim
         return 2.0 * weights * self.num_layers * n, 4.0 * n**2 * self.dim * self.num_layers
 
+    def decoding(self, shape: Shape) -> dict[str, float]:
+        """Decoder -> FLOP of one look at a run, of the decoders that somebody has counted.
+
+        The projection makes the frames that are read alone.
+        """
+        pixels, family = shape.width * shape.height, self.family
+        if family is None or family.decode is None:
+            return {}
+        found = {"full": family.decode * pixels * shape.frames}
+        if family.tiny is not None:
+            found["tiny"] = family.tiny * pixels * shape.frames
+        return found | {"projection": 2.0 * 9 * self.z_dim * 3 * pixels * FRAMES_READ}
+
     def latent_bytes(self, shape: Shape) -> int:
         return 4 * self.z_dim * math.prod(self.grid(shape))
 
@@ -124,6 +142,39 @@ def _by_our_names(config: dict[str, Any]) -> dict[str, Any]:
     if "latent_channels" in config:  # of LTX and CogVideoX
         found.setdefault("z_dim", config["latent_channels"])
     return found
+
+
+class Read(WithModels, WithSampler, WithSeeds, WithReading):
+    """The sections that say how often runs are decoded so as to be read."""
+
+
+def reading_lines(
+    settings: Read, name: str, makeup: Makeup, groups: list[Group], step: float
+) -> Iterator[str]:
+    """How often the steps of a model's runs are decoded, and the FLOP of that by each decoder.
+
+    step: FLOP of one step of a run, with its passes.
+    """
+    reading, steps = settings.reading, settings.sampler.steps
+    seeds, total = len(seeds_of(settings, name)), sum(group.cases for group in groups)
+    looks = total * seeds * (steps + 1)
+    each = [(group.cases / total, makeup.decoding(group.shape)) for group in groups]
+    said = []
+    for decoder in each[0][1]:
+        flop = looks * sum(part * of[decoder] for part, of in each)
+        share = 100 * flop / (total * seeds * steps * step)
+        said.append(f"{decoder} {flop / 1e15:,.4g} ({share:,.3g} % of the steps)")
+    if not said:
+        return
+    yield (f"{name}, counted: {looks:,} looks are read; PFLOP by decoder: {', '.join(said)}")
+    if reading.cheap:
+        checks = total * min(seeds, reading.seeds) * len(reading.checked(steps))
+        fit = total * seeds if reading.decoder == "projection" else 0  # of each result, whole
+        least, most = checks + 2 * fit + total * seeds, checks + fit + looks
+        yield (
+            f"{name}, counted: by the codec {least:,} of them or up to {most:,}, as far as "
+            f"reading.decoder: {reading.decoder} agrees with it"
+        )
 
 
 def shards_of(groups: list[Group], size: int) -> int:

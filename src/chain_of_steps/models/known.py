@@ -17,8 +17,8 @@ class Known:
     z_dim: channels of a latent. scale_factor_temporal, scale_factor_spatial: frames and pixels of a
     latent position. patch_size: latent frames, rows, columns of a token. num_layers, dim, ffn_dim:
     of the transformer; experts: how many there are. expert_gb, text_gb, codec_gb: weights of one
-    expert, of the text encoders, of the codec. decode: FLOP of the codec for one pixel of one
-    frame, counted; None where nobody has.
+    expert, of the text encoders, of the codec. decode, tiny: FLOP of the codec, and of a tiny
+    decoder of the family TAEHV, for one pixel of one frame, counted; None where nobody has.
     """
 
     z_dim: int
@@ -33,6 +33,7 @@ class Known:
     codec_gb: float
     experts: int = 1
     decode: float | None = None
+    tiny: float | None = None
 
     @property
     def token(self) -> int:
@@ -41,8 +42,8 @@ class Known:
 
 
 # the codecs' by Wan 2.1's at 480 x 832 x 81 and Wan 2.2's at 704 x 1280 x 81
-_DECODE_21 = 275e12 / (480 * 832 * 81)
-_DECODE_22 = 1348e12 / (704 * 1280 * 81)
+_DECODE_21, _TINY_21 = (flop / (480 * 832 * 81) for flop in (275e12, 11.4e12))
+_DECODE_22, _TINY_22 = (flop / (704 * 1280 * 81) for flop in (1348e12, 6.65e12))
 WAN_14B = Known(
     z_dim=16,
     scale_factor_temporal=4,
@@ -55,6 +56,7 @@ WAN_14B = Known(
     text_gb=11.4,
     codec_gb=0.5,
     decode=_DECODE_21,
+    tiny=_TINY_21,
 )
 WAN_A14B = replace(WAN_14B, experts=2)
 WAN_SMALL = replace(WAN_14B, num_layers=30, dim=1536, ffn_dim=8960, expert_gb=3.1)
@@ -68,6 +70,7 @@ WAN_5B = replace(
     expert_gb=10.0,
     codec_gb=2.8,
     decode=_DECODE_22,
+    tiny=_TINY_22,
 )
 LTX = Known(
     z_dim=128,
@@ -95,6 +98,7 @@ COGVIDEOX = replace(
     text_gb=9.5,
     codec_gb=0.9,
     decode=None,
+    tiny=None,
 )
 HUNYUAN = Known(
     z_dim=32,

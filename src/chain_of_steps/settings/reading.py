@@ -67,6 +67,10 @@ class Reading(Section):
         """Those of a tiny decoder."""
         return [Path(self.file)] if self.decoder == "tiny" and self.file else []
 
+    def checked(self, n_steps: int) -> list[int]:
+        """The steps of a run that are held against the codec, from the first to the last."""
+        return sorted({round(n * (n_steps - 1) / (self.steps - 1)) for n in range(self.steps)})
+
     @model_validator(mode="after")
     def _file_of_the_tiny_one(self) -> Reading:
         if self.decoder == "tiny" and self.file is None:

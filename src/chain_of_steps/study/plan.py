@@ -17,7 +17,7 @@ from chain_of_steps.cases import sources
 from chain_of_steps.cases.drawings import drawing_of
 from chain_of_steps.cases.sources import Shape
 from chain_of_steps.cases.vbvr import vbvr_tasks
-from chain_of_steps.costs import Group, Line, Makeup
+from chain_of_steps.costs import Group, Line, Makeup, reading_lines
 from chain_of_steps.files import MANIFEST_SUFFIX, read_json
 from chain_of_steps.models.known import BELIEVED, CARDS
 from chain_of_steps.settings.models import Model, main_model, passes_of, seeds_of, unpinned
@@ -184,6 +184,8 @@ def _counted_hours(study: Study, found: list[Group], lines: list[Line]) -> Itera
         yield f"{name}: hours of one card, counted, at a share of its peak: {', '.join(hours)}"
         yield from _believable(name, model, one)
         yield from _on_the_card(name, makeup, found, one * passes_of(model))
+        if study.cases.source == "puzzles":
+            yield from reading_lines(study, name, makeup, found, one * passes_of(model))
 
 
 def _believable(name: str, model: Model, flops: float) -> Iterator[str]:
