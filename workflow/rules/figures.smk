@@ -9,7 +9,7 @@ NOTEBOOK_INPUTS = FIGURE_INPUTS | TABLE_INPUTS
 # figure or table -> experiment, which is its category in the report
 CATEGORY = {name: row.name for row in EXPERIMENTS for name in [*row.figures, *row.tables]}
 CATEGORY["claims"] = "claims"
-PAGES = [*TABLE_INPUTS, *(["claims"] if NOTEBOOK_INPUTS else [])]
+PAGES = [*TABLE_INPUTS, *(["claims"] if NOTEBOOK_INPUTS else [])]  # of text
 PUBLISHED = {name for row in CHOSEN for name in row.keeps}
 PUBLISHED |= {name for names in NOTEBOOK_INPUTS.values() for name in names}
 CLAIMS, MANIFEST, COST = stage_of("claims"), stage_of("manifest"), stage_of("cost")
@@ -102,12 +102,7 @@ rule figure:
         tables=lambda wildcards: [TABLES / name for name in FIGURE_INPUTS[wildcards.figure]],
         provenance=lambda wildcards: drawn_by(wildcards.figure),
     output:
-        png=report(
-            FIGURES / "{figure}.png",
-            caption="../report/figure.rst",
-            category=lambda wildcards: CATEGORY[wildcards.figure],
-            labels={"figure": "{figure}"},
-        ),
+        png=FIGURES / "{figure}.png",
         pdf=FIGURES / "{figure}.pdf",
         caption=FIGURES / "{figure}.md",
         facts=FIGURES / "{figure}.json",
@@ -256,6 +251,33 @@ rule crate:
         figures=FIGURES,
     shell:
         "PYTHONPATH=$CHAIN_OF_STEPS_PACKAGE python -P {input.script} {params.figures} 2> {log}"
+
+
+# The report shows a picture without a word for who cannot see it: on a page of ours it has its caption.
+rule picture_page:
+    input:
+        script=of_workflow("scripts/picture.py"),
+        head=of_workflow("report/head.html"),
+        png=FIGURES / "{figure}.png",
+        caption=FIGURES / "{figure}.md",
+    output:
+        report(
+            RESULTS / "pages/{figure}.html",
+            caption="../report/figure.rst",
+            category=lambda wildcards: CATEGORY[wildcards.figure],
+            labels={"figure": "{figure}"},
+        ),
+    log:
+        LOGS / "picture_page_{figure}.log",
+    wildcard_constraints:
+        figure="|".join(["-", *FIGURE_INPUTS]),
+    localrule: True
+    params:
+        notebook=lambda wildcards: notebook_of(wildcards.figure),
+        tables=lambda wildcards: [TABLES / name for name in FIGURE_INPUTS[wildcards.figure]],
+        pdf=lambda wildcards: FIGURES / f"{wildcards.figure}.pdf",
+    shell:
+        "python -P {input.script} {input.head} {input.png} {input.caption} > {output} 2> {log}"
 
 
 # Markdown is no page for a browser: what is not a picture becomes one for the report.
