@@ -122,9 +122,10 @@ def late(tmp_path_factory, puzzle_codec):
     return model, runs, cases
 
 
-def test_early_steps_that_it_misreads_are_read_in_full(late):
+@pytest.mark.parametrize("decoder", ["projection", "latents"])
+def test_early_steps_that_it_misreads_are_read_in_full(late, decoder):
     model, runs, cases = late
-    reading = Reading(decoder="projection", agreement=0.5, steps=STEPS)  # 4 of 4: from 0.51 on
+    reading = Reading(decoder=decoder, agreement=0.5, steps=STEPS)  # 4 of 4: from 0.51 on
     rows = compared(model, runs, cases, reading)
     assert len(rows) == len(cases) * STEPS and set(rows["seed"]) == {0}
     assert rows.groupby("step")["agrees"].all().tolist() == [False] * EARLY + [True] * EARLY
@@ -136,17 +137,17 @@ def test_early_steps_that_it_misreads_are_read_in_full(late):
 
     full = read_trajectory(model, runs, cases)
     fitting = fitting_of(reading)
-    mixed = read_trajectory(model, runs, cases, Cheaply("projection", fitting, steps))
+    mixed = read_trajectory(model, runs, cases, Cheaply(decoder, fitting, steps))
     assert "decoder" not in full
     by = mixed.groupby("step")["decoder"].agg(set).tolist()
-    assert by == [{"full"}] * EARLY + [{"projection"}] * EARLY + [{"full"}]
+    assert by == [{"full"}] * EARLY + [{decoder}] * EARLY + [{"full"}]
     for name in ("model", "case", "seed", "step", "sigma", "answer", "leads", "correct"):
         assert mixed[name].equals(full[name]), name
     assert full.groupby("step")["correct"].mean().tolist() == [0, 1, 1, 1, 0, 1, 1]
     same = mixed["decoder"] == "full"
     assert (mixed.loc[same, "solution"] == full.loc[same, "solution"]).all()
     # without the check they would have been misread
-    blind = read_trajectory(model, runs, cases, Cheaply("projection", fitting, range(STEPS)))
+    blind = read_trajectory(model, runs, cases, Cheaply(decoder, fitting, range(STEPS)))
     early = blind["step"] < EARLY
     assert (blind.loc[early, "answer"] != full.loc[early, "answer"]).all()
 

@@ -8,25 +8,48 @@ agrees at a step where all its looks there do.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
+from torch import Tensor
 
 from chain_of_steps.cases.folders import Case
-from chain_of_steps.models.decoders import Fitting, projected, tiny_from
+from chain_of_steps.drawn import drawn, drawn_empty, drawn_still
+from chain_of_steps.latent_reader import LatentReader
+from chain_of_steps.models.decoders import projected, tiny_from
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.progress import progress
-from chain_of_steps.runs import by_step, looks_of, read_latents, return_memory
+from chain_of_steps.runs import Fitting, by_step, looks_of, read_latents, return_memory
 from chain_of_steps.settings.reading import Reading
 from chain_of_steps.statistics.rates import wilson
-from chain_of_steps.tasks.observe import observer_of
+from chain_of_steps.tasks.observe import Observation, Observer, observer_of
 from chain_of_steps.trajectory import Trajectory
+
+Reads = Callable[[Tensor], Observation]
 
 
 def fitting_of(reading: Reading) -> Fitting:
-    """How the decoder of a section is made. Raises UserError where its file holds none."""
-    return tiny_from(reading.files[0]) if reading.files else projected
+    """How looks are read by a section. Raises UserError where its file holds no decoder."""
+    if reading.decoder == "latents":
+        return in_latents
+    making = tiny_from(reading.files[0]) if reading.files else projected
+
+    def fitted(model: VideoModel, reader: Observer, results: Tensor) -> Reads:
+        return partial(read_latents, making(model, results, reader.frames), reader)
+
+    return fitted
+
+
+def in_latents(model: VideoModel, reader: Observer, results: Tensor) -> Reads:
+    """Nothing is decoded: the videos of all candidates are encoded instead."""
+    puzzle, drawing = reader.puzzle, reader.drawing
+    answers = drawn(model, puzzle, range(len(puzzle.candidates)), drawing)
+    others = (one(model, puzzle, drawing).numpy() for one in (drawn_empty, drawn_still))
+    stride, ahead = model.compression[0], model.ahead
+    found = LatentReader(reader, answers.numpy(), *others, lambda f: ahead - (-f // stride))
+    return lambda latents: found.read(latents.numpy())
 
 
 def compared(
@@ -45,10 +68,10 @@ def compared(
     for n, (name, rows) in enumerate(progress(groups.items(), desc="compare", unit="cases")):
         return_memory(n)
         reader, runs = observer_of(by_name[name]), trajectory.select(rows)
-        decoder = fitting(model, runs.x[:, -1], reader.frames)
+        cheaply = fitting(model, reader, runs.x[:, -1])
         some = runs.select(np.flatnonzero(runs.runs["seed"].isin(seeds)))
         looks = looks_of(some)[:, steps].flatten(0, 1)
-        full, cheap = (read_latents(one, reader, looks) for one in (model, decoder))
+        full, cheap = read_latents(model, reader, looks), cheaply(looks)
         table = by_step(some, steps).assign(decoder=reading.decoder)
         for which, found in (("full", full), ("cheap", cheap)):
             table[f"answer_{which}"], table[f"leads_{which}"] = found.accepted, found.leads

@@ -10,9 +10,10 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -26,7 +27,7 @@ from chain_of_steps.edits import Loop
 from chain_of_steps.errors import UserError
 from chain_of_steps.interventions import Noise, by_row
 from chain_of_steps.models.condition import Condition
-from chain_of_steps.models.decoders import Decoder, Fitting
+from chain_of_steps.models.decoders import Decoder
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.progress import progress
 from chain_of_steps.sampling import Edit, Watch, cuts, sample, sample_by
@@ -277,6 +278,8 @@ def loops_of(loop: Loop, table: pd.DataFrame, sigmas: Tensor, shape: Sequence[in
 # Readings
 
 FULL = "full"  # what is decoded by the model's own codec
+# (model, reader, results (R, C, F, h, w) of one case) -> what reads its looks (S, C, F, h, w)
+Fitting = Callable[["VideoModel", Observer, Tensor], Callable[[Tensor], Observation]]
 
 
 def looks_of(trajectory: Trajectory, rows: int | slice | Sequence[int] = slice(None)) -> Tensor:
@@ -300,21 +303,27 @@ def read_latents(model: Decoder, reader: Observer, latents: Tensor) -> Observati
 
 @dataclass(frozen=True)
 class Cheaply:
-    """Which steps of a run are decoded by something else than the codec, and by what.
+    """Which steps of a run are read by something else than the codec, and by what.
 
-    name: of the decoder. steps: those that it decodes; never the result.
+    name: of what reads them. steps: those that it reads; never the result.
     """
 
     name: str
     fitting: Fitting
     steps: Sequence[int]
 
-    def decoded(self, model: VideoModel, looks: Tensor, frames: Sequence[int]) -> Tensor:
-        """Some frames (R N', K, H, W, 3) of the looks (R, N', C, F, h, w) at the runs of a case."""
-        cheap = self.fitting(model, looks[:, -1], frames) if self.steps else model
-        by = [cheap if k in self.steps else model for k in range(looks.shape[1])]
-        parts = [one.decode(looks[:, k], frames=frames) for k, one in enumerate(by)]
-        return torch.stack(parts, dim=1).flatten(0, 1)
+    def read(self, model: VideoModel, reader: Observer, looks: Tensor) -> Observation:
+        """Reads the looks (R, N', C, F, h, w) at the runs of a case, run by run."""
+        full = partial(read_latents, model, reader)
+        cheap = self.fitting(model, reader, looks[:, -1]) if self.steps else full
+        parts = [(cheap if k in self.steps else full)(looks[:, k]) for k in range(looks.shape[1])]
+        values = {
+            field.name: np.stack([getattr(part, field.name) for part in parts], axis=1)
+            for field in fields(Observation)
+            if field.name != "solutions"
+        }
+        flat = {name: value.reshape(-1, *value.shape[2:]) for name, value in values.items()}
+        return replace(parts[0], **flat)
 
 
 def return_memory(n: int, every: int = 8) -> None:
@@ -353,7 +362,7 @@ def read_trajectory(
     (whether that is right), leads (the leading candidate, or -1), leads_right, best, weight (see
     `Observation`), best_right, score, n_candidates (nan where nothing is readable), solution
     (strongest evidence for a right answer), evidence (list, one weight a candidate). With
-    `cheaply`, whose steps are not decoded by the codec, decoder says what decoded each.
+    `cheaply`, whose steps are not read by the codec, decoder says what read each.
     """
     by_name, tables = {case.name: case for case in cases}, []
     groups = trajectory.runs.groupby("case", sort=False).indices
@@ -364,7 +373,7 @@ def read_trajectory(
         if cheaply is None:
             reading = read_latents(model, reader, looks.flatten(0, 1))
         else:
-            reading = reader.read(cheaply.decoded(model, looks, reader.frames).numpy())
+            reading = cheaply.read(model, reader, looks)
             table["decoder"] = np.where(table["step"].isin(cheaply.steps), cheaply.name, FULL)
         table["answer"] = reading.accepted
         table["correct"] = reading.correct

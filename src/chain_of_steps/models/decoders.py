@@ -26,7 +26,7 @@ class Decoder(Protocol):
 
 
 # (model, results (R, C, F, h, w) of one case, the frames to decode) -> what decodes its looks
-Fitting = Callable[["VideoModel", Tensor, Sequence[int]], Decoder]
+Making = Callable[["VideoModel", Tensor, Sequence[int]], Decoder]
 
 
 def projected(model: VideoModel, results: Tensor, frames: Sequence[int]) -> Projection:
@@ -56,7 +56,7 @@ class Tiny:
         return torch.cat([self.decoder(row.to(self.device))[:, list(frames)].cpu() for row in rows])
 
 
-def tiny_from(path: Path) -> Fitting:
+def tiny_from(path: Path) -> Making:
     """Nothing is fitted: the decoder of a file. Raises UserError where none lies there."""
     decoder = TinyDecoder.load(path)
     return lambda model, results, frames: Tiny(decoder, model)

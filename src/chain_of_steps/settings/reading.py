@@ -15,12 +15,13 @@ class Reading(Section):
     some steps first, and reads those alone at which the two agree.
     """
 
-    decoder: Literal["full", "projection", "tiny"] = Field(
+    decoder: Literal["full", "projection", "tiny", "latents"] = Field(
         "full",
         description=(
             "full: the model's own codec; projection: a linear map from latents to pixels, fitted "
-            "to the results of each case; tiny: a small decoder from a file. The result of a run "
-            "is always read by the codec."
+            "to the results of each case; tiny: a small decoder from a file; latents: no decoder, "
+            "as all candidates' videos are encoded instead. The result of a run is always read by "
+            "the codec."
         ),
     )
     file: str | None = Field(

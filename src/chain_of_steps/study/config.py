@@ -193,6 +193,12 @@ class Study(*_HOLDERS):
                 "experiments has reading, which holds a cheap decoder against the codec, but "
                 "reading.decoder is full: write projection, or leave reading out of experiments."
             )
+        style = self.cases.drawing.style
+        if self.reading.decoder == "latents" and style != "plain":
+            raise refusal(
+                f"reading.decoder is latents, but cases.drawing.style is {style}, where dots move, "
+                "whose trail is read in pictures alone: write projection."
+            )
 
     def _check_trainings(self) -> None:
         for name, training in self.train.items():
