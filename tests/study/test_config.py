@@ -327,6 +327,13 @@ def test_the_shift_of_ltx_is_that_of_the_pipeline_for_its_size():
             ["train.m.phases.0.stpes", "steps?"],
         ),
         (changed(train__m__phases=[{"steps": 3, "mix": {"mazes": 1}}]), ["train.m", "'mazes'"]),
+        # readings that cannot be made so
+        (changed(reading__decoder="tiny"), ["reading.file is null", "write the path"]),
+        (changed(experiments=["reading"]), ["reading.decoder is full: write projection"]),
+        (
+            changed(reading__decoder="latents", cases__drawing={"side": 96, "style": "white"}),
+            ["reading.decoder is latents", "dots move", "write projection"],
+        ),
         # of the wrong type
         (changed(sampler__steps="fifty"), ["sampler.steps", "'fifty'", "integer"]),
         (changed(sampler__steps=50.0), ["sampler.steps", "50.0", "integer"]),
