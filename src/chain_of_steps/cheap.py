@@ -8,7 +8,7 @@ agrees at a step where all its looks there do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -21,13 +21,11 @@ from chain_of_steps.latent_reader import LatentReader
 from chain_of_steps.models.decoders import projected, tiny_from
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.progress import progress
-from chain_of_steps.runs import Fitting, by_step, looks_of, read_latents, return_memory
+from chain_of_steps.runs import Fitting, Reads, by_step, looks_of, read_latents, return_memory
 from chain_of_steps.settings.reading import Reading
 from chain_of_steps.statistics.rates import wilson
-from chain_of_steps.tasks.observe import Observation, Observer, observer_of
+from chain_of_steps.tasks.observe import Observer, observer_of
 from chain_of_steps.trajectory import Trajectory
-
-Reads = Callable[[Tensor], Observation]
 
 
 def fitting_of(reading: Reading) -> Fitting:

@@ -111,7 +111,8 @@ class Makeup:
     def decoding(self, shape: Shape) -> dict[str, float]:
         """Decoder -> FLOP of one look at a run, of the decoders that somebody has counted.
 
-        The projection makes the frames that are read alone.
+        The projection makes the frames that are read alone; all of them where a dot moves, which
+        is as little beside the others.
         """
         pixels, family = shape.width * shape.height, self.family
         if family is None or family.decode is None:
@@ -171,9 +172,10 @@ def reading_lines(
         checks = total * min(seeds, reading.seeds) * len(reading.checked(steps))
         fit = total * seeds if reading.decoder == "projection" else 0  # of each result, whole
         least, most = checks + 2 * fit + total * seeds, checks + fit + looks
+        beside = ", beside the candidates' videos" if reading.decoder == "latents" else ""
         yield (
             f"{name}, counted: by the codec {least:,} of them or up to {most:,}, as far as "
-            f"reading.decoder: {reading.decoder} agrees with it"
+            f"reading.decoder: {reading.decoder} agrees with it{beside}"
         )
 
 

@@ -278,8 +278,9 @@ def loops_of(loop: Loop, table: pd.DataFrame, sigmas: Tensor, shape: Sequence[in
 # Readings
 
 FULL = "full"  # what is decoded by the model's own codec
-# (model, reader, results (R, C, F, h, w) of one case) -> what reads its looks (S, C, F, h, w)
-Fitting = Callable[["VideoModel", Observer, Tensor], Callable[[Tensor], Observation]]
+Reads = Callable[[Tensor], Observation]  # of looks (S, C, F, h, w) at one puzzle
+# (model, reader, results (R, C, F, h, w) of one case) -> what reads its looks
+Fitting = Callable[[VideoModel, Observer, Tensor], Reads]
 
 
 def looks_of(trajectory: Trajectory, rows: int | slice | Sequence[int] = slice(None)) -> Tensor:
