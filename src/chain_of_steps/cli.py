@@ -171,13 +171,13 @@ def _add(commands: Any, stage: Stage) -> None:
         kind = {"type": int} if name in ("shard", "job") else {"choices": stage.names.get(name)}
         command.add_argument(f"--{name}", required=True, help=_help(name), **kind)
     for name, artifact in {**stage.takes, **stage.makes}.items():
+        needed = getattr(artifact, "when", None) is None
         if name in stage.takes and stage.gathers(artifact) and not isinstance(artifact, Files):
-            help = f"such as {artifact.place}"
-            command.add_argument(name, type=Path, nargs="+", metavar=name.upper(), help=help)
+            help, many = f"such as {artifact.place}", "+" if needed else "*"
+            command.add_argument(name, type=Path, nargs=many, metavar=name.upper(), help=help)
             continue
         whole = isinstance(artifact, Files | Folder)
         text = _help(name, f"{'folder' if whole else 'file'}, such as {artifact.places[0]}")
-        needed = getattr(artifact, "asked", None) is None
         command.add_argument(f"--{name}", type=Path, required=needed, help=text)
     for option in stage.options:
         command.add_argument(option.name, **option.about)

@@ -30,13 +30,13 @@ class File:
 
     The names are model, shard and those that a stage declares in `names`. Where a stage takes files
     by a name that none of its own files has, it takes all of them: those of the main model, or of
-    every model. asked: whether it is taken, given the settings of who takes it; a command may be
-    given none of it where it is not.
+    every model. when: whether a study, given its configuration, has it; where not, a stage is given
+    none of it.
     """
 
     place: str
     every_model: bool = False
-    asked: Callable[[Any], bool] | None = None
+    when: Callable[[Any], bool] | None = None
 
     @property
     def places(self) -> tuple[str, ...]:
@@ -143,15 +143,6 @@ class Stage:
             models = {name: resolved["models"][name] for name in dict.fromkeys((main, model))}
             resolved = {**resolved, "models": models}
         return self.settings.model_validate(resolved)
-
-    def taken(self, settings: Any) -> dict[str, Artifact]:
-        """What it takes, by option, with these settings."""
-        asked = {name: getattr(one, "asked", None) for name, one in self.takes.items()}
-        return {
-            name: artifact
-            for name, artifact in self.takes.items()
-            if asked[name] is None or asked[name](settings)
-        }
 
     def gathers(self, artifact: Artifact) -> frozenset[str]:
         """The names over which all files of an artifact are taken, as none of its own has them."""

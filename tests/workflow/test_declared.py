@@ -101,20 +101,20 @@ def of_puzzles(tmp_path_factory, build_pocket) -> list[dict]:
         stored = ("--trajectory", "trajectories/pocket/0.safetensors")
         recorded_cos("latents", *stored, "--out", "latents.parquet")
         recorded_cos("latents-summary", "--runs", "latents.parquet", "--out", "latents.csv")
-        asks = {"experiments": ["reading"], "reading": {"decoder": "projection"}}
-        write_settings({**chain.STUDY, **asks, "train": {"tiny": tiny}})
-        compare = ("--trajectories", "trajectories/pocket", "--out", "compared.parquet")
-        recorded_cos("compare-reading", "--model", "pocket", "--cases", "cases", *compare)
-        cheaply = (*stored, "--compared", "compared.parquet", "--out", "cheap.parquet")
-        recorded_cos("read", "--model", "pocket", "--cases", "cases", *cheaply)
-        recorded_cos("reading-summary", "--runs", "compared.parquet", "--out", "reading.csv")
-        write_settings({**chain.STUDY, "train": {"tiny": tiny}})
         recorded_cos("calibrate", "--cases", "cases", "--out", "calibration.csv")
         recorded_cos("plan")
         recorded_cos("watch", "--once", ".", also=[Path("watch.html")])  # where it looks
         recorded_cos("train", "--name", "tiny", "--out", "trained")
         listed = [Path("trained") / LISTING]  # it adds its files to what the folder says it holds
         recorded_cos("card", "--model", "pocket", "--out", "trained", also=listed)
+        asks = {"experiments": ["reading"], "reading": {"decoder": "projection"}}
+        write_settings({**chain.STUDY, **asks, "train": {"tiny": tiny}})
+        given = ("--model", "pocket", "--cases", "cases")
+        compare = ("--trajectories", "trajectories/pocket", "--out", "compared.parquet")
+        recorded_cos("compare-reading", *given, *compare)
+        read = ("--trajectory", "trajectories/pocket/0.safetensors", "--out", "cheap.parquet")
+        recorded_cos("read", *given, *read, "--compared", "compared.parquet")
+        recorded_cos("reading-summary", "--runs", "compared.parquet", "--out", "reading.csv")
         return helper.records(Path("records"))
 
 

@@ -324,8 +324,7 @@ def settings_of(stage: Stage):
 
 def inputs_of(stage: Stage) -> dict:
     """Option -> the files that a stage takes by it; further ones that it reads as `watched`."""
-    taken = stage.taken(stage.view(RESOLVED))
-    inputs = {name: inputs_by(stage, artifact) for name, artifact in taken.items()}
+    inputs = {name: inputs_by(stage, artifact) for name, artifact in stage.takes.items()}
     if stage.watches is not None:
         inputs["watched"] = ancient(stage.watches(stage.view(RESOLVED)))
     if stage.loads_model:
@@ -367,7 +366,10 @@ def joined_parts(part: File) -> list[Path]:
 
 
 def every_file(artifact: File | Files | Folder, place: str, names: frozenset[str]) -> list[Path]:
-    """The files of an artifact for all values of some names."""
+    """The files of an artifact for all values of some names; none where the study has no such."""
+    when = getattr(artifact, "when", None)
+    if when is not None and not when(STUDY):
+        return []
     every = getattr(artifact, "every_model", False)
     values = {
         "model": MODELS if every else [MAIN_MODEL],
@@ -420,8 +422,10 @@ def arguments_of(stage: Stage):
         for name in stage.asks:
             words += [f"--{name}", known[name]]
         gathered = []
-        for name, artifact in {**stage.taken(stage.view(RESOLVED)), **stage.makes}.items():
+        for name, artifact in {**stage.takes, **stage.makes}.items():
             files = output[name] if name in stage.makes else input[name]
+            if not files:
+                continue
             if isinstance(artifact, Files):
                 words += [f"--{name}", RESULTS / artifact.folder.format(**known)]
             elif name in stage.takes and stage.gathers(artifact):
