@@ -30,14 +30,26 @@ def flops_of(makeup: Makeup, shape: Shape) -> dict[str, float]:
     The projection makes the frames that are read alone; all of them where a dot moves, which is as
     little beside the others.
     """
-    if makeup.family is None or makeup.family.decode is None:
+    if makeup.like is None or makeup.like.decode is None:
         return {}
     pixels = shape.width * shape.height
-    found = {"full": makeup.family.decode * pixels * shape.frames}
+    found = {"full": makeup.like.decode * pixels * shape.frames}
     tiny = TINY.get((makeup.z_dim, makeup.scale_factor_spatial))
     if tiny is not None:
         found["tiny"] = tiny * pixels * shape.frames
     return found | {"projection": 2.0 * 9 * makeup.z_dim * 3 * pixels * FRAMES_READ}
+
+
+def compared_by_codec(settings: Read, name: str, cases: int) -> int:
+    """Videos of a model that the codec decodes so as to hold a cheap decoder against it."""
+    reading, seeds = settings.reading, len(seeds_of(settings, name))
+    steps = len(reading.checked(settings.sampler.steps))
+    return cases * min(seeds, reading.seeds) * steps + _fitted(settings, cases * seeds)
+
+
+def _fitted(settings: Read, runs: int) -> int:
+    """Results that are decoded so as to fit a decoder to them."""
+    return runs if settings.reading.decoder == "projection" else 0
 
 
 def reading_lines(settings: Read, groups: list[Group]) -> Iterator[str]:
@@ -59,9 +71,8 @@ def reading_lines(settings: Read, groups: list[Group]) -> Iterator[str]:
             said.append(f"{decoder} {flop / 1e15:,.4g} ({share:,.3g} % of the steps)")
         yield f"{name}, counted: {looks:,} looks are read; PFLOP by decoder: {', '.join(said)}"
         if reading.cheap:
-            checks = total * min(runs // total, reading.seeds) * len(reading.checked(steps))
-            fit = runs if reading.decoder == "projection" else 0  # to each result, whole
-            least, most = checks + 2 * fit + runs, checks + fit + looks
+            checks = compared_by_codec(settings, name, total)
+            least, most = checks + _fitted(settings, runs) + runs, checks + looks
             beside = ", beside the candidates' videos" if reading.decoder == "latents" else ""
             yield (
                 f"{name}, counted: by the codec {least:,} of them or up to {most:,}, as far as "

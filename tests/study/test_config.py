@@ -231,6 +231,7 @@ VBVR = "vbvr-wan2.2.yaml"
 OVER = {
     "vbvr-wan2.2-reduced.yaml": VBVR,
     "vbvr-wan2.2-lora.yaml": VBVR,
+    "vbvr-wan2.2-base.yaml": VBVR,
     "wan-reference.yaml": VBVR,
     "wan-r1.yaml": "ti2v-5b.yaml",
     "real-puzzles.yaml": "ti2v-5b.yaml",
@@ -253,7 +254,7 @@ def overlays():
 def test_every_real_model_has_a_study_of_native_puzzles():
     """Each tile is whole tokens, the board fits, and every experiment on puzzles is made."""
     real = {p.name for p in (ROOT / "config").glob("*.yaml") if "revision:" in p.read_text()}
-    real |= {"vbvr-wan2.2-lora.yaml"}
+    real = (real | {"vbvr-wan2.2-lora.yaml"}) - {"vbvr-wan2.2-base.yaml"}  # one of two again
     found = {p.name for p in (ROOT / "config").glob(f"*{PUZZLES}")} - {REAL}
     assert {name.replace(PUZZLES, ".yaml") for name in found} == real
     plain = load_config([ROOT / "config.yaml"])
@@ -395,6 +396,11 @@ def test_the_shift_of_ltx_is_that_of_the_pipeline_for_its_size():
         (changed(study=""), ["study", "write letters, digits"]),
         (changed(models={"a/b": {"path": "p"}}), ["models", "'a/b'", "write letters, digits"]),
         (changed(models__m__path=""), ["models.m.path", "not empty"]),
+        (changed(models__m__base="m"), ["models.m.base is 'm'", "leave it out"]),
+        (
+            changed(models={"a": {"path": "p", "base": "c"}, "b": {"path": "q"}}),
+            ["models.a.base is 'c'", "write one of b"],
+        ),
         (changed(ensemble__band=[0.7, 0.2]), ["ensemble.band", "the smaller share first"]),
         (changed(behaviours__withheld=[1]), ["behaviours.withheld.0", "write a number below 1"]),
         # renamed

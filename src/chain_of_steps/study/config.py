@@ -25,7 +25,8 @@ from chain_of_steps.pocket.settings import WithCard, WithTrain
 from chain_of_steps.settings.base import RESOLVED, Distinct, refusal
 from chain_of_steps.settings.cases import Cases, WithCases
 from chain_of_steps.settings.execution import WithExecution
-from chain_of_steps.settings.models import WithModels, main_model, repeats_of, seeds_of
+from chain_of_steps.settings.models import WithModels, bases_of, main_model, repeats_of, seeds_of
+from chain_of_steps.settings.processes import WithProcesses
 from chain_of_steps.settings.reading import WithReading
 from chain_of_steps.settings.sampler import WithSampler, solver_refusal
 from chain_of_steps.settings.seeds import WithSeeds
@@ -58,7 +59,7 @@ def _titles(of_puzzles: bool) -> str:
 
 # From last to first, so that their fields stand in the order of the page.
 _HOLDERS = (
-    *(WithTrain, WithCard, WithExplorer),
+    *(WithProcesses, WithTrain, WithCard, WithExplorer),
     *(row.settings for row in reversed(EXPERIMENTS) if row.settings),
     *(WithReading, WithStatistics, WithExecution, WithSeeds, WithCases, WithVideo, WithSampler),
     *(WithExperiments, WithModels, WithStudy),
@@ -122,6 +123,7 @@ class Study(*_HOLDERS):
         self._check_reading()
         try:
             repeats_of(self)
+            bases_of(self)
         except UserError as error:
             raise refusal(str(error)) from None
         return self

@@ -15,8 +15,9 @@ from chain_of_steps.settings.models import WithModels
 from chain_of_steps.settings.study import WithStudy
 
 MANIFEST = "manifest.json"
-# fields that say how the weights came about and were measured, not what a study does with them
-ABOUT_WEIGHTS = ("train", "card")
+# how the weights came about and were measured, and how jobs share a machine: no number of a study
+# that has these weights hangs on it
+NO_NUMBERS = ("train", "card", "processes")
 
 AS_ALWAYS = {"decoder": "full"}  # how looks are read where nothing is said of it
 
@@ -82,7 +83,7 @@ def refuse_other_tables(figures: Path, resolved: Mapping[str, Any]) -> None:
 
 def of_numbers(resolved: Mapping[str, Any]) -> dict[str, Any]:
     """The sections of a resolved configuration that decide a study's numbers."""
-    return {name: value for name, value in resolved.items() if name not in ABOUT_WEIGHTS}
+    return {name: value for name, value in resolved.items() if name not in NO_NUMBERS}
 
 
 def _stated(sections: Mapping[str, Any]) -> dict[str, Any]:
