@@ -22,7 +22,9 @@ from typing import Any
 from chain_of_steps import provenance
 from chain_of_steps.errors import UserError
 from chain_of_steps.files import CANNOT_WRITE, shown
+from chain_of_steps.resident import handed_over
 from chain_of_steps.settings.base import RESOLVED, View
+from chain_of_steps.settings.processes import WithProcesses
 from chain_of_steps.stage import Files, Folder, Stage, stage_modules, stage_of
 
 _CANNOT_WRITE = (*CANNOT_WRITE, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
@@ -55,7 +57,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         _refuse_surrogates(words)
         stage = stage_of(name)
-        settings = settings_of(stage, files, arguments.get("model"))
+        resolved = resolved_by(files)
+        settings = stage.view(resolved, arguments.get("model"))
+        processes = WithProcesses.model_validate(resolved).processes
+        if stage.loads_model and processes.resident:
+            status = handed_over(words, processes.idle)
+            if status is not None:
+                return status
         carry_out(stage, settings, files, arguments)
         sys.stdout.flush()
     except UserError as error:
@@ -110,17 +118,17 @@ def carry_out(
     provenance.record(outs, made, out if all(path.parent == out for path in outs) else None)
 
 
-def settings_of(stage: Stage, files: Sequence[Path], model: str | None = None) -> View:
-    """The sections that a stage reads, out of configuration files.
+def resolved_by(files: Sequence[Path]) -> dict[str, Any]:
+    """The configuration that some files are, with all defaults.
 
-    A file that the workflow wrote is checked already and holds everything: of it, these sections
-    alone are looked at, so that a job needs no code of sections that it does not read.
+    A file that the workflow wrote is checked already and holds everything: of it, the sections that
+    a stage reads alone are looked at, so that a job needs no code of sections that it does not.
     """
     resolved = resolved_file(files[0]) if len(files) == 1 else None
     if resolved is None:
         # by its name, as it is no part of what a job of the workflow does
         resolved = import_module("chain_of_steps.study.config").load_config(files).resolved()
-    return stage.view(resolved, model)
+    return resolved
 
 
 def resolved_file(path: Path) -> dict[str, Any] | None:
@@ -171,13 +179,14 @@ def _add(commands: Any, stage: Stage) -> None:
         kind = {"type": int} if name in ("shard", "job") else {"choices": stage.names.get(name)}
         command.add_argument(f"--{name}", required=True, help=_help(name), **kind)
     for name, artifact in {**stage.takes, **stage.makes}.items():
+        needed = getattr(artifact, "when", None) is None
         if name in stage.takes and stage.gathers(artifact) and not isinstance(artifact, Files):
-            help = f"such as {artifact.place}"
-            command.add_argument(name, type=Path, nargs="+", metavar=name.upper(), help=help)
+            help, many = f"such as {artifact.place}", "+" if needed else "*"
+            command.add_argument(name, type=Path, nargs=many, metavar=name.upper(), help=help)
             continue
         whole = isinstance(artifact, Files | Folder)
         text = _help(name, f"{'folder' if whole else 'file'}, such as {artifact.places[0]}")
-        command.add_argument(f"--{name}", type=Path, required=True, help=text)
+        command.add_argument(f"--{name}", type=Path, required=needed, help=text)
     for option in stage.options:
         command.add_argument(option.name, **option.about)
     # digest of the code, which the workflow has at hand

@@ -30,11 +30,13 @@ class File:
 
     The names are model, shard and those that a stage declares in `names`. Where a stage takes files
     by a name that none of its own files has, it takes all of them: those of the main model, or of
-    every model.
+    every model. when: whether a study, given its configuration, has it; where not, a stage is given
+    none of it.
     """
 
     place: str
     every_model: bool = False
+    when: Callable[[Any], bool] | None = None
 
     @property
     def places(self) -> tuple[str, ...]:

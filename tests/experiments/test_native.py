@@ -55,6 +55,15 @@ def wrong(one):
     return [(one.shown + 1) % len(one.candidates)]
 
 
+def test_frames_before_a_video_show_nothing(tmp_path):
+    """As of CogVideoX 1.5, whose tokens have two latent frames each."""
+    cases = native.cases_of(tmp_path, [puzzle("maze")], LARGE)
+    (plain,) = decisive_places(cases, (9, 10, 14)).values()
+    (found,) = decisive_places(cases, (10, 10, 14), 1).values()
+    assert not found[0].any() and plain[1:].any()
+    assert torch.equal(found[1:], plain)
+
+
 @pytest.fixture
 def ran(tmp_path):
     """(tasks, what is drawn, drawing) -> the model, its runs, their cases."""

@@ -193,10 +193,12 @@ def skyreels_pipeline() -> SkyReelsV2ImageToVideoPipeline:
     return pipe
 
 
-def cogvideox_pipeline(later: bool = False, frames: int = 9) -> CogVideoXImageToVideoPipeline:
+def cogvideox_pipeline(
+    later: bool = False, frames: int = 9, side: int = 4
+) -> CogVideoXImageToVideoPipeline:
     """A CogVideoXImageToVideoPipeline whose every part matters; of 1.0, or of 1.5 (`later`).
 
-    frames: of the only videos that 1.0 makes.
+    frames: of the only videos that 1.0 makes. side: latents a side of the largest frame.
     """
     from transformers import T5Config, T5EncoderModel
 
@@ -222,8 +224,8 @@ def cogvideox_pipeline(later: bool = False, frames: int = 9) -> CogVideoXImageTo
         ofs_embed_dim=8 if later else None,
         text_embed_dim=TEXT_DIM,
         num_layers=3,
-        sample_width=4,
-        sample_height=4,
+        sample_width=side,
+        sample_height=side,
         sample_frames=frames,
         patch_size=2,
         patch_size_t=2 if later else None,

@@ -204,6 +204,8 @@ def test_cogvideox_refuses_what_it_cannot_run(cogvideox):
         assert model.latent_shape(17, SIZE, SIZE) == (4, 6, 4, 4)
         with pytest.raises(UserError, match=r"n_frames is 13: write 8 k \+ 1, such as"):
             model.latent_shape(13, SIZE, SIZE)
+        with pytest.raises(UserError, match=r"64 x 32 pixels, but .* 32 x 32: write no more"):
+            model.latent_shape(17, SIZE, 2 * SIZE)
     else:
         for length in (5, 13):
             with pytest.raises(UserError, match="learned its positions: write 9 frames of 32 x 32"):

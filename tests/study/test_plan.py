@@ -22,7 +22,7 @@ from chain_of_steps.experiments.layers.cost import ANALYSES
 from chain_of_steps.experiments.layers.job import pick_cases, share_of_job
 from chain_of_steps.experiments.noise.perturbation import conditions_of, perturb_shard
 from chain_of_steps.models.wan import WanModel
-from chain_of_steps.runs import run_shard
+from chain_of_steps.runs import read_trajectory, run_shard
 from chain_of_steps.study import plan
 from chain_of_steps.study.config import check_config, load_config
 from chain_of_steps.tasks import task_names
@@ -87,21 +87,41 @@ def planned(config):
     return {line.name: line for line in lines}
 
 
-@pytest.mark.parametrize("swept", [None, 1])
-def test_noise_and_ensemble_cost_what_was_planned(small, swept):
-    noise = {**NOISE, "cases": swept}
+@pytest.mark.parametrize(("swept", "per"), [(None, "task"), (1, "task"), (1, "study")])
+def test_noise_and_ensemble_cost_what_was_planned(small, monkeypatch, swept, per):
+    noise = {**NOISE, "cases": swept, "control_cases": 1 + (per == "study")}
+    noise["control_cases_per"] = per
     config, model = settings(small, 2.0, perturbation=noise), model_of(small, 2.0)
     cases = cases_of(small)
     steps, shift, frames, shard = 3, 5.0, 17, 4
     first_ones = {case.name for case in cases if case.name.endswith("/00000")}
     found = {"sample": 0, "perturb": 0, "ensemble": 0}
+    decoded, decode = [0], model.decode
+
+    def counting(latents, frames=None):
+        decoded[0] += len(latents)
+        return decode(latents, frames)
+
+    monkeypatch.setattr(model, "decode", counting)
+    decodes = dict.fromkeys(("read", "perturb", "ensemble"), 0)
+
+    def since() -> int:
+        number, decoded[0] = decoded[0], 0
+        return number
+
     controls_left = {(t, s): 1 for t in TASK_NAMES for s in ("in-domain", "out-of-domain")}
+    # two of the four that are swept: the first, and the one in the middle
+    spread = {cases[0].name, cases[3].name}
     options = {"steps": steps, "shift": shift, "n_frames": frames, "batch": 4}
     for first in range(0, len(cases), shard):
         part = cases[first : first + shard]
         trajectory = run_shard(model, part, [0, 1], **options)
         found["sample"] += trajectory.made_by["nfe"]
+        read_trajectory(model, trajectory, part)
+        decodes["read"] += since()
         controls = [c for c in part if controls_left.pop((c.task, c.split), 0)]
+        if per == "study":
+            controls = [c for c in part if c.name in spread]
         planned_noise = conditions_of(
             config.perturbation, trajectory.sigmas, trajectory.x.shape[-3:]
         )
@@ -111,6 +131,7 @@ def test_noise_and_ensemble_cost_what_was_planned(small, swept):
         found["perturb"] += perturb_shard(
             model, runs, mine, controls, planned_noise, seeds=[0], layers=[0]
         )[2]
+        decodes["perturb"] += since()
         some = [case for case in part if case.name in first_ones]
         methods = variants(config.ensemble, steps)
         outcomes = run_ensembles(model, some, [0, 1], methods, plain=trajectory, **options)
@@ -120,8 +141,10 @@ def test_noise_and_ensemble_cost_what_was_planned(small, swept):
         found["ensemble"] += nfe
         # a loop takes one pass more than it costs, with guidance two, as others may share it
         assert nfe == plain["nfe"].sum() + 2 * len(some)
+        decodes["ensemble"] += since()
     lines = planned(config)
     assert {name: lines[name].nfe for name in found} == found
+    assert {name: lines[name].decodes for name in decodes} == decodes
     assert lines["sample"].jobs == 2
     assert lines["sample"].runs == 12
 
@@ -153,7 +176,7 @@ def test_layer_analyses_cost_what_was_planned(small, analysis, guidance, branche
 def test_only_what_is_asked_for_is_planned(small):
     config = settings(small, experiments=["layers"])
     assert list(planned(config)) == list(ANALYSES)
-    assert list(planned(settings(small, experiments=["decision"]))) == ["sample"]
+    assert list(planned(settings(small, experiments=["decision"]))) == ["sample", "read"]
 
 
 def test_puzzles_are_planned_at_the_size_they_are_drawn_at(small):
@@ -326,8 +349,46 @@ def test_a_plan_says_what_a_video_costs_to_decode_and_where_weights_have_room():
     decode = next(line for line in said.splitlines() if "decoded" in line)
     assert "1,348 TFLOP" in decode
     assert float(decode.split(", ")[-1].split("%")[0]) == pytest.approx(232, abs=5)
-    room = next(line for line in said.splitlines() if "activations apart" in line)
-    assert "an expert 10.0 GB" in room and "RTX 4090" in room.split("model leaves room on")[1]
+
+
+def on_card(*names: str, offload: str) -> str:
+    said = plan.report(of_real(*names), Path())
+    return next(line for line in said if f"on the card, counted, offload {offload}" in line)
+
+
+@pytest.mark.parametrize(
+    ("names", "offload"),
+    [
+        (("ti2v-5b", "real-puzzles", "ti2v-5b-puzzles"), "model"),
+        (("ti2v-5b",), "model"),
+        (("wan2.1-fun-1.3b", "real-puzzles", "wan2.1-fun-1.3b-puzzles"), "none"),
+        (("wan2.1-fun-1.3b",), "none"),
+    ],
+)
+def test_a_plan_says_that_a_small_model_has_room_on_a_card_of_24_gb(names, offload):
+    """With the text encoder, passes and decoding below 22 GiB."""
+    said = on_card(*names, offload=offload)
+    assert float(said.split("at its peak ")[1].split()[0]) < 22
+    assert said.endswith("RTX 4090")
+
+
+def test_a_plan_says_what_has_no_room_on_a_card_of_24_gb():
+    # experts and codec take 12.8 GB, the text encoder 11.4
+    assert "RTX 4090" not in on_card("ti2v-5b", offload="none")
+    assert on_card("ti2v-5b", offload="none").count("text 22.5,") == 1
+    assert "RTX 4090" not in on_card("vbvr-wan2.2", offload="model")  # an expert takes 28.6
+
+
+def test_a_plan_says_what_loading_takes(monkeypatch):
+    monkeypatch.setattr("chain_of_steps.models.loading.free_memory", lambda: 60e9)
+    said = "\n".join(plan.report(of_real("vbvr-wan2.2", "vbvr-wan2.2-reduced"), Path()))
+    assert "loading takes 34 s at 2 GB/s of disk, assumed, once for each GPU" in said
+    # 69 GB, 41 latents of 16 x 21 x 78 x 78 float32 twice, and 4 GB
+    most = 69 + 2 * 41 * 16 * 21 * 78 * 78 * 4e-9 + 4
+    assert f"up to {most:.1f} GB of main memory" in said
+    assert "60.0 GB are free: too few" in said
+    alone = of_real("vbvr-wan2.2", "vbvr-wan2.2-reduced", processes={"resident": False})
+    assert "in each of 100 jobs or more: 0.96 hours" in "\n".join(plan.report(alone, Path()))
 
 
 def test_what_files_say_counts_before_what_is_published(small):

@@ -149,6 +149,26 @@ def test_a_board_without_room_for_a_puzzle_says_so():
         draw("maze", "in-domain", 1, board=Board(2, 2, 4))
 
 
+@pytest.mark.parametrize("board", [Board(3, 3, 3), Board(4, 4, 4)], ids=str)
+def test_a_small_board_shows_one_answer_or_is_refused(board):
+    refused = set()
+    for task in task_names():
+        try:
+            puzzles = draw(task, "in-domain", 3, board=board)
+        except UserError:
+            refused.add(task)
+            continue
+        for puzzle in puzzles:
+            for n in range(len(puzzle.candidates)):
+                assert set().union(*task_of(task).movie(puzzle, n)) <= set(board.cells), task
+        found = Observer(puzzle).read_video(videos(puzzle)[puzzle.shown][None])
+        assert found.correct.all() and found.n_candidates == pytest.approx(1), task
+    takes = {"tictactoe": (4, 4, 3), "shelf": (4, 5, 3), "latin": (5, 5, 3), "reappear": (3, 3, 4)}
+    small = {t for t, (r, c, b) in takes.items() if r > board.rows or c > board.columns}
+    small |= {t for t, (*_, beats) in takes.items() if beats > board.beats}
+    assert refused & takes.keys() == small
+
+
 # Pixels
 
 

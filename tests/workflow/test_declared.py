@@ -98,9 +98,6 @@ def of_puzzles(tmp_path_factory, build_pocket) -> list[dict]:
             head = "model,case,seed,intervention,label,success,first_step,last_step,annotator\n"
             Path(f"{name}.csv").write_text(head + row)
         recorded_cos("agreement", "--out", "kappa.csv", "ann.csv", "bob.csv")
-        stored = ("--trajectory", "trajectories/pocket/0.safetensors")
-        recorded_cos("latents", *stored, "--out", "latents.parquet")
-        recorded_cos("latents-summary", "--runs", "latents.parquet", "--out", "latents.csv")
         recorded_cos("calibrate", "--cases", "cases", "--out", "calibration.csv")
         recorded_cos("plan")
         recorded_cos("watch", "--once", ".", also=[Path("watch.html")])  # where it looks
@@ -143,6 +140,15 @@ def of_bench(tmp_path_factory, build_pocket) -> list[dict]:
         recorded_cos("score", *cases, *clean, "--out", "scores.csv")
         made = ("--out", "vbvr.csv", "--outcomes", "vbvr.parquet")
         recorded_cos("vbvr-summary", *cases, "--scores", "scores.csv", *made)
+        recorded_cos("latents", *stored, "--out", "latents.parquet")
+        made = ("--out", "inside", "--strips", "strips")
+        recorded_cos("latents-inside", *cases, "--trajectories", ".", *made)
+        runs = [f"inside/latents_{name}_runs.parquet" for name in ("guidance", "energy")]
+        taken = ("--runs", "latents.parquet", "--guidance", runs[0], "--energy", runs[1])
+        recorded_cos("latents-summary", *taken, "--out", "summed")
+        recorded_cos("latents-flow", "--out", "latents_flow.csv", "flow.csv")
+        scored = ("--scores", "scores.csv")
+        recorded_cos("latents-scores", *scored, "--out", "latents_scores.csv")
         return helper.records(Path("records"))
 
 

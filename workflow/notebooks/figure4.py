@@ -70,10 +70,13 @@ pairs = [[e for e in examples if e["panel"] in letters] for letters in ("ab", "c
 kinds = [
     (pair, draw) for pair, draw in zip(pairs, (memory_curves, state_curves), strict=True) if pair
 ]
-films, columns = len(examples[0]["steps"]), len(examples[0]["frames"])
-height = len(kinds) * (0.24 * plots.PAGE * films / columns + 0.6)
-figure = plt.figure(figsize=(plots.PAGE, height))
-grid = figure.add_gridspec(2 * len(kinds), 3, width_ratios=(1, 1, 0.9))
+if not kinds:
+    figure = plots.sentence("No run can be shown: none is read as a right answer, none changes.")
+else:
+    films, columns = len(examples[0]["steps"]), len(examples[0]["frames"])
+    height = len(kinds) * (0.24 * plots.PAGE * films / columns + 0.6)
+    figure = plt.figure(figsize=(plots.PAGE, height))
+    grid = figure.add_gridspec(2 * len(kinds), 3, width_ratios=(1, 1, 0.9))
 for i, (pair, draw) in enumerate(kinds):
     for j, example in enumerate(pair):
         axis = figure.add_subplot(grid[2 * i : 2 * i + 2, j])
@@ -111,7 +114,7 @@ RULES = {
     "and right at the end",
     "flips": "the run whose answer changes most often, as no run gets right after step 0",
 }
-length = examples[0]["frames"][-1] + 1
+length = examples[0]["frames"][-1] + 1 if examples else 0
 rules = "; ".join(f"({e['panel']}) {RULES[e['rule']]}" for e in examples)
 caption = f"""Figure 4 ({model} model, its own results). Clean estimates along the denoising steps
 (rows, with sigma), five of {length} frames (columns); beside each row how the answer reads. Shown

@@ -108,7 +108,7 @@ shapes = {"picture": "o", "video": "s"}
 axes = lower.subplots(1, 3, sharey=True)
 control = flips[(flips["part"] == "all") & (flips["layer"] == 0)].sort_values("swapped")
 for axis, (part, title) in zip(axes, PARTS.items(), strict=False):
-    axis.plot(range(len(counts)), control["mean"], color="0.5", ls=":", lw=1.2, label="all tokens")
+    axis.plot(range(len(control)), control["mean"], color="0.5", ls=":", lw=1.2, label="all tokens")
     for n, (layer, colour) in enumerate(colours.items()):
         here = flips[(flips["part"] == part) & (flips["layer"] == layer)].sort_values("swapped")
         bars = [here["mean"] - here["low"], here["high"] - here["mean"]]
@@ -128,7 +128,8 @@ for part in FORKED:
         here = flips[(flips["part"] == part) & (flips["layer"] == layer)]
         style = {"color": colour, "marker": shapes[part], "s": 14, "lw": 0.8}
         axes[-1].scatter(here["dose"], here["mean"], **style)
-axes[-1].set_xscale("log")
+if len(flips):
+    axes[-1].set_xscale("log")
 axes[-1].set_title("by dose")
 axes[-1].set_xlabel("|Δx|/|x| when the swap is over")
 lower.text(0.005, 0.95, "(b)", fontsize=9, weight="bold")

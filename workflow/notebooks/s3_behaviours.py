@@ -91,7 +91,8 @@ plots.label_steps(axes[0, 1], sigmas)
 axes[0, 2].set_xlabel("noise at latent frame")
 frames = sorted(noise.loc[noise["kind"] == "frame", "index"].dropna().unique())
 axes[0, 2].set_xticks(frames)
-axes[0, 2].set_xlim(frames[0] - 0.5, frames[-1] + 0.5)
+if frames:
+    axes[0, 2].set_xlim(frames[0] - 0.5, frames[-1] + 0.5)
 axes[0, 2].plot([], [], "o", ms=4.5, mfc="white", color="black", label="frame is read")
 axes[0, 2].legend(fontsize=6)
 

@@ -58,10 +58,9 @@ DISTANCES = (
     ("kl_floor", "rule", "orange", ":", "ideal to its own picture"),
     ("kl", "wide", "grey", "--", "all candidates to model"),
 )
-figure, axes = plt.subplots(
-    2, len(panels), figsize=(plots.PAGE * min(1, len(panels) / 4 + 0.05), 4.2), squeeze=False
-)
-for (top, bottom), (task, kind) in zip(axes.T, panels, strict=True):
+width = plots.PAGE * min(1, max(1, len(panels)) / 4 + 0.05)
+figure, axes = plt.subplots(2, max(1, len(panels)), figsize=(width, 4.2), squeeze=False)
+for (top, bottom), (task, kind) in zip(axes.T, panels, strict=bool(panels)):
     here = steps[(steps["task"] == task) & (steps["solutions"] == kind)]
     for axis, curves in ((top, CURVES), (bottom, DISTANCES)):
         for quantity, prior, colour, line, label in curves:
@@ -72,6 +71,8 @@ for (top, bottom), (task, kind) in zip(axes.T, panels, strict=True):
     plots.label_steps(top, sigmas)
     plots.label_steps(bottom, sigmas)
     bottom.set_ylim(bottom=0)
+if not panels:
+    axes[0, 0].set_title("nothing can be read at any step", fontsize=7)
 axes[0, 0].set_ylabel("effective candidates")
 axes[1, 0].set_ylabel("KL divergence (nats)")
 for row, place in zip(axes, (0.97, 0.445), strict=True):

@@ -85,7 +85,8 @@ class CogVideoXModel(VideoModel):
     def latent_shape(self, n_frames: int, height: int, width: int) -> tuple[int, int, int, int]:
         """As of every model; one of 1.0 has learned its positions, and takes its own size only.
 
-        Of another length it would be given other positions than it has learned, without a word.
+        Of another length it would be given other positions than it has learned, without a word. One
+        of 1.5 has positions up to its own size.
         """
         found = super().latent_shape(n_frames, height, width)
         config, (_, high, wide) = self.transformer_config, self.compression
@@ -100,6 +101,11 @@ class CogVideoXModel(VideoModel):
             raise UserError(
                 f"The video has {n_frames} frames of {width} x {height}, but this model has learned"
                 f" its positions: write {own[0]} frames of {own[2]} x {own[1]}."
+            )
+        if self.patch[0] > 1 and (height > own[1] or width > own[2]):  # a part of these
+            raise UserError(
+                f"The video has {width} x {height} pixels, but this model has positions for "
+                f"{own[2]} x {own[1]}: write no more."
             )
         return found
 

@@ -26,6 +26,7 @@ from chain_of_steps.settings.base import RESOLVED, Distinct, refusal
 from chain_of_steps.settings.cases import Cases, WithCases
 from chain_of_steps.settings.execution import WithExecution
 from chain_of_steps.settings.models import WithModels, bases_of, main_model, repeats_of, seeds_of
+from chain_of_steps.settings.processes import WithProcesses
 from chain_of_steps.settings.sampler import WithSampler, solver_refusal
 from chain_of_steps.settings.seeds import WithSeeds
 from chain_of_steps.settings.sentences import explain, schema_of
@@ -57,7 +58,7 @@ def _titles(of_puzzles: bool) -> str:
 
 # From last to first, so that their fields stand in the order of the page.
 _HOLDERS = (
-    *(WithTrain, WithCard, WithExplorer),
+    *(WithProcesses, WithTrain, WithCard, WithExplorer),
     *(row.settings for row in reversed(EXPERIMENTS) if row.settings),
     *(WithStatistics, WithExecution, WithSeeds, WithCases, WithVideo, WithSampler),
     *(WithExperiments, WithModels, WithStudy),

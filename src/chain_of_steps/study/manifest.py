@@ -15,8 +15,9 @@ from chain_of_steps.settings.models import WithModels
 from chain_of_steps.settings.study import WithStudy
 
 MANIFEST = "manifest.json"
-# fields that say how the weights came about and were measured, not what a study does with them
-ABOUT_WEIGHTS = ("train", "card")
+# how the weights came about and were measured, and how jobs share a machine: no number of a study
+# that has these weights hangs on it
+NO_NUMBERS = ("train", "card", "processes")
 
 
 class Named(WithStudy, WithModels):
@@ -80,7 +81,7 @@ def refuse_other_tables(figures: Path, resolved: Mapping[str, Any]) -> None:
 
 def of_numbers(resolved: Mapping[str, Any]) -> dict[str, Any]:
     """The sections of a resolved configuration that decide a study's numbers."""
-    return {name: value for name, value in resolved.items() if name not in ABOUT_WEIGHTS}
+    return {name: value for name, value in resolved.items() if name not in NO_NUMBERS}
 
 
 def _known_to(

@@ -56,6 +56,8 @@ class Task(Protocol):
     def empty(self, puzzle: Puzzle) -> list[Scene]:
         """A scene for each key frame, with no answer drawn."""
 
+    # A task that some boards have no room for has
+    #     LEAST: tuple[int, int, int], the rows, columns and beats that it takes.
     # A task of known need may also have
     #     depths(puzzle, candidate) -> dict[Cell, int]
     # the number of inferences that the tile of each cell of an answer takes. One whose answer is a
@@ -102,6 +104,12 @@ def proposer(task: str, board: Board | None = None) -> Callable[[random.Random, 
     if "board" not in signature(propose).parameters:
         raise UserError(
             f"{task} has puzzles on {DEFAULT_BOARD} alone, not on {board}: leave one of them out."
+        )
+    rows, columns, beats = getattr(task_of(task), "LEAST", (0, 0, 0))
+    if board.rows < rows or board.columns < columns or board.beats < beats:
+        raise UserError(
+            f"{task} takes {rows} x {columns} tiles and {beats} beats, but the board has {board}: "
+            f"leave {task} out, or write a larger board."
         )
     return partial(propose, board=board)
 

@@ -30,6 +30,7 @@ PROMPT = "Fill the empty places so that no row and no column has an object twice
 KEY_FRAMES = (FRAMES - 1,)
 ROUNDS = {"in-domain": (1, 4), "out-of-domain": (5, 8)}
 SIDE = 5
+LEAST = (SIDE, SIDE, 3)
 OBJECTS: tuple[Pair, ...] = (  # all in domain; told apart by shape alone
     ("disc", "green"),
     ("square", "red"),

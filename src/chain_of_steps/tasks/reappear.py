@@ -31,6 +31,7 @@ STORY = (
     "had. All other objects stay as they are, and the camera does not move."
 )
 KEY_FRAMES = (8, FRAMES - 1)  # while it is away; at the end
+LEAST = (3, 3, 4)  # it leaves, is away, comes back, and is there
 
 
 def propose(rng: random.Random, split: str, board: Board = DEFAULT_BOARD) -> Puzzle:

@@ -30,6 +30,7 @@ STORY = (
 KEY_FRAMES = (FRAMES - 1,)
 TIERS = ("top", "second", "third", "lowest")
 SPOT = 3  # the shelf is columns 3 and 4; objects are put into column 3
+LEAST = (4, 5, 3)
 
 
 def propose(rng: random.Random, split: str, board: Board = DEFAULT_BOARD) -> Puzzle:

@@ -23,6 +23,7 @@ STORY = (
 )
 PROMPT = "It is the turn of the crosses. Put a cross where it wins the game."
 KEY_FRAMES = (FRAMES - 1,)
+LEAST = (4, 4, 3)
 LINES = (
     *((3 * i, 3 * i + 1, 3 * i + 2) for i in range(3)),
     *((i, i + 3, i + 6) for i in range(3)),

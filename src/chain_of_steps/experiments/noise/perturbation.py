@@ -151,6 +151,12 @@ def conditions_of(settings: PerturbationSection, sigmas: Tensor, grid: Sequence[
     return Conditions(tuple(sweep), tuple(controls) if settings.control_cases else ())
 
 
+def spread(total: int, n: int) -> list[int]:
+    """n positions, or all there are, evenly among `total`, from the first on."""
+    n = min(n, total)
+    return [i * total // n for i in range(n)]
+
+
 def token_controls(
     n_steps: int, grid: Sequence[int], noise: Mapping[str, Any]
 ) -> list[Perturbation]:
@@ -237,7 +243,7 @@ def run_conditions(
     """
     tables, flows, nfe = [], [], 0
     total = sum(p.nfe(trajectory.n_steps) for p in perturbations) * len(trajectory.runs)
-    places = decisive_places(cases, trajectory.x.shape[-3:])
+    places = decisive_places(cases, trajectory.x.shape[-3:], model.ahead)
     bar = progress(total=total, desc="perturb", unit="NFE")
     runs = Runs.stored(model, trajectory, cases)
     for rows in batches(runs.table, trajectory.made_by["batch"]):
@@ -296,7 +302,7 @@ def perturb_shard(
     chosen = trajectory.select(np.flatnonzero(trajectory.runs["seed"].isin(seeds)))
     table, flow, nfe = run_conditions(model, chosen, cases, conditions.sweep, layers, keep)
     tables = [table.assign(part="sweep")]
-    places = decisive_places(cases, trajectory.x.shape[-3:])
+    places = decisive_places(cases, trajectory.x.shape[-3:], model.ahead)
     flows = [flow, seed_floor(trajectory, seeds, places), case_floor(chosen, places)]
     flows = [flow.assign(part="sweep") for flow in flows]
     if conditions.controls and control_cases:
@@ -339,8 +345,8 @@ def with_readings(runs: Runs, ends: Tensor, conditions: Sequence[pd.DataFrame]) 
         table = _joined(conditions).assign(answer=NO_ANSWER, **nothing)
         return table.astype({"index": "Int64", "noise_seed": "Int64"})
     readers, columns = runs.readers(), {}
-    span = runs.model.compression[0]  # pixel frames of a latent frame, but one
-    read = [{-(-frame // span) for frame in reader.key_frames} for reader in readers]
+    span, ahead = runs.model.compression[0], runs.model.ahead  # pixel frames of a latent frame
+    read = [{ahead - (-frame // span) for frame in reader.key_frames} for reader in readers]
     for name, found in read_looks(runs.model, readers, ends).items():
         columns[name] = found.ravel()
         columns[f"clean_{name}"] = np.tile(found[0], len(conditions))

@@ -39,15 +39,19 @@ Places = Mapping[str, Tensor]
 """Case -> bool (F, h, w): the positions of a latent where the candidates of its puzzle differ."""
 
 
-def decisive_places(cases: Sequence[Case], grid: Sequence[int]) -> Places:
-    """The decisive positions of every puzzle on a latent grid (F, h, w); others have none."""
-    return {
-        case.name: torch.from_numpy(
-            on_grid(observer_of(case).decisive, tuple(grid), case.puzzle.board, case.drawing)
-        )
-        for case in cases
-        if case.is_puzzle
-    }
+def decisive_places(cases: Sequence[Case], grid: Sequence[int], ahead: int = 0) -> Places:
+    """The decisive positions of every puzzle on a latent grid (F, h, w); others have none.
+
+    ahead: how many of the latent frames come before the video, where nothing is decided.
+    """
+    frames, *size = grid
+
+    def places(case: Case) -> Tensor:
+        shown = (frames - ahead, *size)
+        found = on_grid(observer_of(case).decisive, shown, case.puzzle.board, case.drawing)
+        return torch.from_numpy(np.pad(found, ((ahead, 0), (0, 0), (0, 0))))
+
+    return {case.name: places(case) for case in cases if case.is_puzzle}
 
 
 def differences(latents: Tensor, reference: Tensor, places: Tensor | None) -> Tensor:
