@@ -23,15 +23,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from chain_of_steps.cases.listing import METADATA
 from chain_of_steps.cases.vbvr import SUFFIX
 from chain_of_steps.errors import UserError
-from chain_of_steps.experiments.vbvr.worker import PRO_PACKAGES
 from chain_of_steps.files import digest_file, digest_json, read_text, replaced
 from chain_of_steps.jobs import job_environment
 
 REQUIREMENTS = Path(__file__).with_name("scorer.txt")
 WORKER = Path(__file__).with_name("worker.py")
 READY = "ready.json"
+# where a checkout of VBVR-Pro-Bench has its rules: today, and in its first commits
+PRO_PACKAGES = ("vbvr_pro_bench", "vbvr_bench")
 START_SECONDS = 120  # the first import of OpenCV from a cold disk
 
 
@@ -95,7 +97,7 @@ class Checkout:
     python: Path
 
     def __post_init__(self) -> None:
-        if not any((self.folder / name / "evaluators").is_dir() for name in PRO_PACKAGES):
+        if self.package is None:
             raise UserError(
                 f"vbvr.pro is {self.folder}, which has no folder {PRO_PACKAGES[0]}/evaluators: "
                 "write the path of a clone of https://github.com/Video-Reason/VBVR-Pro-Bench."
@@ -109,6 +111,12 @@ class Checkout:
     @classmethod
     def of(cls, folder: str, python: str | None) -> Checkout:
         return cls(Path(folder), Path(python or sys.executable))
+
+    @property
+    def package(self) -> str | None:
+        """The name of the package of its rules."""
+        found = (name for name in PRO_PACKAGES if (self.folder / name / "evaluators").is_dir())
+        return next(found, None)
 
     @staticmethod
     def rules(folder: str | None) -> list[Path]:
@@ -207,8 +215,8 @@ class Scorer:
 
     def _command(self) -> list[str]:
         if isinstance(self.environment, Checkout):
-            folder = self.environment.folder.absolute()
-            return [str(self.environment.python), str(WORKER), str(folder)]
+            one = self.environment
+            return [str(one.python), str(WORKER), str(one.folder.absolute()), str(one.package)]
         return [_python(self.environment), str(WORKER)]
 
     def _unstarted(self) -> str:
@@ -248,6 +256,7 @@ class Scorer:
             "gt_first_frame": str(truth / "first_frame.png"),
             "gt_final_frame": str(truth / "final_frame.png"),
             "gt_video_path": str(truth / "ground_truth.mp4"),
+            "metadata": str(truth / METADATA),
             "prompt": read_text(prompt).strip() if prompt.is_file() else "",
         }
         if self.process is None:

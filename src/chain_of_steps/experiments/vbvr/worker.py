@@ -2,8 +2,9 @@
 
 It reads one job a line (JSON) from standard input and answers each with one line: score in [0, 1],
 or null with the reason, what the scorer says beside the number, and what EvalKit's HEAD would count
-where that is another number. Given a checkout of VBVR-Pro-Bench it scores by that one's rules. Only
-the packages of scorer.txt, or the checkout, are imported, and nothing of this package.
+where that is another number. Given a checkout of VBVR-Pro-Bench, and the name of its package, it
+scores by that one's rules. Only the packages of scorer.txt, or the checkout, are imported, and
+nothing of this package.
 """
 
 from __future__ import annotations
@@ -26,14 +27,11 @@ LACKING = {
     "G-24_separate_objects_no_spin_data-generator": "safe_distance",
     "G-54_connecting_color_data-generator": "safe_distance",
 }
-# where a checkout of VBVR-Pro-Bench has its rules: today, and in its first commits
-PRO_PACKAGES = ("vbvr_pro_bench", "vbvr_bench")
-METADATA = "metadata.json"
 SHOWN = 12  # entries of a list of details
 LONGEST = 120  # characters of a text among them
 
 
-def main(checkout: str | None = None) -> None:
+def main(checkout: str | None = None, package: str = "vbvr_bench") -> None:
     # The scorers print: their words must not stand between the answers.
     answers = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
     os.dup2(2, 1)
@@ -46,11 +44,10 @@ def main(checkout: str | None = None) -> None:
 
         # as the package has it, its own imports apart: they ask for what the scorers do not need
         sys.path.insert(0, str(Path(lmms_eval.__path__[0]) / "tasks" / "vbvr"))
-        rules, versions["lmms_eval"] = import_module("vbvr_bench.evaluators"), version("lmms_eval")
+        versions["lmms_eval"] = version("lmms_eval")
     else:
         sys.path.insert(0, checkout)
-        package = next(name for name in PRO_PACKAGES if (Path(checkout) / name).is_dir())
-        rules = import_module(f"{package}.evaluators")
+    rules = import_module(f"{package}.evaluators")
     tasks = {name: rules.get_task_category(name) for name in rules.TASK_EVALUATOR_MAP}
     print(json.dumps({"versions": versions, "tasks": tasks}), file=answers)
     for line in sys.stdin:
@@ -66,8 +63,7 @@ def score(job: dict, evaluators: Mapping[str, type], pro: bool = False) -> dict:
     info = {name: job[name] for name in ("video_path", *TRUTHS, "prompt")}
     info["task_name"] = job["task"]
     if pro:
-        folder = Path(job["gt_first_frame"]).parent
-        info |= {"gt_path": str(folder), "metafile_path": [str(folder / METADATA)]}
+        info |= {"gt_path": str(Path(job["metadata"]).parent), "metafile_path": [job["metadata"]]}
         info |= {"no_ssim_fallback": True}
     evaluator = evaluators[job["task"]](device="cpu", task_name=job["task"])
     found = evaluated(evaluator, info)
@@ -132,9 +128,8 @@ def problem(job: dict, evaluators: Mapping[str, type], pro: bool = False) -> str
     for name in ("gt_first_frame", "gt_final_frame"):
         if cv2.imread(job[name]) is None:
             return f"{job[name]} is missing or no picture"
-    metadata = Path(job["gt_first_frame"]).with_name(METADATA)
-    if pro and not metadata.is_file():
-        return f"{metadata} is missing, which VBVR-Pro-Bench's rules read"
+    if pro and not Path(job["metadata"]).is_file():
+        return f"{job['metadata']} is missing, which VBVR-Pro-Bench's rules read"
     if not frames_of(job["gt_video_path"]):
         return f"{job['gt_video_path']} is missing or no video"
     frames = frames_of(job["video_path"])
