@@ -112,6 +112,9 @@ def test_tables_are_of_all_that_there_is(study):
     config = load_config([study / "c.yaml"])
     (planned,) = (one for one in stages(config, groups(config)[0]) if one.name == "latents-inside")
     assert (planned.runs, planned.nfe) == (2, made["nfe"])
+    strips = read_json(study / "tables/latents_strips/examples.json")
+    decoded = sum(len(one["steps"]) - 1 for one in strips)  # the first is given
+    assert decoded <= planned.decodes == 2 * 5
     energy = read_table(study / "tables/latents_energy_runs.parquet")
     assert set(energy["case"]) == set(read_table(inside)["case"]) and energy["case"].nunique() == 2
     assert set(energy["step"]) == set(range(STEPS))

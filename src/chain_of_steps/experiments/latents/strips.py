@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 
 from chain_of_steps.cases.folders import Case
+from chain_of_steps.experiments.latents.places import SHOWN
 from chain_of_steps.films import film_sheet, smaller
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.trajectory import Trajectory
 from chain_of_steps.video import write_png
-
-SHOWN = (0.0, 0.06, 0.2, 0.5)  # clean estimates, as shares of the run; more moves at first
 
 
 def draw_strip(path: Path, model: VideoModel, trajectory: Trajectory, case: Case) -> dict[str, Any]:
