@@ -216,7 +216,7 @@ def test_a_process_that_nobody_needs_ends(folder):
 
 
 def test_a_process_ends_when_another_job_waits_for_its_gpu(folder, monkeypatch):
-    code = TOY.replace("idle = ", "resident.wanted = Path('wanted').exists\nidle = ")
+    code = TOY.replace("idle, leader =", "resident.wanted = Path('wanted').exists\nidle, leader =")
     process = start(code)
     assert command("ok").wait(60) == 0
     assert process.poll() is None

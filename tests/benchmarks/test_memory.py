@@ -53,6 +53,7 @@ def test_decoding_takes_the_memory_that_was_counted(memory, codec, known):
     assert weights == pytest.approx(known.codec_gb * 1e9, rel=0.05)
 
 
+@pytest.mark.slow
 def test_tiles_take_the_memory_that_was_counted(memory):
     peak, _ = memory.of_decoding("wan-2.1", 9, 448, 448, tiling=True)
     makeup = makeup_of("wan2.1")

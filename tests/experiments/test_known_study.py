@@ -39,6 +39,7 @@ OVER = {
     "models": {"tiny": {"guidance": 1.0}},
     "sampler": {"steps": 4, "schedule": "diffusers"},
     "cases": {"tasks": list(DRAWS), "seed": 1, "drawing": {"side": 64}},
+    "video": {"frames": 17},
     "execution": {"shard": 6, "vae_tiling": False},
     "front": {"every": 1},
 }

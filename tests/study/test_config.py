@@ -18,6 +18,7 @@ from repository import ROOT
 
 from chain_of_steps.cases.drawings import drawing_of, token_of
 from chain_of_steps.errors import UserError
+from chain_of_steps.models.known import WAN_5B, known_of
 from chain_of_steps.settings.models import WithModels, main_model, passes_of, seeds_of
 from chain_of_steps.settings.sampler import WithSampler
 from chain_of_steps.settings.seeds import WithSeeds
@@ -262,7 +263,10 @@ def test_every_real_model_has_a_study_of_native_puzzles():
     for name in sorted(found):
         study = load_config([ROOT / "config.yaml", *(ROOT / "config" / n for n in under(name))])
         assert study.study == name.removesuffix(".yaml")
-        assert study.experiments == [*plain.experiments, "latents"]
+        # a codec that costs more than a step
+        cheap = known_of(next(iter(study.models.values())).path) is WAN_5B
+        assert study.experiments == [*plain.experiments, "latents", *["reading"] * cheap]
+        assert study.reading.decoder == ("projection" if cheap else "full")
         drawing, board = drawing_of(study.cases, study.video), Board()
         token = study.video.multiple
         assert drawing.side % token == 0 and drawing.side // token >= 4
@@ -326,6 +330,13 @@ def test_the_shift_of_ltx_is_that_of_the_pipeline_for_its_size():
             ["train.m.phases.0.stpes", "steps?"],
         ),
         (changed(train__m__phases=[{"steps": 3, "mix": {"mazes": 1}}]), ["train.m", "'mazes'"]),
+        # readings that cannot be made so
+        (changed(reading__decoder="tiny"), ["reading.file is null", "write the path"]),
+        (changed(experiments=["reading"]), ["reading.decoder is full: write projection"]),
+        (
+            changed(reading__decoder="latents", cases__drawing={"side": 96, "style": "white"}),
+            ["reading.decoder is latents", "dots move", "write projection"],
+        ),
         # of the wrong type
         (changed(sampler__steps="fifty"), ["sampler.steps", "'fifty'", "integer"]),
         (changed(sampler__steps=50.0), ["sampler.steps", "50.0", "integer"]),

@@ -1,6 +1,7 @@
 """The plan of a study: its NFE are those that the stages count when they run."""
 
 import json
+import re
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -372,6 +373,20 @@ def test_a_plan_says_that_a_small_model_has_room_on_a_card_of_24_gb(names, offlo
     assert said.endswith("RTX 4090")
 
 
+ON_GPUS = [path.stem for path in (ROOT / "config").glob("*.yaml") if "cuda" in path.read_text()]
+
+
+@pytest.mark.parametrize("name", sorted(ON_GPUS))
+def test_every_configuration_of_a_real_model_has_hours_and_memory_on_named_cards(name):
+    said = list(plan.report(of_real(name), Path()))
+    for words in ("hours of one card, counted", "offload none", "offload model", "main memory"):
+        line = next(line for line in said if words in line)
+        assert "main memory" in words or "H100" in line or "no card" in line
+    # and is for one process a GPU, with controls of the study
+    assert any("once for each GPU" in line for line in said)
+    assert of_real(name).perturbation.control_cases_per == "study"
+
+
 def test_a_plan_says_what_has_no_room_on_a_card_of_24_gb():
     # experts and codec take 12.8 GB, the text encoder 11.4
     assert "RTX 4090" not in on_card("ti2v-5b", offload="none")
@@ -389,6 +404,32 @@ def test_a_plan_says_what_loading_takes(monkeypatch):
     assert "60.0 GB are free: too few" in said
     alone = of_real("vbvr-wan2.2", "vbvr-wan2.2-reduced", processes={"resident": False})
     assert "in each of 100 jobs or more: 0.96 hours" in "\n".join(plan.report(alone, Path()))
+
+
+def test_a_plan_counts_what_reading_decodes_by_each_decoder():
+    """34 cases, 2 seeds, 50 steps and the result, of which 8 steps of a seed are checked."""
+    names = ("ti2v-5b", "real-puzzles", "ti2v-5b-puzzles")
+    said = "\n".join(plan.report(of_real(*names), Path()))
+    read = next(line for line in said.splitlines() if "looks are read" in line)
+    assert f"{34 * 2 * 51:,} looks" in read
+    petaflops = {
+        word: float(re.search(f"{word} ([0-9.,e+-]+) ", read)[1].replace(",", ""))
+        for word in ("full", "tiny", "projection")
+    }
+    assert petaflops["full"] == pytest.approx(34 * 2 * 51 * 1.348, rel=0.01)
+    assert petaflops["tiny"] == pytest.approx(34 * 2 * 51 * 0.00665, rel=0.01)
+    # 48 channels of 3 x 3 positions for 3 colours of every pixel of 2 frames
+    hand = 34 * 2 * 51 * 2 * 48 * 9 * 3 * 704 * 1280 * 2 / 1e15
+    assert petaflops["projection"] == pytest.approx(hand, rel=0.01)
+    mixed = next(line for line in said.splitlines() if "by the codec" in line)
+    # each result to compare, to fit and to read; each look where no step agrees
+    assert f"{34 * 8 + 3 * 34 * 2:,} of them or up to {34 * 8 + 34 * 2 + 34 * 2 * 51:,}" in mixed
+
+    full = {"reading": {"decoder": "full"}, "experiments": ["decision"]}
+    said = "\n".join(plan.report(of_real(*names, **full), Path()))
+    assert "looks are read" in said and "by the codec" not in said
+    said = "\n".join(plan.report(of_real("ltx", "real-puzzles", "ltx-puzzles"), Path()))
+    assert "looks are read" not in said  # nobody has counted its codec
 
 
 def test_what_files_say_counts_before_what_is_published(small):

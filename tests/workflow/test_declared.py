@@ -104,6 +104,14 @@ def of_puzzles(tmp_path_factory, build_pocket) -> list[dict]:
         recorded_cos("train", "--name", "tiny", "--out", "trained")
         listed = [Path("trained") / LISTING]  # it adds its files to what the folder says it holds
         recorded_cos("card", "--model", "pocket", "--out", "trained", also=listed)
+        asks = {"experiments": ["reading"], "reading": {"decoder": "projection"}}
+        write_settings({**chain.STUDY, **asks, "train": {"tiny": tiny}})
+        given = ("--model", "pocket", "--cases", "cases")
+        compare = ("--trajectories", "trajectories/pocket", "--out", "compared.parquet")
+        recorded_cos("compare-reading", *given, *compare)
+        read = ("--trajectory", "trajectories/pocket/0.safetensors", "--out", "cheap.parquet")
+        recorded_cos("read", *given, *read, "--compared", "compared.parquet")
+        recorded_cos("reading-summary", "--runs", "compared.parquet", "--out", "reading.csv")
         return helper.records(Path("records"))
 
 

@@ -27,6 +27,7 @@ from chain_of_steps.settings.cases import Cases, WithCases
 from chain_of_steps.settings.execution import WithExecution
 from chain_of_steps.settings.models import WithModels, bases_of, main_model, repeats_of, seeds_of
 from chain_of_steps.settings.processes import WithProcesses
+from chain_of_steps.settings.reading import WithReading
 from chain_of_steps.settings.sampler import WithSampler, solver_refusal
 from chain_of_steps.settings.seeds import WithSeeds
 from chain_of_steps.settings.sentences import explain, schema_of
@@ -60,7 +61,7 @@ def _titles(of_puzzles: bool) -> str:
 _HOLDERS = (
     *(WithProcesses, WithTrain, WithCard, WithExplorer),
     *(row.settings for row in reversed(EXPERIMENTS) if row.settings),
-    *(WithStatistics, WithExecution, WithSeeds, WithCases, WithVideo, WithSampler),
+    *(WithReading, WithStatistics, WithExecution, WithSeeds, WithCases, WithVideo, WithSampler),
     *(WithExperiments, WithModels, WithStudy),
 )
 
@@ -119,6 +120,7 @@ class Study(*_HOLDERS):
         self._check_forks()
         self._check_ensemble()
         self._check_trainings()
+        self._check_reading()
         try:
             repeats_of(self)
             bases_of(self)
@@ -186,6 +188,19 @@ class Study(*_HOLDERS):
         k, seeds = self.ensemble.k, len(seeds_of(self, main_model(self)))
         if k > seeds:
             raise refusal(f"ensemble.k is {k}: write {seeds} or less, or more seeds.")
+
+    def _check_reading(self) -> None:
+        if "reading" in self.experiments and not self.reading.cheap:
+            raise refusal(
+                "experiments has reading, which holds a cheap decoder against the codec, but "
+                "reading.decoder is full: write projection, or leave reading out of experiments."
+            )
+        style = self.cases.drawing.style
+        if self.reading.decoder == "latents" and style != "plain":
+            raise refusal(
+                f"reading.decoder is latents, but cases.drawing.style is {style}, where dots move, "
+                "whose trail is read in pictures alone: write projection."
+            )
 
     def _check_trainings(self) -> None:
         for name, training in self.train.items():

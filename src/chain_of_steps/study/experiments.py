@@ -169,6 +169,14 @@ EXPERIMENTS = (
         ),
         after=("decision",),
     ),
+    Experiment(
+        "reading",
+        "the figure reading: where a cheap decoder reads",
+        needs_puzzles=True,
+        figures={"reading": ("reading.csv",)},
+        keeps=("reading_runs.parquet",),
+        after=("decision",),
+    ),
     Experiment("videos", "every case and condition", after=("decision",)),
     Experiment(
         "vbvr",

@@ -26,6 +26,7 @@ from chain_of_steps.costs import (
     main_memory,
     shape_of,
 )
+from chain_of_steps.decoding import reading_lines
 from chain_of_steps.files import MANIFEST_SUFFIX, read_json
 from chain_of_steps.models.known import BELIEVED, CARDS, DISK, HASH, ROOM
 from chain_of_steps.settings.models import Model, main_model, passes_of, seeds_of, unpinned
@@ -150,6 +151,7 @@ def report(study: Study, results: Path) -> Iterator[str]:
     yield from _loading(study, lines)
     if device != "cpu":
         yield from _counted_hours(study, found, lines)
+        yield from reading_lines(study, found) if study.cases.source == "puzzles" else ()
     others = [name for name in study.experiments if not _counted(name)]
     if others:
         yield f"not counted: {', '.join(others)}"
