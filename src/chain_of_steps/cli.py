@@ -13,7 +13,8 @@ import io
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -34,6 +35,7 @@ RENAMED = {
     "bench-references": "reference-videos",
     "bench-summary": "vbvr-summary",
 }
+INSTEAD = "instead"  # of a command's work, see `stage.Option`
 _HELP = {
     "model": "name of a model in the configuration",
     "shard": "number of the shard of cases, from 0",
@@ -54,8 +56,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     arguments = vars(build_parser(words[:1]).parse_args(words))
     name, files = arguments.pop("command"), arguments.pop("config")
+    instead = arguments.pop(INSTEAD, None)
     try:
         _refuse_surrogates(words)
+        if instead is not None:
+            instead()
+            return 0
         stage = stage_of(name)
         resolved = resolved_by(files)
         settings = stage.view(resolved, arguments.get("model"))
@@ -163,6 +169,19 @@ def build_parser(names: Iterable[str] = ()) -> argparse.ArgumentParser:
     return parser
 
 
+class _Instead(argparse.Action):
+    """An option that says what is done in place of a command's work, and asks for nothing else."""
+
+    def __init__(self, *, work: Callable[[Any], None], **about: Any) -> None:
+        super().__init__(**about, default=argparse.SUPPRESS)
+        self.work = work
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, name: str | None = None) -> None:
+        setattr(namespace, self.dest, partial(self.work, values))
+        for other in parser._actions:
+            other.required = False
+
+
 def _add(commands: Any, stage: Stage) -> None:
     """The subcommand of a stage; its options follow from what it takes, makes and asks."""
     command = commands.add_parser(stage.name, help=stage.text, description=stage.text)
@@ -188,7 +207,12 @@ def _add(commands: Any, stage: Stage) -> None:
         text = _help(name, f"{'folder' if whole else 'file'}, such as {artifact.places[0]}")
         command.add_argument(f"--{name}", type=Path, required=needed, help=text)
     for option in stage.options:
-        command.add_argument(option.name, **option.about)
+        if option.instead is None:
+            command.add_argument(option.name, **option.about)
+        else:
+            command.add_argument(
+                option.name, action=_Instead, work=option.instead, dest=INSTEAD, **option.about
+            )
     # digest of the code, which the workflow has at hand
     command.add_argument("--code", default="", help=argparse.SUPPRESS)
 

@@ -80,11 +80,13 @@ Artifact = File | Files | Folder
 class Option:
     """A further option of a command, or an argument where `name` has no dashes.
 
-    about: what argparse is told of it.
+    about: what argparse is told of it. instead: given its value, what the command does in place of
+    its work; it then asks for nothing else.
     """
 
     name: str
     about: Mapping[str, Any]
+    instead: Callable[[Any], None] | None = None
 
 
 OUT_FOLDER = Option("--out", {"type": Path, "required": True, "help": "folder to write"})

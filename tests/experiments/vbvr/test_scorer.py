@@ -182,9 +182,7 @@ def answers(changed: str | None = None, head: str | None = None) -> str:
 
 
 def run_self_test(scorer: Scorer) -> int:
-    with pytest.raises(SystemExit) as end:
-        main(["score", "--self-test", str(scorer.environment)])
-    return end.value.code or 0
+    return main(["score", "--self-test", str(scorer.environment)])
 
 
 def test_the_self_test_fails_where_one_score_differs(stand_in_process, capsys):
@@ -198,6 +196,9 @@ def test_the_self_test_fails_where_one_score_differs(stand_in_process, capsys):
     body = "found = {'score': None, 'reason': 'it is dark'}"
     assert run_self_test(stand_in_process(body)) == 1
     assert "no score (it is dark) instead of" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):  # without it, all is asked for as before
+        main(["score", "--cases", "cases"])
+    assert "required: --index, --scorer, --out" in capsys.readouterr().err
 
 
 # The real package

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,27 +18,17 @@ def rules_of(settings: WithVbvr) -> list[Path]:
     return Checkout.rules(settings.vbvr.pro)
 
 
-class SelfTest(argparse.Action):
-    """As --help: the command does this and ends, and asks for nothing else."""
+def check_scorer(environment: Path) -> None:
+    from chain_of_steps.experiments.vbvr.self_test import self_test
 
-    def __call__(self, parser, namespace, values, option_string=None) -> None:
-        from chain_of_steps.errors import UserError
-        from chain_of_steps.experiments.vbvr.self_test import self_test
-
-        try:
-            print(self_test(values))
-        except UserError as error:
-            parser.exit(1, f"cos score: {error}\n")
-        parser.exit()
+    print(self_test(environment))
 
 
 SELF_TEST = Option(
     "--self-test",
     {
-        "action": SelfTest,
         "nargs": "?",
         "const": Path("results/scorer"),
-        "default": argparse.SUPPRESS,
         "type": Path,
         "metavar": "SCORER",
         "help": (
@@ -47,6 +36,7 @@ SELF_TEST = Option(
             "where one has another score than it must, and end"
         ),
     },
+    instead=check_scorer,
 )
 STAGE = Stage(
     name="score",
