@@ -669,7 +669,8 @@ def compare_cases(study: Study, figures: Path) -> list[str]:
     if not study.tables:
         return []
     wrong, index = [], pd.read_csv(figures / "tables/cases.csv")
-    index["solutions"] = np.where(index["solutions"] > 1, "several", "one")
+    if "solutions" in index:  # of puzzles alone
+        index["solutions"] = np.where(index["solutions"] > 1, "several", "one")
     # drawings of one puzzle are one case where they are compared, by its digest
     puzzles = index.drop(columns="task").drop_duplicates("digest").set_index("digest")
     cases = pd.concat([index.set_index("case"), puzzles])

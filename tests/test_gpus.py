@@ -57,13 +57,22 @@ def test_cuda_means_a_free_card_for_the_whole_job(tmp_path, monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda i: Card(f"GPU-{i}"))
     monkeypatch.setattr(torch.cuda, "set_device", lambda device: None)
     monkeypatch.setattr(gpus, "lock_folder", lambda: tmp_path)
+    gpus._held.cache_clear()
     at_exit = []
     monkeypatch.setattr(gpus.atexit, "register", at_exit.append)
     with free_gpu(["GPU-0"], tmp_path):
         assert gpus.device_of("cuda") == torch.device("cuda", 1)
+        # a second model lies on the same card
+        assert gpus.device_of("cuda") == torch.device("cuda", 1)
     with pytest.raises(UserError), free_gpu(["GPU-1"], tmp_path, patience=0):
         pass
+    assert not gpus.wanted()
+    with pytest.raises(UserError), free_gpu(["GPU-1"], tmp_path, patience=0.2):
+        pass
+    assert gpus.wanted()  # who waits for it has left word
     at_exit[0]()
     with free_gpu(["GPU-1"], tmp_path, patience=0) as index:
         assert index == 0
+        assert not gpus.wanted()
+    gpus._held.cache_clear()
     assert gpus.device_of("cuda:1") == torch.device("cuda", 1)

@@ -13,7 +13,8 @@ import io
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -22,7 +23,9 @@ from typing import Any
 from chain_of_steps import provenance
 from chain_of_steps.errors import UserError
 from chain_of_steps.files import CANNOT_WRITE, shown
+from chain_of_steps.resident import handed_over
 from chain_of_steps.settings.base import RESOLVED, View
+from chain_of_steps.settings.processes import WithProcesses
 from chain_of_steps.stage import Files, Folder, Stage, stage_modules, stage_of
 
 _CANNOT_WRITE = (*CANNOT_WRITE, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
@@ -32,6 +35,7 @@ RENAMED = {
     "bench-references": "reference-videos",
     "bench-summary": "vbvr-summary",
 }
+INSTEAD = "instead"  # of a command's work, see `stage.Option`
 _HELP = {
     "model": "name of a model in the configuration",
     "shard": "number of the shard of cases, from 0",
@@ -52,10 +56,20 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     arguments = vars(build_parser(words[:1]).parse_args(words))
     name, files = arguments.pop("command"), arguments.pop("config")
+    instead = arguments.pop(INSTEAD, None)
     try:
         _refuse_surrogates(words)
+        if instead is not None:
+            instead()
+            return 0
         stage = stage_of(name)
-        settings = settings_of(stage, files, arguments.get("model"))
+        resolved = resolved_by(files)
+        settings = stage.view(resolved, arguments.get("model"))
+        processes = WithProcesses.model_validate(resolved).processes
+        if stage.loads_model and processes.resident:
+            status = handed_over(words, processes.idle)
+            if status is not None:
+                return status
         carry_out(stage, settings, files, arguments)
         sys.stdout.flush()
     except UserError as error:
@@ -110,17 +124,17 @@ def carry_out(
     provenance.record(outs, made, out if all(path.parent == out for path in outs) else None)
 
 
-def settings_of(stage: Stage, files: Sequence[Path], model: str | None = None) -> View:
-    """The sections that a stage reads, out of configuration files.
+def resolved_by(files: Sequence[Path]) -> dict[str, Any]:
+    """The configuration that some files are, with all defaults.
 
-    A file that the workflow wrote is checked already and holds everything: of it, these sections
-    alone are looked at, so that a job needs no code of sections that it does not read.
+    A file that the workflow wrote is checked already and holds everything: of it, the sections that
+    a stage reads alone are looked at, so that a job needs no code of sections that it does not.
     """
     resolved = resolved_file(files[0]) if len(files) == 1 else None
     if resolved is None:
         # by its name, as it is no part of what a job of the workflow does
         resolved = import_module("chain_of_steps.study.config").load_config(files).resolved()
-    return stage.view(resolved, model)
+    return resolved
 
 
 def resolved_file(path: Path) -> dict[str, Any] | None:
@@ -155,6 +169,19 @@ def build_parser(names: Iterable[str] = ()) -> argparse.ArgumentParser:
     return parser
 
 
+class _Instead(argparse.Action):
+    """An option that says what is done in place of a command's work, and asks for nothing else."""
+
+    def __init__(self, *, work: Callable[[Any], None], **about: Any) -> None:
+        super().__init__(**about, default=argparse.SUPPRESS)
+        self.work = work
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, name: str | None = None) -> None:
+        setattr(namespace, self.dest, partial(self.work, values))
+        for other in parser._actions:
+            other.required = False
+
+
 def _add(commands: Any, stage: Stage) -> None:
     """The subcommand of a stage; its options follow from what it takes, makes and asks."""
     command = commands.add_parser(stage.name, help=stage.text, description=stage.text)
@@ -171,15 +198,21 @@ def _add(commands: Any, stage: Stage) -> None:
         kind = {"type": int} if name in ("shard", "job") else {"choices": stage.names.get(name)}
         command.add_argument(f"--{name}", required=True, help=_help(name), **kind)
     for name, artifact in {**stage.takes, **stage.makes}.items():
+        needed = getattr(artifact, "when", None) is None
         if name in stage.takes and stage.gathers(artifact) and not isinstance(artifact, Files):
-            help = f"such as {artifact.place}"
-            command.add_argument(name, type=Path, nargs="+", metavar=name.upper(), help=help)
+            help, many = f"such as {artifact.place}", "+" if needed else "*"
+            command.add_argument(name, type=Path, nargs=many, metavar=name.upper(), help=help)
             continue
         whole = isinstance(artifact, Files | Folder)
         text = _help(name, f"{'folder' if whole else 'file'}, such as {artifact.places[0]}")
-        command.add_argument(f"--{name}", type=Path, required=True, help=text)
+        command.add_argument(f"--{name}", type=Path, required=needed, help=text)
     for option in stage.options:
-        command.add_argument(option.name, **option.about)
+        if option.instead is None:
+            command.add_argument(option.name, **option.about)
+        else:
+            command.add_argument(
+                option.name, action=_Instead, work=option.instead, dest=INSTEAD, **option.about
+            )
     # digest of the code, which the workflow has at hand
     command.add_argument("--code", default="", help=argparse.SUPPRESS)
 

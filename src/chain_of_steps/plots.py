@@ -16,6 +16,7 @@ import seaborn as sns
 from matplotlib import ft2font
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from chain_of_steps.artifacts import write_table
 from chain_of_steps.files import atomic_path, digest_file, inside, read_json, write_json
@@ -25,6 +26,7 @@ from chain_of_steps.video import read_image
 
 COLUMN = 3.4  # inches, one column of a two-column paper
 PAGE = 7.0  # inches, the full width
+FEW = 4  # fewer runs have no median, no percentile and no curve
 _NAMES = ("blue", "orange", "green", "red", "purple", "brown", "pink", "grey")
 COLOURS = dict(zip(_NAMES, sns.color_palette("colorblind"), strict=False))
 
@@ -186,6 +188,18 @@ def margin_labels(axis: Axes, marks: Mapping[str, float], gap: float) -> None:
             va="center",
             arrowprops={"arrowstyle": "-", "color": "0.6", "lw": 0.5, "shrinkA": 0, "shrinkB": 0},
         )
+
+
+def shows(values: ArrayLike = (), least: float = 0.0, n: int | None = None) -> bool:
+    """Whether a panel shows more than a sentence says, which then stands in its place.
+
+    n: the runs behind it, of which it takes FEW. values: its numbers, if any are given, which have
+    to differ by `least`; nan counts for none.
+    """
+    known = np.asarray(values, float)
+    known = known[~np.isnan(known)]
+    few = n is not None and n < FEW
+    return not few and bool(np.ptp(known) >= least if len(known) else least <= 0)
 
 
 def sentence(text: str) -> Figure:

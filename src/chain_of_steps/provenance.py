@@ -28,7 +28,8 @@ from chain_of_steps.files import (
     write_listing,
 )
 from chain_of_steps.manifests import shown_path, write_manifest
-from chain_of_steps.models.files import Digests, directory_digest
+from chain_of_steps.models.files import Digests
+from chain_of_steps.models.files import weights_of as _weights_of
 from chain_of_steps.stage import Files, Folder, Stage
 
 MISSING = object()
@@ -118,12 +119,7 @@ def weights_of(settings: Any, model: str | None, digests: Digests) -> dict[str, 
     """Path -> digest of a configured model's folder and LoRAs, where they are local."""
     models = settings.models
     one = models[model if model in models else next(iter(models))]
-    loras = [Path(lora.path) for lora in (one.lora.high, one.lora.low) if lora]
-    found = {path.as_posix(): digests.of(path) for path in loras if path.is_file()}
-    folder = Path(one.path)
-    if folder.is_dir():
-        found[folder.as_posix()] = directory_digest(folder, digests.of)
-    return found
+    return _weights_of(one, digests)
 
 
 def made_by(

@@ -10,9 +10,10 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,7 @@ from chain_of_steps.edits import Loop
 from chain_of_steps.errors import UserError
 from chain_of_steps.interventions import Noise, by_row
 from chain_of_steps.models.condition import Condition
+from chain_of_steps.models.decoders import Decoder
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.progress import progress
 from chain_of_steps.sampling import Edit, Watch, cuts, sample, sample_by
@@ -275,6 +277,11 @@ def loops_of(loop: Loop, table: pd.DataFrame, sigmas: Tensor, shape: Sequence[in
 
 # Readings
 
+FULL = "full"  # what is decoded by the model's own codec
+Reads = Callable[[Tensor], Observation]  # of looks (S, C, F, h, w) at one puzzle
+# (model, reader, results (R, C, F, h, w) of one case) -> what reads its looks
+Fitting = Callable[[VideoModel, Observer, Tensor], Reads]
+
 
 def looks_of(trajectory: Trajectory, rows: int | slice | Sequence[int] = slice(None)) -> Tensor:
     """The clean estimates of runs and then the result: (R, N + 1, C, F, h, w), less R for one."""
@@ -290,9 +297,34 @@ def by_step(trajectory: Trajectory, steps: Sequence[int]) -> pd.DataFrame:
     )
 
 
-def read_latents(model: VideoModel, reader: Observer, latents: Tensor) -> Observation:
+def read_latents(model: Decoder, reader: Observer, latents: Tensor) -> Observation:
     """Reads latents (S, C, F, h, w) of one puzzle; only the frames to read are decoded."""
     return reader.read(model.decode(latents, frames=reader.frames).numpy())
+
+
+@dataclass(frozen=True)
+class Cheaply:
+    """Which steps of a run are read by something else than the codec, and by what.
+
+    name: of what reads them. steps: those that it reads; never the result.
+    """
+
+    name: str
+    fitting: Fitting
+    steps: Sequence[int]
+
+    def read(self, model: VideoModel, reader: Observer, looks: Tensor) -> Observation:
+        """Reads the looks (R, N', C, F, h, w) at the runs of a case, run by run."""
+        full = partial(read_latents, model, reader)
+        cheap = self.fitting(model, reader, looks[:, -1]) if self.steps else full
+        parts = [(cheap if k in self.steps else full)(looks[:, k]) for k in range(looks.shape[1])]
+        values = {
+            field.name: np.stack([getattr(part, field.name) for part in parts], axis=1)
+            for field in fields(Observation)
+            if field.name != "solutions"
+        }
+        flat = {name: value.reshape(-1, *value.shape[2:]) for name, value in values.items()}
+        return replace(parts[0], **flat)
 
 
 def return_memory(n: int, every: int = 8) -> None:
@@ -320,22 +352,30 @@ def read_looks(
 
 
 def read_trajectory(
-    model: VideoModel, trajectory: Trajectory, cases: Sequence[Case]
+    model: VideoModel,
+    trajectory: Trajectory,
+    cases: Sequence[Case],
+    cheaply: Cheaply | None = None,
 ) -> pd.DataFrame:
     """One row for each (run, step): the clean estimate of steps 0 .. N-1, then the result as N.
 
     Columns: those of the run table, step, sigma, answer (the accepted candidate, or -1), correct
     (whether that is right), leads (the leading candidate, or -1), leads_right, best, weight (see
     `Observation`), best_right, score, n_candidates (nan where nothing is readable), solution
-    (strongest evidence for a right answer), evidence (list, one weight a candidate).
+    (strongest evidence for a right answer), evidence (list, one weight a candidate). With
+    `cheaply`, whose steps are not read by the codec, decoder says what read each.
     """
     by_name, tables = {case.name: case for case in cases}, []
     groups = trajectory.runs.groupby("case", sort=False).indices
     for n, (name, rows) in enumerate(progress(groups.items(), desc="read", unit="cases")):
         return_memory(n)
         reader, runs = observer_of(by_name[name]), trajectory.select(rows)
-        reading = read_latents(model, reader, looks_of(runs).flatten(0, 1))
-        table = by_step(runs, range(runs.n_steps + 1))
+        looks, table = looks_of(runs), by_step(runs, range(runs.n_steps + 1))
+        if cheaply is None:
+            reading = read_latents(model, reader, looks.flatten(0, 1))
+        else:
+            reading = cheaply.read(model, reader, looks)
+            table["decoder"] = np.where(table["step"].isin(cheaply.steps), cheaply.name, FULL)
         table["answer"] = reading.accepted
         table["correct"] = reading.correct
         table["leads"] = reading.leads

@@ -30,11 +30,13 @@ class File:
 
     The names are model, shard and those that a stage declares in `names`. Where a stage takes files
     by a name that none of its own files has, it takes all of them: those of the main model, or of
-    every model.
+    every model. when: whether a study, given its configuration, has it; where not, a stage is given
+    none of it.
     """
 
     place: str
     every_model: bool = False
+    when: Callable[[Any], bool] | None = None
 
     @property
     def places(self) -> tuple[str, ...]:
@@ -78,11 +80,13 @@ Artifact = File | Files | Folder
 class Option:
     """A further option of a command, or an argument where `name` has no dashes.
 
-    about: what argparse is told of it.
+    about: what argparse is told of it. instead: given its value, what the command does in place of
+    its work; it then asks for nothing else.
     """
 
     name: str
     about: Mapping[str, Any]
+    instead: Callable[[Any], None] | None = None
 
 
 OUT_FOLDER = Option("--out", {"type": Path, "required": True, "help": "folder to write"})

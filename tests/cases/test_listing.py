@@ -173,12 +173,14 @@ def test_a_link_that_leads_nowhere_is_a_case_that_cannot_be_read(own):
 
 def test_samples_of_vbvr_bench_are_listed_by_task(tmp_path):
     root = tmp_path / "data"
-    names = ("final_frame.png", "first_frame.png", "ground_truth.mp4", "prompt.txt")
+    # metadata.json is of VBVR-Pro-Bench alone
+    names = ("final_frame.png", "first_frame.png", "ground_truth.mp4", "metadata.json")
+    names += ("prompt.txt",)
     for task in (TASK, OTHER):
         folder = tmp_path / "store" / task
         for number in ("00000", "00001"):
             (folder / number).mkdir(parents=True)
-            for name in (*names, "metadata.json"):
+            for name in (*names, "notes.json"):
                 (folder / number / name).touch()
         link = root / vbvr_tasks()[task].folder
         link.parent.mkdir(parents=True, exist_ok=True)
@@ -188,9 +190,9 @@ def test_samples_of_vbvr_bench_are_listed_by_task(tmp_path):
     expected = [f"{folder}/{number}/{name}" for number in ("00000", "00001") for name in names][:-1]
     assert listed(root, source="vbvr-bench", tasks=[TASK]) == expected
     everything = listed(root, source="vbvr-bench", tasks=[OTHER, TASK])
-    assert len(everything) == 15 and set(expected) < set(everything)
+    assert len(everything) == 19 and set(expected) < set(everything)
     first = {"in-domain": 0, "out-of-domain": 1}  # of these the study takes the first ones
-    assert listed(root, source="vbvr-bench", tasks=[OTHER, TASK], **first) == expected[:4]
+    assert listed(root, source="vbvr-bench", tasks=[OTHER, TASK], **first) == expected[:5]
     assert listed(tmp_path / "nowhere", source="vbvr-bench", tasks=[TASK]) == []
 
 

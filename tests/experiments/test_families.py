@@ -12,6 +12,7 @@ from chain_of_steps.cases.folders import load_cases, make_cases
 from chain_of_steps.edits import Bottleneck, Erase, Inject, Loop, Transplant, UTurn
 from chain_of_steps.errors import UserError
 from chain_of_steps.experiments.ensemble.variants import run_ensembles, variants
+from chain_of_steps.experiments.latents.inside import look_inside, passes_apart
 from chain_of_steps.experiments.noise.perturbation import conditions_of, perturb_shard
 from chain_of_steps.models.codec import LinearVideoCodec
 from chain_of_steps.models.ltx import LTXModel
@@ -165,6 +166,22 @@ def test_layers(model, cases, config, analysis):
         energy = tables["token_energy"]
         assert set(energy["branch"]) == {"cond", "uncond"}
         assert set(energy["frame"]) == set(range(5))
+
+
+def test_inside_the_steps(model, cases):
+    runs = run_shard(model, cases, SEEDS[:1], **SAMPLER, n_frames=FRAMES, batch=2)
+    stored = Runs.stored(model, runs, cases)
+    tables, nfe = look_inside(model, runs, stored, top=4)
+    assert nfe == 2 * STEPS * len(cases)
+    guided = tables["guidance"]
+    assert guided.loc[guided["frame"] > 0, "gap"].gt(0).all()
+    assert set(tables["energy"]["layer"]) == {0, 1} and tables["energy"]["energy"].gt(0).all()
+    assert set(tables["energy"]["frame"]) == set(range(5))
+    # both passes together are the velocity of the run
+    apart = passes_apart(model, stored)
+    cond, uncond = (apart[name](runs.x[:, 1], runs.sigmas[1].item(), 1) for name in apart)
+    clean = runs.x[:, 1] - runs.sigmas[1] * (uncond + 2.0 * (cond - uncond))
+    assert torch.allclose(clean, runs.clean[:, 1], atol=1e-5)
 
 
 def test_the_ensemble(model, cases, config):

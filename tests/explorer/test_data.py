@@ -328,3 +328,34 @@ def test_large_pictures_are_shrunk_in_films(pocket, trajectory):
     assert small.size == (40, 40)
     blocks = np.asarray(whole, dtype=float).reshape(40, 4, 40, 4, 3).mean((1, 3))
     assert abs(np.asarray(small, dtype=float) - blocks).max() <= 1
+
+
+def test_what_vbvr_bench_says_stands_with_the_run(tmp_path, pocket, trajectory, cases):
+    """Of the result and the steps that are scored; by one scorer, or by both."""
+    case, nothing = cases[0].name, np.nan
+    said = {"scorer": "lmms-eval 0.7.3", "pro_scorer": nothing, "pro": nothing}
+    said |= {"pro_reason": nothing, "pro_details": nothing, "head": nothing}
+    row = {"model": trajectory.runs["model"].iloc[0], "case": case, "seed": 0, **said}
+    detail = {"details": '{"alignment": {"near": 0.5}, "path": [1, 2]}', "reason": nothing}
+    both = {"pro": nothing, "pro_scorer": "VBVR-Pro-Bench", "pro_reason": "it took too long"}
+    scores = pd.DataFrame(
+        [
+            {**row, "condition": "clean", "step": nothing, "score": 0.51239, **detail},
+            {**row, "condition": "steps", "step": 3.0, "score": 0.25, **detail, **both},
+            {**row, "condition": "noise", "step": nothing, "score": 0.9, **detail},
+            {**row, "condition": "clean", "model": "other", "score": 0.8, **detail},
+            {**row, "condition": "reference", "model": "none", "seed": nothing, "score": 1.0},
+        ]
+    )
+    one = trajectory.select(np.flatnonzero(trajectory.runs["case"] == case))
+    given = {"noisy_cases": [], "noises": [], "settings": SETTINGS}
+    explorer.explore_shard(tmp_path / "0", pocket, one, cases[:1], None, scores=scores, **given)
+    runs = {run["seed"]: run for run in case_data(tmp_path / "0", cases[0])["runs"]}
+    found = runs.pop(0)["bench"]
+    assert set(found) == {"3", str(STEPS)}
+    details = {"alignment": {"near": 0.5}, "path": [1, 2]}
+    first = {"by": "lmms-eval 0.7.3", "score": 0.5124, "reason": None, "details": details}
+    assert found[str(STEPS)] == [first]
+    late = {"by": "VBVR-Pro-Bench", "score": None, "reason": "it took too long", "details": None}
+    assert found["3"] == [{**first, "score": 0.25}, late]
+    assert not any("bench" in run for run in runs.values())

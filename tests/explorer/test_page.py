@@ -231,6 +231,32 @@ def test_filters_and_neighbours(explorer):
     assert page.locator("#case option").count() == 2
 
 
+def test_a_score_by_vbvr_bench_explains_itself(explorer):
+    page, fold = explorer.page, explorer.page.locator("#bench")
+    playwright.expect(fold).to_be_hidden()  # a puzzle
+    page.select_option("#task", "own")
+    summary = "Score by VBVR-Bench of the clean run: "
+    playwright.expect(fold.locator("summary")).to_have_text(f"{summary}0.725; no score")
+    playwright.expect(page.locator("#bench-details")).to_be_hidden()
+    fold.locator("summary").click()
+    terms = fold.locator("dt").all_inner_texts()
+    said = fold.locator("dd").all_inner_texts()
+    assert list(zip(terms, said, strict=True)) == [
+        ("by", "lmms-eval 0.7.3"),
+        ("alignment", "0.7222"),
+        ("shapes.found", "3"),
+        ("path", '1, "and 2 more"'),
+        ("by", "VBVR-Pro-Bench"),
+        ("why", "it took too long"),
+    ]
+    page.locator("#step").fill("20")
+    playwright.expect(fold.locator("summary")).to_have_text(f"{summary}0.250")
+    assert fold.locator("dt").count() == 1
+    page.locator("#step").fill("21")
+    playwright.expect(fold.locator("summary")).to_have_text(f"{summary}no video of this step")
+    assert fold.locator("dt").count() == 0
+
+
 def test_a_case_without_a_reader_is_shown_without_answers(explorer):
     page = explorer.page
     explorer.at(fake.STEPS)

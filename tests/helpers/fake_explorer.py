@@ -12,6 +12,17 @@ from chain_of_steps.files import write_json
 STEPS, FRAMES, SIDE, CANDIDATES = 50, 17, 16, 3
 SIGMAS = np.linspace(1, 0, STEPS + 1).round(5).tolist()
 TRUTH, CLEAN, NOISY = 0, 100, 200  # blue of each kind of picture
+# what two scorers say of a result, and one of a step
+BENCH = {
+    str(STEPS): [
+        {
+            **{"by": "lmms-eval 0.7.3", "score": 0.7254, "reason": None},
+            "details": {"alignment": 0.7222, "shapes": {"found": 3}, "path": [1, "and 2 more"]},
+        },
+        {"by": "VBVR-Pro-Bench", "score": None, "reason": "it took too long", "details": None},
+    ],
+    "20": [{"by": "lmms-eval 0.7.3", "score": 0.25, "reason": None, "details": {}}],
+}
 
 
 def colour(look: int, frame: int, kind: int) -> tuple[int, int, int]:
@@ -112,6 +123,7 @@ def write_plain_shard(folder: Path, name: str) -> None:
     folder.mkdir(parents=True)
     stem, wide = explorer.stem_of(name), (3 * 2 * SIDE, (STEPS + 1) * SIDE)
     one = run(stem, 4) | dict.fromkeys(explorer.READINGS)
+    one["bench"] = BENCH
     picture = sheet(range(STEPS + 1), CLEAN).crop((0, 0, 3 * SIDE, wide[1]))
     picture.resize(wide, Image.Resampling.NEAREST).save(folder / one["film"], lossless=True)
     data = case(name, [one]) | {"n": 0, "solutions": [], "truth": False}

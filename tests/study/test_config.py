@@ -18,6 +18,7 @@ from repository import ROOT
 
 from chain_of_steps.cases.drawings import drawing_of, token_of
 from chain_of_steps.errors import UserError
+from chain_of_steps.models.known import WAN_5B, known_of
 from chain_of_steps.settings.models import WithModels, main_model, passes_of, seeds_of
 from chain_of_steps.settings.sampler import WithSampler
 from chain_of_steps.settings.seeds import WithSeeds
@@ -230,6 +231,8 @@ VBVR = "vbvr-wan2.2.yaml"
 OVER = {
     "vbvr-wan2.2-reduced.yaml": VBVR,
     "vbvr-wan2.2-lora.yaml": VBVR,
+    "vbvr-wan2.2-base.yaml": VBVR,
+    "vbvr-pro.yaml": VBVR,
     "wan-reference.yaml": VBVR,
     "wan-r1.yaml": "ti2v-5b.yaml",
     "real-puzzles.yaml": "ti2v-5b.yaml",
@@ -253,13 +256,17 @@ def test_every_real_model_has_a_study_of_native_puzzles():
     """Each tile is whole tokens, the board fits, and every experiment on puzzles is made."""
     real = {p.name for p in (ROOT / "config").glob("*.yaml") if "revision:" in p.read_text()}
     real |= {"vbvr-wan2.2-lora.yaml"}
+    real -= {"vbvr-wan2.2-base.yaml", "vbvr-pro.yaml"}  # other studies of that architecture
     found = {p.name for p in (ROOT / "config").glob(f"*{PUZZLES}")} - {REAL}
     assert {name.replace(PUZZLES, ".yaml") for name in found} == real
     plain = load_config([ROOT / "config.yaml"])
     for name in sorted(found):
         study = load_config([ROOT / "config.yaml", *(ROOT / "config" / n for n in under(name))])
         assert study.study == name.removesuffix(".yaml")
-        assert study.experiments == [*plain.experiments, "latents"]
+        # a codec that costs more than a step
+        cheap = known_of(next(iter(study.models.values())).path) is WAN_5B
+        assert study.experiments == [*plain.experiments, "latents", *["reading"] * cheap]
+        assert study.reading.decoder == ("projection" if cheap else "full")
         drawing, board = drawing_of(study.cases, study.video), Board()
         token = study.video.multiple
         assert drawing.side % token == 0 and drawing.side // token >= 4
@@ -323,6 +330,13 @@ def test_the_shift_of_ltx_is_that_of_the_pipeline_for_its_size():
             ["train.m.phases.0.stpes", "steps?"],
         ),
         (changed(train__m__phases=[{"steps": 3, "mix": {"mazes": 1}}]), ["train.m", "'mazes'"]),
+        # readings that cannot be made so
+        (changed(reading__decoder="tiny"), ["reading.file is null", "write the path"]),
+        (changed(experiments=["reading"]), ["reading.decoder is full: write projection"]),
+        (
+            changed(reading__decoder="latents", cases__drawing={"side": 96, "style": "white"}),
+            ["reading.decoder is latents", "dots move", "write projection"],
+        ),
         # of the wrong type
         (changed(sampler__steps="fifty"), ["sampler.steps", "'fifty'", "integer"]),
         (changed(sampler__steps=50.0), ["sampler.steps", "50.0", "integer"]),
@@ -384,6 +398,11 @@ def test_the_shift_of_ltx_is_that_of_the_pipeline_for_its_size():
         (changed(study=""), ["study", "write letters, digits"]),
         (changed(models={"a/b": {"path": "p"}}), ["models", "'a/b'", "write letters, digits"]),
         (changed(models__m__path=""), ["models.m.path", "not empty"]),
+        (changed(models__m__base="m"), ["models.m.base is 'm'", "leave it out"]),
+        (
+            changed(models={"a": {"path": "p", "base": "c"}, "b": {"path": "q"}}),
+            ["models.a.base is 'c'", "write one of b"],
+        ),
         (changed(ensemble__band=[0.7, 0.2]), ["ensemble.band", "the smaller share first"]),
         (changed(behaviours__withheld=[1]), ["behaviours.withheld.0", "write a number below 1"]),
         # renamed

@@ -28,6 +28,11 @@ def test_the_digest_of_a_configuration_covers_what_decides_numbers():
     assert same == config_digest({**content, "train": {}, "card": {}})
     for name in ("sampler", "seeds", "cases", "models", "execution", "statistics", "perturbation"):
         assert config_digest({**content, name: {"other": 1}}) != same
+    # studies from before there was a choice of decoder read all in full
+    old = {name: value for name, value in content.items() if name != "reading"}
+    assert same == config_digest(old)
+    cheap = {**content["reading"], "decoder": "projection"}
+    assert config_digest({**content, "reading": cheap}) != same
 
 
 def test_the_manifest_names_notebook_inputs_and_model_of_each_figure(tmp_path, monkeypatch):
@@ -92,6 +97,9 @@ def test_tables_of_other_settings_are_refused_with_the_field(shipped):
     models = {**resolved["models"], "more": {"path": "q"}}
     with pytest.raises(UserError, match=r"other settings \(models\.more missing"):
         refuse_other_tables(figures, {**resolved, "models": models})
+    reading = {**resolved["reading"], "decoder": "projection"}
+    with pytest.raises(UserError, match=r'reading\.decoder "full", now "projection"'):
+        refuse_other_tables(figures, {**resolved, "reading": reading})
 
 
 def test_tables_of_another_commit_are_refused_and_drawn_again(shipped):

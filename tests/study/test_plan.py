@@ -1,6 +1,7 @@
 """The plan of a study: its NFE are those that the stages count when they run."""
 
 import json
+import re
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,7 +23,7 @@ from chain_of_steps.experiments.layers.cost import ANALYSES
 from chain_of_steps.experiments.layers.job import pick_cases, share_of_job
 from chain_of_steps.experiments.noise.perturbation import conditions_of, perturb_shard
 from chain_of_steps.models.wan import WanModel
-from chain_of_steps.runs import run_shard
+from chain_of_steps.runs import read_trajectory, run_shard
 from chain_of_steps.study import plan
 from chain_of_steps.study.config import check_config, load_config
 from chain_of_steps.tasks import task_names
@@ -87,21 +88,41 @@ def planned(config):
     return {line.name: line for line in lines}
 
 
-@pytest.mark.parametrize("swept", [None, 1])
-def test_noise_and_ensemble_cost_what_was_planned(small, swept):
-    noise = {**NOISE, "cases": swept}
+@pytest.mark.parametrize(("swept", "per"), [(None, "task"), (1, "task"), (1, "study")])
+def test_noise_and_ensemble_cost_what_was_planned(small, monkeypatch, swept, per):
+    noise = {**NOISE, "cases": swept, "control_cases": 1 + (per == "study")}
+    noise["control_cases_per"] = per
     config, model = settings(small, 2.0, perturbation=noise), model_of(small, 2.0)
     cases = cases_of(small)
     steps, shift, frames, shard = 3, 5.0, 17, 4
     first_ones = {case.name for case in cases if case.name.endswith("/00000")}
     found = {"sample": 0, "perturb": 0, "ensemble": 0}
+    decoded, decode = [0], model.decode
+
+    def counting(latents, frames=None):
+        decoded[0] += len(latents)
+        return decode(latents, frames)
+
+    monkeypatch.setattr(model, "decode", counting)
+    decodes = dict.fromkeys(("read", "perturb", "ensemble"), 0)
+
+    def since() -> int:
+        number, decoded[0] = decoded[0], 0
+        return number
+
     controls_left = {(t, s): 1 for t in TASK_NAMES for s in ("in-domain", "out-of-domain")}
+    # two of the four that are swept: the first, and the one in the middle
+    spread = {cases[0].name, cases[3].name}
     options = {"steps": steps, "shift": shift, "n_frames": frames, "batch": 4}
     for first in range(0, len(cases), shard):
         part = cases[first : first + shard]
         trajectory = run_shard(model, part, [0, 1], **options)
         found["sample"] += trajectory.made_by["nfe"]
+        read_trajectory(model, trajectory, part)
+        decodes["read"] += since()
         controls = [c for c in part if controls_left.pop((c.task, c.split), 0)]
+        if per == "study":
+            controls = [c for c in part if c.name in spread]
         planned_noise = conditions_of(
             config.perturbation, trajectory.sigmas, trajectory.x.shape[-3:]
         )
@@ -111,6 +132,7 @@ def test_noise_and_ensemble_cost_what_was_planned(small, swept):
         found["perturb"] += perturb_shard(
             model, runs, mine, controls, planned_noise, seeds=[0], layers=[0]
         )[2]
+        decodes["perturb"] += since()
         some = [case for case in part if case.name in first_ones]
         methods = variants(config.ensemble, steps)
         outcomes = run_ensembles(model, some, [0, 1], methods, plain=trajectory, **options)
@@ -120,8 +142,10 @@ def test_noise_and_ensemble_cost_what_was_planned(small, swept):
         found["ensemble"] += nfe
         # a loop takes one pass more than it costs, with guidance two, as others may share it
         assert nfe == plain["nfe"].sum() + 2 * len(some)
+        decodes["ensemble"] += since()
     lines = planned(config)
     assert {name: lines[name].nfe for name in found} == found
+    assert {name: lines[name].decodes for name in decodes} == decodes
     assert lines["sample"].jobs == 2
     assert lines["sample"].runs == 12
 
@@ -153,7 +177,7 @@ def test_layer_analyses_cost_what_was_planned(small, analysis, guidance, branche
 def test_only_what_is_asked_for_is_planned(small):
     config = settings(small, experiments=["layers"])
     assert list(planned(config)) == list(ANALYSES)
-    assert list(planned(settings(small, experiments=["decision"]))) == ["sample"]
+    assert list(planned(settings(small, experiments=["decision"]))) == ["sample", "read"]
 
 
 def test_puzzles_are_planned_at_the_size_they_are_drawn_at(small):
@@ -326,8 +350,88 @@ def test_a_plan_says_what_a_video_costs_to_decode_and_where_weights_have_room():
     decode = next(line for line in said.splitlines() if "decoded" in line)
     assert "1,348 TFLOP" in decode
     assert float(decode.split(", ")[-1].split("%")[0]) == pytest.approx(232, abs=5)
-    room = next(line for line in said.splitlines() if "activations apart" in line)
-    assert "an expert 10.0 GB" in room and "RTX 4090" in room.split("model leaves room on")[1]
+
+
+def on_card(*names: str, offload: str) -> str:
+    said = plan.report(of_real(*names), Path())
+    return next(line for line in said if f"on the card, counted, offload {offload}" in line)
+
+
+@pytest.mark.parametrize(
+    ("names", "offload"),
+    [
+        (("ti2v-5b", "real-puzzles", "ti2v-5b-puzzles"), "model"),
+        (("ti2v-5b",), "model"),
+        (("wan2.1-fun-1.3b", "real-puzzles", "wan2.1-fun-1.3b-puzzles"), "none"),
+        (("wan2.1-fun-1.3b",), "none"),
+    ],
+)
+def test_a_plan_says_that_a_small_model_has_room_on_a_card_of_24_gb(names, offload):
+    """With the text encoder, passes and decoding below 22 GiB."""
+    said = on_card(*names, offload=offload)
+    assert float(said.split("at its peak ")[1].split()[0]) < 22
+    assert said.endswith("RTX 4090")
+
+
+ON_GPUS = [path.stem for path in (ROOT / "config").glob("*.yaml") if "cuda" in path.read_text()]
+
+
+@pytest.mark.parametrize("name", sorted(ON_GPUS))
+def test_every_configuration_of_a_real_model_has_hours_and_memory_on_named_cards(name):
+    said = list(plan.report(of_real(name), Path()))
+    for words in ("hours of one card, counted", "offload none", "offload model", "main memory"):
+        line = next(line for line in said if words in line)
+        assert "main memory" in words or "H100" in line or "no card" in line
+    # and is for one process a GPU, with controls of the study
+    assert any("once for each GPU" in line for line in said)
+    assert of_real(name).perturbation.control_cases_per == "study"
+
+
+def test_a_plan_says_what_has_no_room_on_a_card_of_24_gb():
+    # experts and codec take 12.8 GB, the text encoder 11.4
+    assert "RTX 4090" not in on_card("ti2v-5b", offload="none")
+    assert on_card("ti2v-5b", offload="none").count("text 22.5,") == 1
+    assert "RTX 4090" not in on_card("vbvr-wan2.2", offload="model")  # an expert takes 28.6
+
+
+def test_a_plan_says_what_loading_takes(monkeypatch):
+    monkeypatch.setattr("chain_of_steps.models.loading.free_memory", lambda: 60e9)
+    said = "\n".join(plan.report(of_real("vbvr-wan2.2", "vbvr-wan2.2-reduced"), Path()))
+    assert "loading takes 34 s at 2 GB/s of disk, assumed, once for each GPU" in said
+    # 69 GB, 41 latents of 16 x 21 x 78 x 78 float32 twice, and 4 GB
+    most = 69 + 2 * 41 * 16 * 21 * 78 * 78 * 4e-9 + 4
+    assert f"up to {most:.1f} GB of main memory" in said
+    assert "60.0 GB are free: too few" in said
+    alone = of_real("vbvr-wan2.2", "vbvr-wan2.2-reduced", processes={"resident": False})
+    jobs = sum(line.jobs for line in plan.stages(alone, plan.groups(alone)[0]))
+    each = f"in each of {jobs} jobs or more: {jobs * 69 / 2 / 3600:.2f} hours"
+    assert jobs >= 100 and each in "\n".join(plan.report(alone, Path()))
+
+
+def test_a_plan_counts_what_reading_decodes_by_each_decoder():
+    """34 cases, 2 seeds, 50 steps and the result, of which 8 steps of a seed are checked."""
+    names = ("ti2v-5b", "real-puzzles", "ti2v-5b-puzzles")
+    said = "\n".join(plan.report(of_real(*names), Path()))
+    read = next(line for line in said.splitlines() if "looks are read" in line)
+    assert f"{34 * 2 * 51:,} looks" in read
+    petaflops = {
+        word: float(re.search(f"{word} ([0-9.,e+-]+) ", read)[1].replace(",", ""))
+        for word in ("full", "tiny", "projection")
+    }
+    assert petaflops["full"] == pytest.approx(34 * 2 * 51 * 1.348, rel=0.01)
+    assert petaflops["tiny"] == pytest.approx(34 * 2 * 51 * 0.00665, rel=0.01)
+    # 48 channels of 3 x 3 positions for 3 colours of every pixel of 2 frames
+    hand = 34 * 2 * 51 * 2 * 48 * 9 * 3 * 704 * 1280 * 2 / 1e15
+    assert petaflops["projection"] == pytest.approx(hand, rel=0.01)
+    mixed = next(line for line in said.splitlines() if "by the codec" in line)
+    # each result to compare, to fit and to read; each look where no step agrees
+    assert f"{34 * 8 + 3 * 34 * 2:,} of them or up to {34 * 8 + 34 * 2 + 34 * 2 * 51:,}" in mixed
+
+    full = {"reading": {"decoder": "full"}, "experiments": ["decision"]}
+    said = "\n".join(plan.report(of_real(*names, **full), Path()))
+    assert "looks are read" in said and "by the codec" not in said
+    said = "\n".join(plan.report(of_real("ltx", "real-puzzles", "ltx-puzzles"), Path()))
+    assert "looks are read" not in said  # nobody has counted its codec
 
 
 def test_what_files_say_counts_before_what_is_published(small):

@@ -98,15 +98,20 @@ def of_puzzles(tmp_path_factory, build_pocket) -> list[dict]:
             head = "model,case,seed,intervention,label,success,first_step,last_step,annotator\n"
             Path(f"{name}.csv").write_text(head + row)
         recorded_cos("agreement", "--out", "kappa.csv", "ann.csv", "bob.csv")
-        stored = ("--trajectory", "trajectories/pocket/0.safetensors")
-        recorded_cos("latents", *stored, "--out", "latents.parquet")
-        recorded_cos("latents-summary", "--runs", "latents.parquet", "--out", "latents.csv")
         recorded_cos("calibrate", "--cases", "cases", "--out", "calibration.csv")
         recorded_cos("plan")
         recorded_cos("watch", "--once", ".", also=[Path("watch.html")])  # where it looks
         recorded_cos("train", "--name", "tiny", "--out", "trained")
         listed = [Path("trained") / LISTING]  # it adds its files to what the folder says it holds
         recorded_cos("card", "--model", "pocket", "--out", "trained", also=listed)
+        asks = {"experiments": ["reading"], "reading": {"decoder": "projection"}}
+        write_settings({**chain.STUDY, **asks, "train": {"tiny": tiny}})
+        given = ("--model", "pocket", "--cases", "cases")
+        compare = ("--trajectories", "trajectories/pocket", "--out", "compared.parquet")
+        recorded_cos("compare-reading", *given, *compare)
+        read = ("--trajectory", "trajectories/pocket/0.safetensors", "--out", "cheap.parquet")
+        recorded_cos("read", *given, *read, "--compared", "compared.parquet")
+        recorded_cos("reading-summary", "--runs", "compared.parquet", "--out", "reading.csv")
         return helper.records(Path("records"))
 
 
@@ -141,7 +146,17 @@ def of_bench(tmp_path_factory, build_pocket) -> list[dict]:
         recorded_cos("reference-videos", *cases, *made, also=films)
         clean = ("--index", "videos/clean.csv", "--scorer", "scorer")
         recorded_cos("score", *cases, *clean, "--out", "scores.csv")
-        recorded_cos("vbvr-summary", *cases, "--scores", "scores.csv", "--out", "vbvr.csv")
+        made = ("--out", "vbvr.csv", "--outcomes", "vbvr.parquet")
+        recorded_cos("vbvr-summary", *cases, "--scores", "scores.csv", *made)
+        recorded_cos("latents", *stored, "--out", "latents.parquet")
+        made = ("--out", "inside", "--strips", "strips")
+        recorded_cos("latents-inside", *cases, "--trajectories", ".", *made)
+        runs = [f"inside/latents_{name}_runs.parquet" for name in ("guidance", "energy")]
+        taken = ("--runs", "latents.parquet", "--guidance", runs[0], "--energy", runs[1])
+        recorded_cos("latents-summary", *taken, "--out", "summed")
+        recorded_cos("latents-flow", "--out", "latents_flow.csv", "flow.csv")
+        scored = ("--scores", "scores.csv")
+        recorded_cos("latents-scores", *scored, "--out", "latents_scores.csv")
         return helper.records(Path("records"))
 
 

@@ -31,3 +31,10 @@ STUDIES = [helper.SMOKE, *[helper.SHORT] * 4]
 )
 def test_twenty_kills_and_the_same_numbers(tmp_path, smoke, seed, study):
     check(tmp_path / "tree", smoke, study, 4, seed)
+
+
+@pytest.mark.slow
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", [pytest.param(n, id=f"soak-{n}") for n in (6, 7)])
+def test_kills_leave_no_process_that_keeps_a_model(tmp_path, smoke, seed):
+    check(tmp_path / "tree", smoke, (*helper.SHORT, "processes={resident: true}"), 3, seed)

@@ -26,17 +26,23 @@ NAMED = {"explorer": "explore-page", "vbvr_scores": "join", "train_ladder": "joi
 # what snakemake knows of every rule, also of those that a study has no job for
 RULES = """\
 import json
+import sys
 from pathlib import Path
 from snakemake.api import SnakemakeApi
 from snakemake.settings.types import ConfigSettings, OutputSettings, ResourceSettings
 
 with SnakemakeApi(OutputSettings()) as api:
-    config = ConfigSettings(config={"study": "a", "execution": {"device": "cuda", "threads": 3}})
+    files = [Path("config", name) for name in sys.argv[1:]]
+    fields = {} if files else {"study": "a", "execution": {"device": "cuda", "threads": 3}}
+    config = ConfigSettings(config=fields, configfiles=files)
     workflow = api.workflow(ResourceSettings(), config, snakefile=Path("Snakefile"))._workflow
     claims = {
         rule.name: {
-            name: resource.evaluate(None, attempt=2, **dict.fromkeys(("input", "threads"))).value
-            if resource.is_evaluable() else resource.value
+            name: [
+                resource.evaluate(None, attempt=n, **dict.fromkeys(("input", "threads"))).value
+                if resource.is_evaluable() else resource.value
+                for n in (1, 2)
+            ]
             for name, resource in rule.resources.items()
             if name in ("gpu", "mem_mb", "runtime")
         }
@@ -49,9 +55,16 @@ print(json.dumps({"claims": claims, "local": local}))
 
 @pytest.fixture(scope="module")
 def rules() -> dict:
-    """claims: rule -> what its second attempt asks for; local: rules that no cluster gets."""
+    return rules_of()
+
+
+def rules_of(*overlays: str) -> dict:
+    """claims: rule -> what its two first attempts ask for; local: rules that no cluster gets.
+
+    Of a study on GPUs, or of one of the shipped overlays.
+    """
     done = subprocess.run(
-        [sys.executable, "-c", RULES],
+        [sys.executable, "-c", RULES, *overlays],
         cwd=helper.ROOT,
         env=helper.environment(helper.ROOT),
         capture_output=True,
@@ -78,10 +91,21 @@ def test_a_rule_goes_to_the_cluster_with_its_claims_if_its_stage_is_work_for_it(
     assert all(stages[rule] is None or stages[rule].local for rule in rules["local"])
     for rule in sent:
         claims = rules["claims"][rule]
-        assert claims["gpu"] == int(stages[rule].loads_model), rule
-        # more at the second attempt than at the first, and more for a model
-        assert claims["mem_mb"] >= 16000 * (4 if claims["gpu"] else 1), rule
-        assert claims["runtime"] >= 240 * (2 if claims["gpu"] else 1), rule
+        assert claims["gpu"] == [int(stages[rule].loads_model)] * 2, rule
+        for name in ("mem_mb", "runtime"):  # more at the second attempt than at the first
+            assert claims[name][1] == 2 * claims[name][0] > 0, rule
+        assert claims["runtime"][0] >= (240 if stages[rule].loads_model else 120), rule
+        if not stages[rule].loads_model:
+            assert claims["mem_mb"][0] == 8000, rule
+
+
+def test_a_job_asks_for_the_memory_that_its_model_takes(rules):
+    """A14B's weights are 69 GB, the small models' a few MB: latents and the process are all."""
+    asked = {"small": rules, "large": rules_of("vbvr-wan2.2.yaml")}
+    first = {name: found["claims"]["sample"]["mem_mb"][0] for name, found in asked.items()}
+    assert 69_000 < first["large"] < 90_000
+    # 288 cases of 3 seeds, 101 latents each of 48 x 6 x 6 x 6 float32, twice; and 4 GB
+    assert first["small"] == pytest.approx(2 * 864 * 101 * 48 * 216 * 4e-6 + 4000, rel=0.01)
 
 
 def test_a_study_on_cpus_asks_for_no_gpu(tmp_path):

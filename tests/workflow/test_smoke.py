@@ -260,7 +260,7 @@ def test_a_kernel_that_does_not_start_is_started_again(study):
         (["vbvr-wan2.2"], 500),
         (["vbvr-wan2.2", "vbvr-wan2.2-reduced"], 100),
         (["wan2.1"], 200),
-        (["ti2v-5b"], 100),
+        (["ti2v-5b"], 200),
         (["ltx"], 100),
         (["ltx2"], 100),
     ],

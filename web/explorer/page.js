@@ -8,6 +8,7 @@ import { Notice } from "../shared/notice.js";
 import { Playing } from "../shared/playing.js";
 import { afterPause, oncePerFrame } from "../shared/timing.js";
 import { stepName } from "../shared/words.js";
+import { paintBench } from "./bench.js";
 import { paintEnergy, prepareEnergy } from "./energy.js";
 import { onKey } from "../shared/keys.js";
 import { Labelling } from "./labelling.js";
@@ -129,6 +130,7 @@ export class Page {
     const { step, frame, index: { sigmas } } = this.view;
     paintStage(this.#loaded, step, frame, sigmas);
     this.showEvidence(step);
+    paintBench(this.#loaded.runs.clean, step);
     if (byId("energy").checked) paintEnergy(this.#loaded, this.view);
     showPlace("step", step, stepName(step, sigmas));
     showPlace("frame", frame, `frame ${this.#loaded.frames[frame]}`);

@@ -44,10 +44,9 @@ def value(quantity, condition):
     return rows.iloc[0] if len(rows) else None
 
 
-FEW = 4  # fewer runs have no median, no percentile and no curve
 median = value("lag_median", "clean")
 n_lags = 0 if median is None else int(median["n"])
-few = n_lags < FEW
+few = not plots.shows(n=n_lags)
 
 # %%
 films, frames = len(examples[0]["steps"]), len(examples[0]["frames"])

@@ -41,8 +41,7 @@ FAR = {"next tile": (1, 1), "2 to 4 further": (2, 4), "farther": (5, 99)}  # hop
 MOVES = 0.05  # what changes by less with the level is no panel: a sentence says it
 shown = [wrong[wrong["distance"].between(*far)].groupby("sigma") for far in FAR.values()]
 shown = [rows[["follows_next", "follows"]].mean() for rows in shown]
-drawn = max((float((rows.max() - rows.min()).max()) for rows in shown if len(rows)), default=0)
-drawn = drawn >= MOVES
+drawn = any(plots.shows(rows[column], MOVES) for rows in shown for column in rows)
 
 
 # %%

@@ -12,6 +12,8 @@
 
 # %% [markdown]
 # # What latents show without a reader
+# Of any cases: when clean estimates are near the result, what moves in them, and what the prompt
+# says at each step.
 
 # %% tags=["parameters"]
 tables: str = "figures/tables"
@@ -31,42 +33,54 @@ from chain_of_steps.statistics.text import with_interval
 plots.style()
 tables, stem = Path(tables), Path(stem)
 rows = read_table(tables / "latents.csv")
-mine = rows[rows["model"] == model]
+mine = rows[(rows["model"] == model) & (rows["frame"] == ALL)]
+sigmas = [*mine.groupby("step")["sigma"].first(), 0.0]
 
 # %%
 panels = {
     "distance": "distance to the result",
-    "settled": "share of positions that stay near",
+    "settled": "share of positions settled",
     "motion": "change from frame to frame",
+    "gap": "|conditional − unconditional|",
 }
-figure, axes = plt.subplots(1, 3, figsize=(plots.PAGE, 2.2), layout="constrained")
-for axis, (quantity, label) in zip(axes, panels.items(), strict=True):
-    for split, curve in mine[(mine["quantity"] == quantity) & (mine["frame"] == ALL)].groupby(
-        "split"
-    ):
-        curve = curve.sort_values("step")
-        (line,) = axis.plot(curve["step"], curve["mean"], label=split)
-        axis.fill_between(
-            curve["step"], curve["low"], curve["high"], color=line.get_color(), alpha=0.2, lw=0
-        )
-    axis.set_ylim(bottom=0)
-    axis.set_xlabel("step")
-    axis.set_ylabel(label)
-axes[0].legend(frameon=False)
+guided = (mine["quantity"] == "gap").any()
+if not guided:
+    del panels["gap"]
+size = (2, 2) if guided else (1, 3)
+figure, axes = plt.subplots(
+    *size, figsize=(plots.PAGE, 0.6 + 1.9 * size[0]), squeeze=False, layout="constrained"
+)
+colours = dict(zip(sorted(mine["split"].unique()), plots.COLOURS.values(), strict=False))
+for axis, letter, (quantity, label) in zip(axes.flat, "abcd", panels.items(), strict=False):
+    for split, curve in mine[mine["quantity"] == quantity].groupby("split"):
+        plots.band(axis, curve, colours[split], split)
+    if quantity == "settled":
+        axis.set_ylim(top=1.02)
+    else:
+        axis.set_ylim(bottom=0)
+    axis.set_ylabel(f"({letter}) {label}")
+    plots.label_steps(axis, sigmas)
+axes[0][0].legend()
+figure.supxlabel("σ (denoising step above each panel)", fontsize=8)
 
 # %%
 facts = {}
-whole = mine[mine["frame"] == ALL].sort_values("step")
-for split, part in whole[whole["quantity"] == "settled"].groupby("split"):
-    middle = part.iloc[len(part) // 2]
+for split, part in mine[mine["quantity"] == "settled"].groupby("split"):
+    middle = part.sort_values("step").iloc[len(part) // 2]
     share = with_interval(middle["mean"], middle["low"], middle["high"])
     facts[f"settled, {split}"] = f"{share} at step {middle['step']}"
-n = whole["n"].min() if len(whole) else 0
+n = int(mine.loc[mine["quantity"] == "settled", "n"].min()) if len(mine) else 0
 said = "; ".join(f"{name}: {value}" for name, value in facts.items())
-caption = f"""Latents without a reader ({model} model, its own results). Left, how far the clean
-estimate of each step is from the result; middle, the share of the latent's positions that are
-within {CLOSE:g} of it and stay so; right, how much changes from one latent frame to the next; all
-over the result's own size, latent frames after the first. An estimate also comes nearer as pictures
-become sharp, so a large distance is no open answer by itself. Bands: 95 % intervals over cases;
-n = {n} at least. {said}."""
+gap = """The model has no guidance, so it has no unconditional pass that one could compare."""
+if guided:
+    cases = mine[mine["quantity"] == "gap"].groupby("split")["n"].max()
+    gap = f"""(d) Difference between the velocities of the conditional and the unconditional pass,
+    over the size of the first: how much the prompt says at a step; n =
+    {", ".join(f"{n} ({split})" for split, n in cases.items())}."""
+caption = f"""Latents without a reader ({model} model, its own results). (a) How far the clean
+estimate of each step is from the result; (b) the share of the latent's positions that are within
+{CLOSE:g} of it and stay so; (c) how much changes from one latent frame to the next; these over the
+result's own size. {gap} All of latent frames after the first. An estimate also comes nearer as
+pictures become sharp, so a large distance is no open answer by itself. Bands: 95 % intervals over
+cases, where there are two; n = {n} in each split at least. {said}."""
 plots.save_figure(figure, stem, caption, ["tables/latents.csv"], facts)

@@ -51,7 +51,7 @@ directions = {"denoising": "share of the score restored", "noising": "share dest
 n_layers = int(patching["layer"].max()) + 1 if len(patching) else 0
 MOVES = 0.1  # a direction in which no mean reaches that is no row: a sentence says it
 effects = patching.groupby("direction")["mean"].max().reindex(list(directions)).fillna(0)
-drawn = [d for d in directions if effects[d] >= MOVES] or list(directions)
+drawn = [d for d in directions if plots.shows([0, effects[d]], MOVES)] or list(directions)
 shades = plt.get_cmap("viridis")(np.linspace(0, 0.85, n_layers))
 figure, axes = plt.subplots(
     len(drawn),

@@ -8,6 +8,7 @@ from pathlib import Path
 from chain_of_steps import guard
 from chain_of_steps.cases.sources import count_cases, told_passed_over
 from chain_of_steps.cli import resolved_file
+from chain_of_steps.costs import Makeup, latents_of_runs, main_memory, shape_of
 from chain_of_steps.errors import UserError
 from chain_of_steps.experiments.vbvr.scorer import pins
 from chain_of_steps.files import (
@@ -26,6 +27,7 @@ from chain_of_steps.jobs import ROOT as PACKAGE, job_environment, prepare, scrat
 from chain_of_steps.models.files import model_files
 from chain_of_steps.provenance import Digests, Made, changed, weights_of
 from chain_of_steps.settings.base import RESOLVED as MARK
+from chain_of_steps.settings.models import seeds_of
 from chain_of_steps.stage import (
     File,
     Files,
@@ -366,7 +368,10 @@ def joined_parts(part: File) -> list[Path]:
 
 
 def every_file(artifact: File | Files | Folder, place: str, names: frozenset[str]) -> list[Path]:
-    """The files of an artifact for all values of some names."""
+    """The files of an artifact for all values of some names; none where the study has no such."""
+    when = getattr(artifact, "when", None)
+    if when is not None and not when(STUDY):
+        return []
     every = getattr(artifact, "every_model", False)
     values = {
         "model": MODELS if every else [MAIN_MODEL],
@@ -421,6 +426,8 @@ def arguments_of(stage: Stage):
         gathered = []
         for name, artifact in {**stage.takes, **stage.makes}.items():
             files = output[name] if name in stage.makes else input[name]
+            if not files:
+                continue
             if isinstance(artifact, Files):
                 words += [f"--{name}", RESULTS / artifact.folder.format(**known)]
             elif name in stage.takes and stage.gathers(artifact):
@@ -438,9 +445,27 @@ def gpus_of(stage: Stage) -> int:
 
 
 def memory_of(stage: Stage):
-    """MB of a job on a cluster, more at each attempt."""
-    megabytes = 32000 if stage.loads_model else 8000
-    return lambda wildcards, attempt: megabytes * attempt
+    """MB of a job on a cluster, more at each attempt; of one that loads a model as it is counted."""
+
+    def megabytes(wildcards, attempt) -> int:
+        model = getattr(wildcards, "model", MAIN_MODEL)
+        counted = memory_with(model) if stage.loads_model else None
+        return attempt * (counted or (32000 if stage.loads_model else 8000))
+
+    return megabytes
+
+
+@cache
+def memory_with(model: str) -> int | None:
+    """MB of a job with a model, None where its weights are not known yet."""
+    if model not in STUDY.models:
+        return None
+    makeup, execution = Makeup.of(STUDY.models[model]), STUDY.execution
+    runs = min(execution.shard, N_CASES) * len(seeds_of(STUDY, model))
+    shape = shape_of(STUDY.cases, STUDY.video)
+    latents = latents_of_runs(makeup, shape, runs, STUDY.sampler.steps)
+    found = main_memory(makeup, latents, execution.dtype)
+    return None if found is None else -(-found // 1_000_000)
 
 
 def minutes_of(stage: Stage):

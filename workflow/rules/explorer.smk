@@ -7,6 +7,7 @@ EXPLORE, EXPLORE_PAGE = stage_of("explore"), stage_of("explore-page")
 EXPLORER = RESULTS / "explorer"
 PUZZLES = STUDY.cases.source == "puzzles"
 MAPS = [RESULTS / "tables/token_maps_runs.parquet"] if "layers" in STUDY.experiments else []
+SCORES = [RESULTS / "tables/vbvr_scores.csv"] if "vbvr" in STUDY.experiments else []
 
 
 rule explore:
@@ -15,6 +16,7 @@ rule explore:
         trajectory=RESULTS / "trajectories/{model}/{shard}.safetensors",
         readouts=[RESULTS / "readouts/{model}/{shard}.parquet"] if PUZZLES else [],
         maps=MAPS,
+        scores=SCORES,
         provenance=checked(EXPLORE, EXPLORER / "{model}/{shard}"),
     output:
         directory(EXPLORER / "{model}/{shard}"),
@@ -32,7 +34,7 @@ rule explore:
         config=SETTINGS,
         cases=RESULTS / "cases",
         tables=lambda wildcards, input: " ".join(
-            f"--{name} {input[name]}" for name in ("readouts", "maps") if input[name]
+            f"--{name} {input[name]}" for name in ("readouts", "maps", "scores") if input[name]
         ),
     shell:
         "cos explore --config {params.config} --code {params.code} --model {wildcards.model} --cases {params.cases}"

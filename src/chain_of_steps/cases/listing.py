@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # what is taken for a picture of a case; of one that is no PNG or JPEG, whoever reads it says so
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 NUMBER = re.compile(r"[0-9]{5}")  # name of a sample's folder in VBVR-Bench
+METADATA = "metadata.json"  # what the rules of VBVR-Pro-Bench read beside the truth
 OWN = "own"  # the task of one's own cases where there is no folder that names one
 
 
@@ -27,7 +28,7 @@ class Found:
     """The files of a case: name is that within its task.
 
     Of one's own cases final and truth are None where they are not there; any other file may be
-    missing all the same, which whoever reads it has to say.
+    missing all the same, which whoever reads it has to say. metadata: of VBVR-Pro-Bench alone.
     """
 
     task: str
@@ -36,11 +37,12 @@ class Found:
     prompt: Path
     final: Path | None
     truth: Path | None
+    metadata: Path | None = None
 
     @property
     def files(self) -> list[Path]:
         """Those that are there."""
-        every = (self.image, self.prompt, self.final, self.truth)
+        every = (self.image, self.prompt, self.final, self.truth, self.metadata)
         return [path for path in every if path is not None and path.is_file()]
 
 
@@ -107,7 +109,7 @@ def vbvr_cases(root: Path, task: VbvrTask) -> list[Found]:
     """The samples of a task below `root`, in order of their numbers."""
     folders = sorted(path for path in _entries(root, task) if NUMBER.fullmatch(path.name))
     folders = [path for path in folders if path.is_dir()]
-    names = ("first_frame.png", "prompt.txt", "final_frame.png", "ground_truth.mp4")
+    names = ("first_frame.png", "prompt.txt", "final_frame.png", "ground_truth.mp4", METADATA)
     return [Found(task.name, path.name, *(path / name for name in names)) for path in folders]
 
 

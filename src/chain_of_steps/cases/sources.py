@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from chain_of_steps.cases.listing import OWN, Found, own_cases, passed_over, vbvr_cases
+from chain_of_steps.cases.listing import METADATA, OWN, Found, own_cases, passed_over, vbvr_cases
 from chain_of_steps.cases.vbvr import vbvr_size, vbvr_tasks
 from chain_of_steps.errors import UserError
 from chain_of_steps.files import shown
@@ -45,7 +45,7 @@ MOST_STRETCH = 0.05  # the scorer of VBVR-Bench takes more for padding
 class Sample:
     """A case to be. name: <split>/<task>/<number>; final, truth: may be absent in own folders.
 
-    prompt: a text file, or the text itself.
+    prompt: a text file, or the text itself. metadata: what VBVR-Pro-Bench has beside them.
     """
 
     name: str
@@ -54,12 +54,13 @@ class Sample:
     prompt: Path | str
     final: Path | None = None
     truth: Path | None = None
+    metadata: Path | None = None
 
     @classmethod
     def of(cls, one: Found, split: str, family: str) -> Sample:
         """A sample of the files that were found for it."""
         name = f"{split}/{one.task}/{one.name}"
-        return cls(name, family, one.image, one.prompt, one.final, one.truth)
+        return cls(name, family, one.image, one.prompt, one.final, one.truth, one.metadata)
 
 
 @dataclass(frozen=True)
@@ -292,6 +293,8 @@ def write_case_of(checked: Checked, folder: Path, source: str) -> None:
         write_png(folder / "final_frame.png", read_image(sample.final))
     if sample.truth is not None:
         shutil.copyfile(sample.truth, folder / "ground_truth.mp4")
+    if sample.metadata is not None and sample.metadata.is_file():
+        shutil.copyfile(sample.metadata, folder / METADATA)
     write_json(folder / FACTS, {"source": source, **vars(checked.shape), "truth": checked.truth})
 
 

@@ -11,6 +11,7 @@ forked anew here; rows before the noise are those of the clean run and are not d
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -152,14 +153,15 @@ def explore_shard(
     noises: Sequence[str],
     settings: Explorer,
     maps: pd.DataFrame | None = None,
+    scores: pd.DataFrame | None = None,
 ) -> int:
     """Writes the data of the runs of `trajectory` into `folder`; returns the NFE.
 
     trajectory: the clean runs to show, of `cases`. readouts: their looks, as `read_trajectory`
     gives them; None for cases that are no puzzles. noisy_cases: those whose runs of the first seed
     are also shown under `noises`. settings: the section `explorer`. maps: the table token_maps, for
-    the overlay. Besides scripts and pictures there is runs.json, from which the page lists its
-    runs.
+    the overlay. scores: those of videos by VBVR-Bench, as `score_videos` gives them. Besides
+    scripts and pictures there is runs.json, from which the page lists its runs.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if not cases:  # a small shard may hold none that is shown
@@ -170,6 +172,12 @@ def explore_shard(
     size = picture_size(height, width, trajectory.n_steps + 1, len(frames), settings.pixels)
     show = {"frames": frames, "size": size, "quality": settings.quality}
     runs = _runs(folder, model, trajectory, readouts, CLEAN, 0, **show)
+    if scores is not None:
+        mine = scores[scores["model"].isin(trajectory.runs["model"])]
+        for key, said in bench(mine, trajectory.n_steps).items():
+            for run in runs:
+                if (run["case"], run["seed"]) == key:
+                    run["bench"] = said
     names, nfe = {case.name for case in noisy_cases}, 0
     first_seed = trajectory.runs["seed"] == trajectory.runs["seed"].iloc[0]
     rows = np.flatnonzero(trajectory.runs["case"].isin(names) & first_seed)
@@ -251,6 +259,30 @@ def _readings(readouts: pd.DataFrame) -> dict[tuple[str, int], dict[str, Any]]:
         }
         for run, table in readouts.sort_values("step").groupby(["case", "seed"])
     }
+
+
+def bench(scores: pd.DataFrame, n_steps: int) -> dict[tuple[str, int], dict[str, Any]]:
+    """What the scorers of VBVR-Bench say of the clean runs of a model, by case and seed.
+
+    Look -> one entry a scorer: by (its name), score or null, reason (why there is none), details
+    (what it says beside the score).
+    """
+    found: dict[tuple[str, int], dict[str, Any]] = {}
+    for row in scores[scores["condition"].isin(("clean", "steps"))].to_dict("records"):
+        look = n_steps if row["condition"] == "clean" else int(row["step"])
+        said = found.setdefault((row["case"], int(row["seed"])), {})[str(look)] = []
+        for value, before in (("score", ""), ("pro", "pro_")):
+            if isinstance(row[f"{before}scorer"], str):
+                reason, details = row[f"{before}reason"], row[f"{before}details"]
+                said.append(
+                    {
+                        "by": row[f"{before}scorer"],
+                        "score": _rounded([row[value]], 4)[0],
+                        "reason": reason if isinstance(reason, str) else None,
+                        "details": json.loads(details) if isinstance(details, str) else None,
+                    }
+                )
+    return found
 
 
 def _write_case(

@@ -28,6 +28,7 @@ STAGE = Stage(
         OUT_FOLDER,
         Option("--trajectory", {"type": Path, "required": True, "help": "of `cos sample`"}),
         Option("--readouts", {"type": Path, "help": "table of `cos read`; puzzles only"}),
+        Option("--scores", {"type": Path, "help": "table vbvr_scores of VBVR-Bench"}),
         Option("--maps", {"type": Path, "help": "table token_maps_runs of the layer analysis"}),
     ),
     loads_model=True,
@@ -43,6 +44,7 @@ def run(
     out: Path,
     readouts: Path | None = None,
     maps: Path | None = None,
+    scores: Path | None = None,
 ) -> None:
     import numpy as np
 
@@ -85,5 +87,6 @@ def run(
             noises=names,
             settings=fields,
             maps=energy,
+            scores=None if scores is None else read_table(scores),
         )
     print(f"{len(runs.runs)} clean runs, {nfe} NFE for runs under noise")

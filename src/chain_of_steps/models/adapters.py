@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 
 from chain_of_steps.errors import UserError
+from chain_of_steps.files import digest_json
 from chain_of_steps.gpus import device_of
 from chain_of_steps.models.cogvideox import CogVideoXModel
+from chain_of_steps.models.files import Digests, weights_of
 from chain_of_steps.models.hunyuan import HunyuanModel
+from chain_of_steps.models.kept import KEPT
 from chain_of_steps.models.loading import fetch, pipeline_index, stored_transformer_config
 from chain_of_steps.models.ltx import LTXModel
 from chain_of_steps.models.ltx2 import LTX2Model
 from chain_of_steps.models.model import VideoModel
 from chain_of_steps.models.wan import NEEDS_LAST, SkyReelsModel, WanGivenFrameModel, WanModel
+from chain_of_steps.sampling import Schedule
 from chain_of_steps.settings.execution import Execution
 from chain_of_steps.settings.models import Model, named_model, unpinned
 from chain_of_steps.settings.sampler import Sampler
@@ -102,17 +106,34 @@ def load_model(settings: HasExecution, name: str) -> VideoModel:
     is not pinned, for a model that needs a last frame, which no case has, and as
     `VideoModel.load` does.
     """
-    return _load(settings, name)
+    return _kept(settings, name)
 
 
 def load_codec(settings: HasExecution, name: str) -> VideoModel:
     """As `load_model`, for a stage that only decodes: without experts, encoders and LoRAs."""
-    return _load(settings, name, codec_alone=True)
+    return _kept(settings, name, codec_alone=True)
 
 
-def _load(settings: HasExecution, name: str, **options: Any) -> VideoModel:
-    model, execution = settings.models[named_model(settings, name)], settings.execution
+def _kept(settings: HasExecution, name: str, codec_alone: bool = False) -> VideoModel:
+    """The model that a resident process has from an earlier job, or a new one."""
+    kept, model = KEPT.get(), settings.models[named_model(settings, name)]
+    if kept is None:
+        return _load(settings, name, codec_alone)
+    execution = settings.execution.model_dump(exclude={"shard", "batch"})
+    content = weights_of(model, Digests.of_results())
+    key = digest_json([name, model.model_dump(), execution, content])
+    found = kept.get(key, not codec_alone, lambda: _load(settings, name, codec_alone))
+    found.levels = _levels(settings)
+    return found
+
+
+def _levels(settings: HasExecution) -> Schedule:
     sampler: Sampler | None = getattr(settings, "sampler", None)  # of a stage that samples
+    return "diffusers" if sampler is None else sampler.noise_levels
+
+
+def _load(settings: HasExecution, name: str, codec_alone: bool) -> VideoModel:
+    model, execution = settings.models[named_model(settings, name)], settings.execution
     torch.set_num_threads(execution.threads)
     device = device_of(execution.device)
     for sentence in unpinned({name: model}):
@@ -134,6 +155,6 @@ def _load(settings: HasExecution, name: str, **options: Any) -> VideoModel:
         vae_tiling=execution.vae_tiling,
         lora=model.lora.model_dump(),
         **{key: getattr(model, key) for key in keys},
-        levels="diffusers" if sampler is None else sampler.noise_levels,
-        **options,
+        levels=_levels(settings),
+        codec_alone=codec_alone,
     )

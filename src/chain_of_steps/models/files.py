@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from chain_of_steps.files import MANIFEST_SUFFIX, atomic_path, digest_file, walk
+from chain_of_steps.settings.models import Model
 
 DIGESTED = re.compile(
     r".*\.(safetensors|json)|(tokenizer|spiece|vocab|merges).*\.(model|txt)", re.IGNORECASE
@@ -127,3 +128,13 @@ def directory_digest(directory: Path, digest: Callable[[Path], str] = digest_fil
     for name, path in model_files(directory).items():
         total.update(f"{name}\0{digest(path)}\n".encode())
     return total.hexdigest()
+
+
+def weights_of(model: Model, digests: Digests) -> dict[str, str]:
+    """Path -> digest of a configured model's folder and LoRAs, where they are local."""
+    loras = [Path(lora.path) for lora in (model.lora.high, model.lora.low) if lora]
+    found = {path.as_posix(): digests.of(path) for path in loras if path.is_file()}
+    folder = Path(model.path)
+    if folder.is_dir():
+        found[folder.as_posix()] = directory_digest(folder, digests.of)
+    return found

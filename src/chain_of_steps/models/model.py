@@ -163,6 +163,11 @@ class VideoModel(ABC):
         digests = [own, *(lora.digest for lora in self.loras)]
         return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
+    def forget(self) -> None:
+        """Let go of the texts and pictures that were encoded, as a new model has none."""
+        self._texts.clear()
+        self._pictures.clear()
+
     @property
     def device(self) -> torch.device:
         return self.placement.device

@@ -95,6 +95,13 @@ class Model(Section):
             "as one."
         ),
     )
+    base: str | None = Field(
+        None,
+        description=(
+            "Name of the model of this study that this one was tuned from; null where it is not "
+            "here. Scores by VBVR-Bench are compared with its."
+        ),
+    )
     chosen: bool = Field(
         False,
         description=(
@@ -199,6 +206,20 @@ def repeats_of(settings: HasModels) -> dict[str, list[str]]:
                 f"models.{name}.repeats is {model.repeats!r}: write one of {', '.join(found)}."
             )
         found[model.repeats].append(name)
+    return found
+
+
+def bases_of(settings: HasModels) -> dict[str, str]:
+    """Models that were tuned from another model of the study -> that one.
+
+    Raises UserError where it is not there, or is the model itself.
+    """
+    found = {name: model.base for name, model in settings.models.items() if model.base}
+    for name, base in found.items():
+        others = [other for other in settings.models if other != name]
+        if base not in others:
+            instead = f"write one of {', '.join(others)}" if others else "leave it out"
+            raise UserError(f"models.{name}.base is {base!r}: {instead}.")
     return found
 
 

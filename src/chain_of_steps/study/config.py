@@ -25,7 +25,9 @@ from chain_of_steps.pocket.settings import WithCard, WithTrain
 from chain_of_steps.settings.base import RESOLVED, Distinct, refusal
 from chain_of_steps.settings.cases import Cases, WithCases
 from chain_of_steps.settings.execution import WithExecution
-from chain_of_steps.settings.models import WithModels, main_model, repeats_of, seeds_of
+from chain_of_steps.settings.models import WithModels, bases_of, main_model, repeats_of, seeds_of
+from chain_of_steps.settings.processes import WithProcesses
+from chain_of_steps.settings.reading import WithReading
 from chain_of_steps.settings.sampler import WithSampler, solver_refusal
 from chain_of_steps.settings.seeds import WithSeeds
 from chain_of_steps.settings.sentences import explain, schema_of
@@ -57,9 +59,9 @@ def _titles(of_puzzles: bool) -> str:
 
 # From last to first, so that their fields stand in the order of the page.
 _HOLDERS = (
-    *(WithTrain, WithCard, WithExplorer),
+    *(WithProcesses, WithTrain, WithCard, WithExplorer),
     *(row.settings for row in reversed(EXPERIMENTS) if row.settings),
-    *(WithStatistics, WithExecution, WithSeeds, WithCases, WithVideo, WithSampler),
+    *(WithReading, WithStatistics, WithExecution, WithSeeds, WithCases, WithVideo, WithSampler),
     *(WithExperiments, WithModels, WithStudy),
 )
 
@@ -118,8 +120,10 @@ class Study(*_HOLDERS):
         self._check_forks()
         self._check_ensemble()
         self._check_trainings()
+        self._check_reading()
         try:
             repeats_of(self)
+            bases_of(self)
         except UserError as error:
             raise refusal(str(error)) from None
         return self
@@ -184,6 +188,19 @@ class Study(*_HOLDERS):
         k, seeds = self.ensemble.k, len(seeds_of(self, main_model(self)))
         if k > seeds:
             raise refusal(f"ensemble.k is {k}: write {seeds} or less, or more seeds.")
+
+    def _check_reading(self) -> None:
+        if "reading" in self.experiments and not self.reading.cheap:
+            raise refusal(
+                "experiments has reading, which holds a cheap decoder against the codec, but "
+                "reading.decoder is full: write projection, or leave reading out of experiments."
+            )
+        style = self.cases.drawing.style
+        if self.reading.decoder == "latents" and style != "plain":
+            raise refusal(
+                f"reading.decoder is latents, but cases.drawing.style is {style}, where dots move, "
+                "whose trail is read in pictures alone: write projection."
+            )
 
     def _check_trainings(self) -> None:
         for name, training in self.train.items():

@@ -154,9 +154,27 @@ EXPERIMENTS = (
     ),
     Experiment(
         "latents",
-        "the figure latents: when latents settle, of any cases",
-        figures={"latents": ("latents.csv",)},
-        keeps=("latents_runs.parquet",),
+        "what latents show of any cases: the figures latents, latents_map, latents_energy, "
+        "latents_flow, latents_scores",
+        figures={
+            "latents": ("latents.csv",),
+            "latents_map": (*("latents_strips", "latents_settled_runs.parquet", "latents.csv"),),
+            "latents_energy": ("latents_energy.csv",),
+            "latents_flow": ("latents_flow.csv",),
+            "latents_scores": ("latents_scores.csv",),
+        },
+        keeps=(
+            *("latents_runs.parquet", "latents_guidance_runs.parquet"),
+            "latents_energy_runs.parquet",
+        ),
+        after=("decision",),
+    ),
+    Experiment(
+        "reading",
+        "the figure reading: where a cheap decoder reads",
+        needs_puzzles=True,
+        figures={"reading": ("reading.csv",)},
+        keeps=("reading_runs.parquet",),
         after=("decision",),
     ),
     Experiment("videos", "every case and condition", after=("decision",)),

@@ -15,8 +15,11 @@ from chain_of_steps.settings.models import WithModels
 from chain_of_steps.settings.study import WithStudy
 
 MANIFEST = "manifest.json"
-# fields that say how the weights came about and were measured, not what a study does with them
-ABOUT_WEIGHTS = ("train", "card")
+# how the weights came about and were measured, and how jobs share a machine: no number of a study
+# that has these weights hangs on it
+NO_NUMBERS = ("train", "card", "processes")
+
+AS_ALWAYS = {"decoder": "full"}  # how looks are read where nothing is said of it
 
 
 class Named(WithStudy, WithModels):
@@ -25,7 +28,7 @@ class Named(WithStudy, WithModels):
 
 def config_digest(resolved: Mapping[str, Any]) -> str:
     """SHA-256 (hex) of the sections of a resolved configuration that decide a study's numbers."""
-    return digest_json(of_numbers(resolved))
+    return digest_json(_stated(of_numbers(resolved)))
 
 
 def other_inputs(facts: Path) -> str | None:
@@ -61,7 +64,7 @@ def refuse_other_tables(figures: Path, resolved: Mapping[str, Any]) -> None:
                     "run the study without shipped=true."
                 )
     # a manifest of an earlier version has no configuration, and knows no field that is new
-    made = manifest.get("configuration", {})
+    made = {"reading": AS_ALWAYS, **manifest.get("configuration", {})}
     fields = list(differing(_without_choice(made), _known_to(made, of_numbers(resolved))))
     if fields:
         raise UserError(
@@ -80,7 +83,13 @@ def refuse_other_tables(figures: Path, resolved: Mapping[str, Any]) -> None:
 
 def of_numbers(resolved: Mapping[str, Any]) -> dict[str, Any]:
     """The sections of a resolved configuration that decide a study's numbers."""
-    return {name: value for name, value in resolved.items() if name not in ABOUT_WEIGHTS}
+    return {name: value for name, value in resolved.items() if name not in NO_NUMBERS}
+
+
+def _stated(sections: Mapping[str, Any]) -> dict[str, Any]:
+    """Without how looks are read where no cheap decoder does, as in studies that had no choice."""
+    full = AS_ALWAYS.items() <= sections.get("reading", {}).items()
+    return {name: value for name, value in sections.items() if not (full and name == "reading")}
 
 
 def _known_to(
@@ -143,7 +152,7 @@ def figure_manifest(
     return {
         "study": settings.study,
         "config_sha256": config_digest(resolved),
-        "configuration": of_numbers(resolved),
+        "configuration": _stated(of_numbers(resolved)),
         "models": model_digests(settings),
         "versions": package_versions(),
         "figures": entries,

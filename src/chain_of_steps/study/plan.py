@@ -14,20 +14,28 @@ from pathlib import Path
 from types import ModuleType
 
 from chain_of_steps.cases import sources
-from chain_of_steps.cases.drawings import drawing_of
-from chain_of_steps.cases.sources import Shape
 from chain_of_steps.cases.vbvr import vbvr_tasks
-from chain_of_steps.costs import Group, Line, Makeup
+from chain_of_steps.costs import (
+    PROCESS,
+    VBVR_SHAPE,
+    Group,
+    Line,
+    Makeup,
+    OnCard,
+    latents_of_runs,
+    main_memory,
+    shape_of,
+)
+from chain_of_steps.decoding import reading_lines
 from chain_of_steps.files import MANIFEST_SUFFIX, read_json
-from chain_of_steps.models.known import BELIEVED, CARDS
+from chain_of_steps.models.known import BELIEVED, CARDS, DISK, HASH, ROOM
 from chain_of_steps.settings.models import Model, main_model, passes_of, seeds_of, unpinned
 from chain_of_steps.study.config import Study
 from chain_of_steps.study.experiments import EXPERIMENTS, Experiment
-from chain_of_steps.tasks.board import Board
 from chain_of_steps.tasks.puzzle import SPLITS
 
+GIB = 2**30
 EXPERIMENTS_FOLDER = Path(__file__).parents[1] / "experiments"
-VBVR_SHAPE = (1024, 1024, 100)  # width, height, frames: the largest that was seen of VBVR-Bench
 
 
 def groups(study: Study) -> tuple[list[Group], str | None]:
@@ -37,16 +45,14 @@ def groups(study: Study) -> tuple[list[Group], str | None]:
     """
     cases, video = study.cases, study.video
     if cases.source == "puzzles":
-        board, drawing = Board(**cases.board.model_dump()), drawing_of(cases, video)
-        shape = Shape(drawing.width_on(board), drawing.height_on(board), video.frames)
+        shape = shape_of(cases, video)
         found = [
             Group(task, s, shape, cases.number(task, s)) for task in cases.tasks for s in SPLITS
         ]
         return [group for group in found if group.cases], None
     if cases.source == "vbvr-bench" and not Path(cases.path).is_dir():
         width, height, frames = VBVR_SHAPE
-        size = sources.fitted_size(width, height, area=video.area, multiple=video.multiple)
-        shape = Shape(*size, sources.fitted_frames(frames, video.frames, video.stride))
+        shape = shape_of(cases, video)
         tasks = [vbvr_tasks()[name] for name in cases.tasks]
         found = [
             Group(task.name, task.split, shape, cases.number(task.name, task.split))
@@ -128,18 +134,10 @@ def report(study: Study, results: Path) -> Iterator[str]:
         else:
             speeds[name] = seen and (seen[0], f"measured in {seen[1]} jobs of this study")
     yield ""
-    yield f"{'stage':<18}{'model':<20}{'jobs':>6}{'runs':>10}{'NFE':>14}{unit:>12}"
-    sums, unknown = [0, 0.0], False
+    yield (f"{'stage':<18}{'model':<20}{'jobs':>6}{'runs':>10}{'NFE':>14}{unit:>12}{'decodes':>12}")
     for line in lines:
-        speed = speeds[line.model]
-        hours = f"{line.nfe * speed[0] / 3600:.2f}" if speed else "?"
-        unknown |= speed is None
-        sums = [sums[0] + line.nfe, sums[1] + (line.nfe * speed[0] / 3600 if speed else 0)]
-        yield (
-            f"{line.name:<18}{line.model:<20}{line.jobs:>6}{line.runs:>10}{line.nfe:>14,}{hours:>12}"
-        )
-    hours = "?" if unknown else f"{sums[1]:.2f}"
-    yield f"{'all':<54}{sums[0]:>14,}{hours:>12}"
+        yield _row(line.name, line.model, line.jobs, line.runs, [line], speeds)
+    yield _row("all", "", "", "", lines, speeds)
     yield ""
     for name, speed in speeds.items():
         if speed:
@@ -150,14 +148,66 @@ def report(study: Study, results: Path) -> Iterator[str]:
                 "job first"
             )
     yield from _sizes(study, found)
+    yield from _loading(study, lines)
     if device != "cpu":
         yield from _counted_hours(study, found, lines)
+        yield from reading_lines(study, found) if study.cases.source == "puzzles" else ()
     others = [name for name in study.experiments if not _counted(name)]
     if others:
         yield f"not counted: {', '.join(others)}"
-    yield "not counted: text encoder, codec, scoring, figures"
+    yield "not counted: text encoder, pictures that are encoded, scoring, figures"
     for sentence in unpinned(study.models):
         yield f"a run refuses this: {sentence}"
+
+
+def _row(
+    name: str,
+    model: str,
+    jobs: int | str,
+    runs: int | str,
+    lines: list[Line],
+    speeds: dict[str, tuple[float, str] | None],
+) -> str:
+    """A row of the table of stages: the sums over some lines, `?` where one of them is unknown."""
+    nfe, seconds, decodes = 0, 0.0, 0.0
+    for line in lines:
+        speed = speeds[line.model]
+        nfe += line.nfe
+        seconds += line.nfe * speed[0] if speed else (math.nan if line.nfe else 0)
+        decodes += math.nan if line.decodes is None else line.decodes
+    hours = "?" if math.isnan(seconds) else f"{seconds / 3600:.2f}"
+    read = "?" if math.isnan(decodes) else f"{decodes:,.0f}"
+    return f"{name:<18}{model:<20}{jobs:>6}{runs:>10}{nfe:>14,}{hours:>12}{read:>12}"
+
+
+def _loading(study: Study, lines: list[Line]) -> Iterator[str]:
+    """What loading each model takes, in time and main memory."""
+    from chain_of_steps.models.loading import free_memory
+
+    total = sum(line.runs for line in lines if line.name == "sample")
+    steps = study.sampler.steps
+    for name, model in study.models.items():
+        makeup, jobs = Makeup.of(model), sum(line.jobs for line in lines if line.model == name)
+        runs = min(study.execution.shard * len(seeds_of(study, name)), total)
+        latents = latents_of_runs(makeup, shape_of(study.cases, study.video), runs, steps)
+        most, free = main_memory(makeup, latents, study.execution.dtype), free_memory()
+        if makeup.weights is None or most is None:
+            continue
+        seconds = makeup.weights / DISK
+        once = f"{seconds:.0f} s at {DISK / 1e9:g} GB/s of disk, assumed"
+        if study.processes.resident:
+            often = "once for each GPU, by a process that stays"
+        else:
+            often = f"in each of {jobs} jobs or more: {jobs * seconds / 3600:.2f} hours"
+        yield (
+            f"{name}: loading takes {once}, {often}; its files are hashed once, "
+            f"{makeup.weights / HASH:.0f} s"
+        )
+        few = "" if most <= free else ": too few, so ask for more, or write a smaller shard"
+        yield (
+            f"{name}: a job takes up to {_gb(most)} of main memory, counted: weights, latents "
+            f"twice and {_gb(PROCESS)}; here {_gb(free)} are free{few}"
+        )
 
 
 def _counted_hours(study: Study, found: list[Group], lines: list[Line]) -> Iterator[str]:
@@ -183,7 +233,8 @@ def _counted_hours(study: Study, found: list[Group], lines: list[Line]) -> Itera
         )
         yield f"{name}: hours of one card, counted, at a share of its peak: {', '.join(hours)}"
         yield from _believable(name, model, one)
-        yield from _on_the_card(name, makeup, found, one * passes_of(model))
+        yield from _decoding(study, name, makeup, found, lines, one * passes_of(model))
+        yield from _on_the_card(study, name, makeup, found)
 
 
 def _believable(name: str, model: Model, flops: float) -> Iterator[str]:
@@ -202,44 +253,52 @@ def _believable(name: str, model: Model, flops: float) -> Iterator[str]:
         )
 
 
-def _on_the_card(name: str, makeup: Makeup, found: list[Group], step: float) -> Iterator[str]:
-    """Where the weights of a published family have room, and what decoding costs.
-
-    step: FLOP of one step with its passes.
-    """
-    family = makeup.family
-    if family is None:
+def _decoding(
+    study: Study, name: str, makeup: Makeup, found: list[Group], lines: list[Line], step: float
+) -> Iterator[str]:
+    """What decoding with the whole codec costs. step: FLOP of one step with its passes."""
+    if makeup.like is None or makeup.like.decode is None:
+        yield f"{name}: FLOP of decoding are not counted for this codec"
         return
-    parts = {
-        "an expert": family.expert_gb,
-        "text encoders": family.text_gb,
-        "codec": family.codec_gb,
-    }
-    said = ", ".join(f"{part} {gb:.1f} GB" for part, gb in parts.items())
-    whole = family.experts * family.expert_gb + family.codec_gb
-    largest = max(family.expert_gb, family.text_gb, family.codec_gb)
-    fits = {
-        "none": [card for card, known in CARDS.items() if known.memory_gb > whole],
-        "model": [card for card, known in CARDS.items() if known.memory_gb > largest],
-    }
-    said += "".join(
-        f"; offload: {mode} leaves room on {', '.join(cards) or 'no card'}"
-        for mode, cards in fits.items()
+    shapes = [group.shape for group in found]
+    largest = max(shapes, key=makeup.tokens)
+    one = makeup.like.decode * largest.width * largest.height * largest.frames
+    yield f"{name}: one video decoded takes {one / 1e12:,.0f} TFLOP, {one / step:.0%} of a step"
+    videos = sum(line.decodes or 0 for line in lines if line.model == name)
+    videos += _videos(study, found, lines).get(name, 0)
+    hours = (
+        f"{card} {videos * one / (known.peak / 2 * known.share) / 3600:,.1f}"
+        for card, known in CARDS.items()
     )
-    yield f"{name}, counted, activations apart: {said}"
-    if family.decode is not None:
-        largest_shape = max((group.shape for group in found), key=makeup.tokens)
-        pixels = largest_shape.width * largest_shape.height * largest_shape.frames
-        cost = family.decode * pixels
+    yield (
+        f"{name}: {videos:,} videos decoded, to be read or written: hours of one card, counted, in "
+        f"TF32 at half of the peak: {', '.join(hours)}"
+    )
+
+
+def _on_the_card(study: Study, name: str, makeup: Makeup, found: list[Group]) -> Iterator[str]:
+    """What the parts of the work take of a card's memory, and which cards have room."""
+    execution, like = study.execution, makeup.like
+    largest = max((group.shape for group in found), key=makeup.tokens)
+    options = {"batch": execution.batch, "tiling": execution.vae_tiling}
+    for offload in ("none", "model"):
+        parts = OnCard.of(makeup, largest, offload, **options)
+        if parts is None:
+            yield f"{name}: memory on the card is not counted for this model"
+            return
+        cards = [card for card, known in CARDS.items() if parts.peak < ROOM * known.memory_gb * GIB]
         yield (
-            f"{name}: one video decoded takes {cost / 1e12:,.0f} TFLOP, {cost / step:.0%} of a step"
+            f"{name}, on the card, counted, offload {offload}: text {parts.encode / GIB:.1f}, "
+            f"passes {parts.passes / GIB:.1f}, decode {parts.decode / GIB:.1f} GiB; at its peak "
+            f"{parts.peak / GIB:.1f} GiB, which leaves room on {', '.join(cards) or 'no card'}"
         )
+    if like is not None and like.unsure:
+        yield f"{name}, assumed: {like.unsure}"
 
 
 def _sizes(study: Study, found: list[Group]) -> Iterator[str]:
     """Memory and disk of each model."""
     steps, execution = study.sampler.steps, study.execution
-    files = 0
     for name, model in study.models.items():
         makeup, seeds = Makeup.of(model), len(seeds_of(study, name))
         each = [2 * steps + 1, seeds]
@@ -254,16 +313,25 @@ def _sizes(study: Study, found: list[Group]) -> Iterator[str]:
         )
         if makeup.assumed:
             yield f"{name}: {', '.join(makeup.assumed)} assumed to be those of Wan A14B"
-        files += total * seeds
     if set(study.experiments) & {"videos", "vbvr"}:
-        conditions, main = study.vbvr.conditions, main_model(study)
-        looks = len(range(0, steps, study.vbvr.steps_every)) if "steps" in conditions else 0
-        runs = {line.name: line.runs for line in stages(study, found) if line.model == main}
-        made = {"noise": "perturb", "ensemble": "ensemble"}
-        videos = files * (1 + looks)
-        videos += sum(runs[made[name]] for name in made if name in conditions)
+        videos = sum(_videos(study, found, stages(study, found)).values())
         yield f"videos: {videos:,} files, each decoded once"
 
 
-def _gb(size: int) -> str:
+def _videos(study: Study, found: list[Group], lines: list[Line]) -> dict[str, int]:
+    """Model -> the videos of its runs that are written as files."""
+    if not set(study.experiments) & {"videos", "vbvr"}:
+        return {}
+    conditions, main = study.vbvr.conditions, main_model(study)
+    every, total = study.vbvr.steps_every, sum(group.cases for group in found)
+    looks = len(range(0, study.sampler.steps, every)) if "steps" in conditions else 0
+    videos = {name: total * len(seeds_of(study, name)) * (1 + looks) for name in study.models}
+    runs = {line.name: line.runs for line in lines if line.model == main}
+    made = {"noise": "perturb", "ensemble": "ensemble"}
+    videos[main] += sum(runs[made[name]] for name in made if name in conditions)
+    return videos
+
+
+def _gb(size: float) -> str:
+    """As text."""
     return f"{size / 1e9:.1f} GB" if size > 1e8 else f"{size / 1e6:.1f} MB"

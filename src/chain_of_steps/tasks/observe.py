@@ -253,11 +253,26 @@ class Observer:
         light = _light(places, answers, weights)
         places, spoilt = self._key_places, light.spoilt
         seen = [light.undone(looks) for looks in _seen(places, answers)]
-        decisive = [n for n, place in enumerate(places) if place.decisive]
+        found = [
+            np.where(spoilt[:, None], 0.0, place.weights(looks))
+            for place, looks in zip(places, seen, strict=True)
+            if place.decisive
+        ]
+        return self.concluded(found, _null(places, seen))
+
+    @property
+    def tiles(self) -> list[_Place]:
+        """The tiles of the key frames on which something that can be shown differs."""
+        return [place for place in self._key_places if place.decisive]
+
+    def concluded(self, found: Sequence[np.ndarray], null: np.ndarray) -> Observation:
+        """What S looks show, given the weights (S, m) of the appearances of each of `tiles`.
+
+        null: (S,), the evidence that counts as none.
+        """
+        places = self.tiles
         shares, shared, united = [], 0, 0
-        for n in decisive:
-            place = places[n]
-            weights = np.where(spoilt[:, None], 0.0, place.weights(seen[n]))
+        for place, weights in zip(places, found, strict=True):
             shares.append(weights[:, place.of_candidate])
             changed, moved = (
                 place.of_candidate != place.of_still,
@@ -266,11 +281,10 @@ class Observer:
             shared = shared + (changed & (shares[-1] > ACCEPT))
             united = united + (changed | moved)
         mine = np.stack(shares, axis=1)  # (S, tiles, candidates)
-        looks = np.stack([places[n].of_candidate for n in decisive])
-        telling = tells(looks, np.array([places[n].of_empty for n in decisive]))
+        looks = np.stack([place.of_candidate for place in places])
+        telling = tells(looks, np.array([place.of_empty for place in places]))
         telling |= ~telling.any(0)  # of a candidate that draws nothing every tile tells
         lowest = np.where(telling[None], mine, 1.0).min(1)
-        null = _null(places, seen)
         evidence = np.clip((lowest - null[:, None]) / (1 - null[:, None]), 0, 1)
         weakest = mine.min(1)
         solutions = self.puzzle.solutions

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-RIDGE = 1e-3  # of the mean square of the latent's channels
+from chain_of_steps.ridge import ridge
 
 
 def fit_colours(latent: np.ndarray, picture: np.ndarray) -> np.ndarray:
@@ -18,13 +18,11 @@ def fit_colours(latent: np.ndarray, picture: np.ndarray) -> np.ndarray:
 
     latent: (C, h, w) of the given picture. picture: (H, W, 3) uint8.
     """
-    channels, height, width = latent.shape
+    _, height, width = latent.shape
     small = Image.fromarray(picture).resize((width, height), Image.Resampling.BOX)
     colours = np.asarray(small, np.float64).reshape(-1, 3) / 255
     vectors = _with_one(latent)
-    ridge = RIDGE * max(1.0, (vectors**2).sum(axis=0).mean()) * np.eye(channels + 1)
-    ridge[-1, -1] = 0  # the mean colour is free
-    return np.linalg.solve(vectors.T @ vectors + ridge, vectors.T @ colours)
+    return ridge(vectors.T @ vectors, vectors.T @ colours)
 
 
 def colours_of(latent: np.ndarray, fitted: np.ndarray) -> np.ndarray:

@@ -7,8 +7,17 @@ import torch
 
 from chain_of_steps.artifacts import read_table
 from chain_of_steps.cli import main
-from chain_of_steps.experiments.latents.commitment import ALL, CLOSE, commitment_rows, measured
+from chain_of_steps.experiments.latents.commitment import (
+    ALL,
+    CLOSE,
+    MEASURED,
+    commitment_rows,
+    measured,
+    settle_steps,
+    summarise_by_frame,
+)
 from chain_of_steps.manifests import write_manifest
+from chain_of_steps.statistics.resampling import STANDARD
 from chain_of_steps.trajectory import Trajectory
 
 N, C, F, H, W = 4, 3, 3, 2, 2
@@ -55,6 +64,10 @@ def test_a_position_is_settled_once_it_never_leaves_again():
     assert settled[0].tolist() == [0, 0, 0]
     assert settled[1].tolist() == settled[2].tolist() == [1, 0.75, 1]
     assert settled[3].tolist() == [1, 1, 1]
+    steps = settle_steps(clean, end)
+    assert steps[1, 0, 0] == 3 and steps.flatten().bincount().tolist() == [0, F * H * W - 1, 0, 1]
+    clean[3, :, 0, 0, 0] += 5
+    assert settle_steps(clean, end)[0, 0, 0] == N  # with the result alone
 
 
 def test_nothing_has_no_scale():
@@ -64,9 +77,9 @@ def test_nothing_has_no_scale():
     assert one[2].isnan().all() and one[0].isfinite().all()
 
 
-def test_stages_sum_up_any_cases(tmp_path):
+def test_a_stage_measures_any_cases_which_are_summed_up(tmp_path):
     runs = trajectory()
-    stored, rows, out = (tmp_path / name for name in ("t.safetensors", "r.parquet", "l.csv"))
+    stored, rows = tmp_path / "t.safetensors", tmp_path / "r.parquet"
     runs.save(stored)
     write_manifest(stored, parameters={}, nfe=0, seconds=0.0)
     config = ["--config", "config.yaml", "config/smoke.yaml"]
@@ -74,8 +87,8 @@ def test_stages_sum_up_any_cases(tmp_path):
     table = read_table(rows)
     assert len(table) == 2 * N * F
     pd.testing.assert_frame_equal(table, commitment_rows(runs), check_dtype=False)
-    assert main(["latents-summary", *config, "--runs", str(rows), "--out", str(out)]) == 0
-    found = read_table(out).set_index(["quantity", "frame", "step"])
+    found = summarise_by_frame(table, MEASURED, resampling=STANDARD)
+    found = found.set_index(["quantity", "frame", "step"])
     wanted = table[(table["frame"] > 0) & (table["step"] == 1)]["distance"].mean()
     assert found.loc[("distance", ALL, 1), "mean"] == pytest.approx(wanted)
     assert found.loc[("distance", ALL, 1), "n"] == 2

@@ -388,7 +388,8 @@ def test_the_stage_writes_two_tables_and_says_what_it_did(
     assert set(read_table(flow)["kind"]) == {"step", "other seed", "other case", "repeat"}
 
 
-def test_the_first_cases_of_each_task_alone_are_swept(tmp_path, monkeypatch, model):
+@pytest.mark.parametrize("per", ["task", "study"])
+def test_the_first_cases_of_each_task_alone_are_swept(tmp_path, monkeypatch, model, per):
     monkeypatch.setattr("chain_of_steps.models.adapters.load_model", lambda *a: model)
     index = make_cases(tmp_path / "cases", ["odd"], {"in-domain": 3, "out-of-domain": 1}, seed=0)
     names = index["case"].tolist()
@@ -400,14 +401,19 @@ def test_the_first_cases_of_each_task_alone_are_swept(tmp_path, monkeypatch, mod
     config = {"study": "s", "models": {"m": {"path": "p"}}, "cases": {"tasks": ["odd"]}}
     config |= {"sampler": {"steps": N_STEPS}, "seeds": [3], "ensemble": {"k": 1}}
     config |= {"perturbation": {"cases": 2, "steps": [4], "frames": [2], "control_cases": 9}}
+    config["perturbation"] |= {"control_cases_per": per, "control_cases": 9 if per == "task" else 2}
     path, out = tmp_path / "config.yaml", tmp_path / "a.parquet"
     path.write_text(yaml.safe_dump(config))
     places = ["--cases", tmp_path / "cases", "--trajectory", stored, "--out", out]
     places += ["--flow", tmp_path / "b.parquet"]
     assert main(["perturb", "--config", str(path), "--model", "m", *map(str, places)]) == 0
     table = read_table(out)
-    for part in ("sweep", "controls"):
-        assert set(table.loc[table["part"] == part, "case"]) == {*names[:2], names[3]}
+    swept, controls = (
+        set(table.loc[table["part"] == part, "case"]) for part in ("sweep", "controls")
+    )
+    assert swept == {*names[:2], names[3]}
+    # two of those three, the first and the one after half of them
+    assert controls == (swept if per == "task" else set(names[:2]))
 
 
 # Comparisons along the steps

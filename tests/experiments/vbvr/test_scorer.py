@@ -1,12 +1,12 @@
 """The scorer of VBVR-Bench: the real package on stand-ins, and every way to have no score."""
 
 import json
-import os
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
+import clips
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,13 +15,15 @@ import standin
 from chain_of_steps.cases.folders import load_cases
 from chain_of_steps.cases.vbvr import vbvr_tasks
 from chain_of_steps.cases.videos import VideoFolder
+from chain_of_steps.cli import main
 from chain_of_steps.errors import UserError
 from chain_of_steps.experiments.vbvr import scorer as adapter
+from chain_of_steps.experiments.vbvr import self_test
 from chain_of_steps.experiments.vbvr.scorer import Scorer, make_environment, pins
 from chain_of_steps.experiments.vbvr.scores import score_videos, summarise_scores, write_references
 from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.study.config import check_config
-from chain_of_steps.video import read_mp4, write_mp4
+from chain_of_steps.video import read_image, read_mp4, write_mp4
 
 MAZE, PASS = standin.STAND_INS
 
@@ -135,22 +137,71 @@ def test_the_environment_pins_every_package():
     assert pins()["opencv-python-headless"] == "4.10.0.84"
 
 
+def test_what_is_said_beside_a_score_is_kept(stand_in_process):
+    body = "found = {'score': 0.5, 'reason': None, 'details': {'path': 0.25}, 'head': 0.0}\n"
+    body += "if job['task'].startswith('O-39'): found.pop('head')"
+    with stand_in_process(body) as scorer:
+        given = {"video": Path("a.mp4"), "truth": Path("none")}
+        other = scorer.score(**given, task="G-24_separate_objects_no_spin")
+        assert (other.value, other.head, other.details) == (0.5, 0.0, {"path": 0.25})
+        assert scorer.score(**given, task=MAZE).head == 0.5
+        assert scorer.name == "lmms-eval 0.7.3 (OpenCV 4.10.0)"
+
+
+# The reference clips
+
+
+def test_the_reference_clips_are_those_that_are_drawn():
+    """Pictures bit for bit; videos but for what H.264 loses."""
+    listed = pd.read_csv(self_test.CLIPS / "scores.csv")
+    drawn = [(scene, task) for scene, tasks in clips.CLIPS.items() for task in tasks]
+    assert list(zip(listed["scene"], listed["task"], strict=True)) == drawn
+    assert listed["score"].between(0.01, 0.99).all() and listed["score"].is_unique
+    assert set(listed["task"]) <= vbvr_tasks().keys()
+    for scene in clips.CLIPS:
+        folder, truth = self_test.CLIPS / scene, clips.film(scene)
+        films = {"ground_truth": truth, **clips.films(scene)}
+        for name, frame in {"first_frame": truth[0], "final_frame": truth[-1]}.items():
+            assert np.array_equal(read_image(folder / f"{name}.png"), frame)
+        for name, video in films.items():
+            found = read_mp4(folder / f"{name}.mp4").astype(float)
+            assert np.abs(found - video).mean() < 3
+        assert not any(np.array_equal(truth, films[task]) for task in clips.CLIPS[scene])
+
+
+def answers(changed: str | None = None, head: str | None = None) -> str:
+    """The body of a process that gives the reference clips their scores, but one."""
+    listed = pd.read_csv(self_test.CLIPS / "scores.csv").set_index("task")
+    known = {f"{task}_data-generator": row.to_dict() for task, row in listed.iterrows()}
+    for name, field in ((changed, "score"), (head, "head")):
+        if name is not None:
+            known[f"{name}_data-generator"][field] = 0.125
+    return f"one = {known!r}[job['task']]\n" + (
+        "found = {'score': one['score'], 'reason': None, 'head': one['head']}"
+    )
+
+
+def run_self_test(scorer: Scorer) -> int:
+    return main(["score", "--self-test", str(scorer.environment)])
+
+
+def test_the_self_test_fails_where_one_score_differs(stand_in_process, capsys):
+    assert run_self_test(stand_in_process(answers())) == 0
+    assert "10 reference clips have the scores that they must have" in capsys.readouterr().out
+    assert run_self_test(stand_in_process(answers("O-19_mirror_reflection"))) == 1
+    said = capsys.readouterr().err
+    assert "grid/O-19_mirror_reflection has 0.125000 instead of 0.456118. Make it anew" in said
+    assert run_self_test(stand_in_process(answers(head="G-54_connecting_color"))) == 1
+    assert "as at EvalKit's HEAD has 0.125000 instead of 0.000000" in capsys.readouterr().err
+    body = "found = {'score': None, 'reason': 'it is dark'}"
+    assert run_self_test(stand_in_process(body)) == 1
+    assert "no score (it is dark) instead of" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):  # without it, all is asked for as before
+        main(["score", "--cases", "cases"])
+    assert "required: --index, --scorer, --out" in capsys.readouterr().err
+
+
 # The real package
-
-
-@pytest.fixture(scope="module")
-def environment(tmp_path_factory) -> Path:
-    """The scorer's environment, made from the package index; $COS_SCORER names one that is made."""
-    if "COS_SCORER" in os.environ:
-        return Path(os.environ["COS_SCORER"])
-    folder = tmp_path_factory.mktemp("environment") / "scorer"
-    try:
-        make_environment(folder)
-    except UserError as error:
-        if "No matching distribution" in str(error) or "onnection" in str(error):
-            pytest.skip(f"no package index at hand: {error}")
-        raise
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -163,6 +214,11 @@ def scorer(environment):
 def test_our_list_of_tasks_is_the_scorers(scorer):
     ours = {Path(task.folder).name: task.family for task in vbvr_tasks().values()}
     assert scorer.tasks == ours
+
+
+@pytest.mark.slow
+def test_the_pinned_scorer_passes_its_self_test(scorer):
+    assert run_self_test(scorer) == 0
 
 
 @pytest.mark.slow

@@ -29,7 +29,9 @@ def scores_of(values: dict[str, list[float]]) -> tuple[pd.DataFrame, pd.DataFram
         condition = "clean" if label == "single run" else "ensemble"
         table = cases[["case", "task", "split"]].assign(score=score, label=label, seed=0)
         none = dict.fromkeys(("kind", "mode", "index", "step", "sigma"), np.nan)
-        tables.append(table.assign(model="m", condition=condition, **none))
+        table = table.assign(model="m", condition=condition, **none)
+        said = {"scorer": "a scorer", "pro_scorer": None, "pro": np.nan}
+        tables.append(table.assign(head=table["score"], **said))
     return pd.concat(tables, ignore_index=True), cases
 
 
@@ -52,6 +54,17 @@ def test_means_are_over_samples_and_a_missing_score_is_no_zero():
     parts = table[table["label"] == "single run"].set_index(["part", "split"])["mean"]
     assert parts["split", "in-domain"] == pytest.approx(0.6)
     assert parts["family", "out-of-domain"] == pytest.approx(0.2)
+
+
+def test_what_others_count_stands_beside_the_mean():
+    scores, cases = scores_of({"single run": [0.5, 0.7, 0.1, np.nan]})
+    scores["head"] = [0.5, 0.0, 0.1, np.nan]
+    scores["pro"], scores["pro_scorer"] = [0.2, np.nan, 0.4, 0.6], "rules 1"
+    table = summarise_scores(scores, cases, resampling=Resampling(100, 0))
+    whole = table[table["part"] == "all"].iloc[0]
+    assert whole["mean"] == pytest.approx(1.3 / 3) and whole["head"] == pytest.approx(0.2)
+    assert whole["pro"] == pytest.approx(0.4) and whole["pro_n"] == 3
+    assert (whole["scorer"], whole["pro_scorer"]) == ("a scorer", "rules 1")
 
 
 def test_a_run_without_any_score_is_kept_and_has_no_mean():

@@ -24,7 +24,9 @@ def lines(settings: Settings, groups: list[Group]) -> Iterator[Line]:
     nfe += passes + more * sum(loops.few_steps)
     jobs = shards_of(groups, settings.execution.shard)
     nfe *= cases * passes_of(settings.models[name])
-    yield Line("ensemble", name, jobs, cases * methods, nfe)
+    votes = sum(one.goes_on == "all" for one in variants(fields, settings.sampler.steps))
+    decodes = cases * (methods + votes * (fields.k - 1))  # all that a vote is held among
+    yield Line("ensemble", name, jobs, cases * methods, nfe, decodes)
 
 
 def averaged(fields: Ensemble, steps: int, *, votes: bool = True) -> tuple[int, int]:

@@ -12,6 +12,8 @@ sharp, too, so an early distance alone is no open answer; one that is small is a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import torch
@@ -32,18 +34,33 @@ def measured(clean: Tensor, end: Tensor) -> Tensor:
 
     The motion of the first latent frame is nan. A result of zeros alone has no scale: all are nan.
     """
-    end = end.double()
-    scale = end.square().sum(0).mean().sqrt()  # of a position
-    # step by step, as runs of large videos fill the memory
-    distance = torch.stack([(one.double() - end).norm(dim=0) for one in clean]) / scale
+    scale, distance = _distance(clean, end)
     motion = torch.full_like(distance, torch.nan)  # (N, F, h, w)
     for k, one in enumerate(clean):
         motion[k, 1:] = one.double().diff(dim=1).norm(dim=0) / scale
-    near = (distance < CLOSE).double()
-    # from a step on: as long as no later step is far
-    settled = near.flip(0).cummin(0).values.flip(0)
-    found = torch.stack([distance, settled, motion]).mean((-2, -1))
+    found = torch.stack([distance, _settled(distance), motion]).mean((-2, -1))
     return found if scale > 0 else torch.full_like(found, torch.nan)
+
+
+def settle_steps(clean: Tensor, end: Tensor) -> Tensor:
+    """(F, h, w) int64: the first step from which each position is near the result and stays so.
+
+    N, the number of steps, where even the last estimate is far.
+    """
+    return len(clean) - _settled(_distance(clean, end)[1]).sum(0).long()
+
+
+def _distance(clean: Tensor, end: Tensor) -> tuple[Tensor, Tensor]:
+    """The scale of a result, and the distance (N, F, h, w) to it as the module says."""
+    end = end.double()
+    scale = end.square().sum(0).mean().sqrt()  # of a position
+    # step by step, as runs of large videos fill the memory
+    return scale, torch.stack([(one.double() - end).norm(dim=0) for one in clean]) / scale
+
+
+def _settled(distance: Tensor) -> Tensor:
+    """1 from the step on after which no later one is far, else 0; like distance (N, F, h, w)."""
+    return (distance < CLOSE).double().flip(0).cummin(0).values.flip(0)
 
 
 def commitment_rows(trajectory: Trajectory) -> pd.DataFrame:
@@ -63,21 +80,30 @@ def commitment_rows(trajectory: Trajectory) -> pd.DataFrame:
     return table
 
 
-def summarise_commitment(rows: pd.DataFrame, *, resampling: Resampling) -> pd.DataFrame:
+def summarise_by_frame(
+    rows: pd.DataFrame,
+    quantities: Sequence[str],
+    also: Sequence[str] = (),
+    *,
+    resampling: Resampling,
+) -> pd.DataFrame:
     """Means with 95 % intervals by case: of each latent frame, and of those after the first.
 
-    Columns: model, split, quantity, frame (ALL: after the first), step, sigma, n (cases), mean,
-    low, high.
+    rows: one for each run, step and latent frame. also: further columns that keep rows apart.
+    Columns: model, split, `also`, quantity, frame (ALL: after the first), step, sigma, n (cases),
+    mean, low, high; no row where there are none.
     """
+    by = ["model", "split", *also, "quantity", "frame", "step", "sigma"]
+    if rows.empty:
+        return pd.DataFrame(columns=[*by, "n", "mean", "low", "high"])
     video = rows[rows["frame"] > 0].assign(frame=ALL)
     both = pd.concat([rows, video], ignore_index=True)
     long = both.melt(
-        ["model", "split", "case", "frame", "step", "sigma"],
-        list(MEASURED),
+        ["model", "split", "case", *also, "frame", "step", "sigma"],
+        list(quantities),
         "quantity",
         "value",
     ).dropna(subset="value")
-    by = ["model", "split", "quantity", "frame", "step", "sigma"]
     # frames and runs of a case are not independent
     cases = long.groupby([*by, "case"], sort=True)["value"].mean().reset_index()
     return group_mean_ci(cases, by, "value", "case", resampling=resampling)

@@ -132,7 +132,10 @@ def measure_energy(
 
 
 def region_rows(runs: pd.DataFrame, sums: TokenSums, site: Site, masks: np.ndarray) -> pd.DataFrame:
-    """token_energy of one site and batch. masks: bool (B, 1 + regions, F, h, w)."""
+    """token_energy of one site and batch.
+
+    masks: bool (B, 1 + regions, F, h, w); of cases that are no puzzles (B, 1, F, h, w), all tokens.
+    """
     inside = masks.reshape(*masks.shape[:3], -1).astype(float)
     _, n_regions, n_frames, _ = inside.shape
     values = sums.quantities(site).unflatten(1, (n_frames, -1)).numpy()
@@ -141,7 +144,8 @@ def region_rows(runs: pd.DataFrame, sums: TokenSums, site: Site, masks: np.ndarr
     table = runs.loc[runs.index.repeat(n_regions * n_frames)].reset_index(drop=True)
     table["branch"], table["step"], table["layer"] = site.branch, site.step, site.layer
     table["frame"] = np.tile(np.arange(n_frames), len(runs) * n_regions)
-    table["region"] = np.tile(np.repeat(["all", *REGIONS], n_frames), len(runs))
+    named = ["all", *REGIONS][:n_regions]
+    table["region"] = np.tile(np.repeat(named, n_frames), len(runs))
     table["tokens"] = counts.ravel().astype(int)
     table[list(QUANTITIES)] = means.reshape(-1, len(QUANTITIES)).astype(np.float32)
     return table[table["tokens"] > 0]

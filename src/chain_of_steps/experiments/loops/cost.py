@@ -22,7 +22,7 @@ def lines(settings: Settings, groups: list[Group]) -> Iterator[Line]:
         runs, nfe = once(fields, name == main_model(settings))
         runs = cases * runs + flat * len(fields.few_steps)
         nfe = cases * nfe + flat * sum(fields.few_steps)
-        yield Line("loops", name, jobs, runs, nfe * passes_of(model))
+        yield Line("loops", name, jobs, runs, nfe * passes_of(model), runs)
 
 
 def once(fields: Loops, main: bool) -> tuple[int, int]:

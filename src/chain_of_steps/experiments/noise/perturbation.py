@@ -151,6 +151,12 @@ def conditions_of(settings: PerturbationSection, sigmas: Tensor, grid: Sequence[
     return Conditions(tuple(sweep), tuple(controls) if settings.control_cases else ())
 
 
+def spread(total: int, n: int) -> list[int]:
+    """n positions, or all there are, evenly among `total`, from the first on."""
+    n = min(n, total)
+    return [i * total // n for i in range(n)]
+
+
 def token_controls(
     n_steps: int, grid: Sequence[int], noise: Mapping[str, Any]
 ) -> list[Perturbation]:

@@ -67,6 +67,13 @@ class Perturbation(Section):
         ge=0,
         description=("Cases of each task and split that the controls cover; 0 leaves them out."),
     )
+    control_cases_per: Literal["task", "study"] = Field(
+        "task",
+        description=(
+            "study counts control_cases over the whole study, evenly among the cases that are "
+            "swept: where a task has few cases, controls of each would be most of the work."
+        ),
+    )
     layers: Distinct[Index] = Field(
         [],
         description=(

@@ -61,20 +61,28 @@ def perturb(
     from chain_of_steps.artifacts import read_table, write_tables
     from chain_of_steps.cases.folders import INDEX, cases_of, first_of_each
     from chain_of_steps.experiments.noise.ideal import ideal_runs
-    from chain_of_steps.experiments.noise.perturbation import conditions_of, perturb_shard
+    from chain_of_steps.experiments.noise.perturbation import (
+        conditions_of,
+        perturb_shard,
+        spread,
+    )
     from chain_of_steps.models.adapters import load_model
     from chain_of_steps.trajectory import Trajectory
 
     require_euler(settings, "perturb")
     fields = settings.perturbation
     runs, index = Trajectory.checked(trajectory), read_table(cases / INDEX)
+    names = index["case"]
     if fields.cases is not None:
-        swept = runs.runs["case"].isin(first_of_each(index, fields.cases))
+        names = names[names.isin(first_of_each(index, fields.cases))]
+        swept = runs.runs["case"].isin(names)
         runs = runs.select(swept.to_numpy().nonzero()[0].tolist())
     # Whatever does not fit these runs is refused before a model loads.
     conditions = conditions_of(fields, runs.sigmas, runs.x.shape[-3:])
     seeds = fields.seeds or seeds_of(settings, model)[:1]
     few = first_of_each(index, fields.control_cases)
+    if fields.control_cases_per == "study":
+        few = set(names.iloc[spread(len(names), fields.control_cases)])
     mine = cases_of(cases, runs.runs)
     check(mine)
     adapter = load_model(settings, model)

@@ -7,6 +7,7 @@ task (of any task where it is the only one). All are scored like a model's video
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from chain_of_steps.cases.folders import Case
 from chain_of_steps.cases.references import REFERENCES
 from chain_of_steps.cases.videos import SINGLE, VideoFolder
 from chain_of_steps.errors import UserError
-from chain_of_steps.experiments.vbvr.scorer import Scorer
+from chain_of_steps.experiments.vbvr.scorer import Score, Scorer
 from chain_of_steps.progress import progress
 from chain_of_steps.statistics.means import mean_ci
 from chain_of_steps.statistics.resampling import Resampling
@@ -25,6 +26,10 @@ from chain_of_steps.statistics.tests import paired_difference
 from chain_of_steps.video import read_image, read_mp4
 
 RUN = ["model", "label", "condition", "kind", "mode", "index", "step", "sigma"]
+SCORED = (
+    *("score", "reason", "scorer", "details", "head"),
+    *("pro", "pro_reason", "pro_scorer", "pro_details"),
+)
 FULL = ("reference", "clean", "steps", "ensemble")  # conditions that every case must have
 
 
@@ -50,11 +55,18 @@ def write_references(cases: Sequence[Case], others: Sequence[Case], videos: Vide
 
 
 def score_videos(
-    scorer: Scorer, index: pd.DataFrame, folder: Path, cases: Sequence[Case]
+    scorer: Scorer,
+    index: pd.DataFrame,
+    folder: Path,
+    cases: Sequence[Case],
+    pro: Scorer | None = None,
 ) -> pd.DataFrame:
-    """The index with columns score (task_specific in [0, 1], nan where there is none) and reason.
+    """The index with the columns of SCORED.
 
-    Raises UserError when a case is not the bench's.
+    score, pro: task_specific in [0, 1] by VBVR-Bench and, if asked for, by VBVR-Pro-Bench; nan
+    where there is none, for which there is a reason. head: what EvalKit's HEAD counts for score.
+    details: what a scorer says beside its number, as JSON. scorer: its name and version. Raises
+    UserError when a case is not the bench's.
     """
     by_name = {case.name: case for case in cases}
     found = []
@@ -62,12 +74,19 @@ def score_videos(
         case = by_name[row.case]
         if case.facts.get("source") != "vbvr-bench":
             raise UserError(f"{case.name} is no case of VBVR-Bench: score puzzles with `cos read`.")
-        score = scorer.score(folder / row.file, case.folder, case.task, frames=row.frames)
-        found.append((score.value, score.reason))
-    values, reasons = zip(*found, strict=True) if found else ((), ())
-    return index.assign(
-        score=pd.array(values, dtype="Float64").to_numpy(float, na_value=np.nan), reason=reasons
-    )
+        given = (folder / row.file, case.folder, case.task)
+        one = scorer.score(*given, frames=row.frames)
+        cells = [one.value, one.reason, scorer.name, _json(one), one.head]
+        if pro is not None:
+            other = pro.score(*given, frames=row.frames)
+            cells += [other.value, other.reason, pro.name, _json(other)]
+        found.append(cells + [None] * (len(SCORED) - len(cells)))
+    table = pd.DataFrame(found, columns=list(SCORED), index=index.index)
+    return index.join(table.astype(dict.fromkeys(("score", "head", "pro"), float)))
+
+
+def _json(score: Score) -> str | None:
+    return json.dumps(score.details) if score.details else None
 
 
 def check_counts(scores: pd.DataFrame, cases: pd.DataFrame) -> None:
@@ -98,16 +117,22 @@ def summarise_scores(
     run, part (all, split, family), split, family, videos, missing (videos without a score), n,
     mean, low, high (of the others), and the paired difference from the single run of the same
     case and seed: pairs, difference, difference_low, difference_high, p. Published are `all` over
-    500 samples and the two splits over 250 each.
+    500 samples and the two splits over 250 each. head, pro: means of what EvalKit's HEAD counts,
+    and of the scores by VBVR-Pro-Bench, pro_n of them. scorer, pro_scorer: whose rules these are.
     """
     check_counts(scores, cases)
     scores = scores.merge(cases[["case", "family"]], on="case", validate="many_to_one")
+    scorers = {
+        name: "; ".join(sorted(scores[name].dropna().unique())) for name in ("scorer", "pro_scorer")
+    }
     rows = []
     for key, run in scores.groupby(RUN, sort=False, dropna=False):
         labels = dict(zip(RUN, key, strict=True))
         for part, group in parts(run):
             known = group.dropna(subset="score")
             entry = {**labels, **part, "videos": len(group), "missing": len(group) - len(known)}
+            entry |= {"head": known["head"].mean(), "pro": group["pro"].mean()}
+            entry |= {"pro_n": group["pro"].count(), **scorers}
             found = mean_ci(known["score"], clusters=known["task"], resampling=resampling)
             rows.append({**entry, **vars(found), **against_single(known, scores, resampling)})
     return pd.DataFrame(rows).astype({"index": "Int64", "step": "Int64"})

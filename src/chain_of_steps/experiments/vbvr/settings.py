@@ -32,6 +32,23 @@ class Vbvr(Section):
         gt=0,
         description="Seconds that scoring one video may take; over it the score is missing.",
     )
+    pro: str | None = Field(
+        None,
+        min_length=1,
+        description=(
+            "Clone of https://github.com/Video-Reason/VBVR-Pro-Bench, by whose rules videos are "
+            "scored as well; cases.path then is the bench's own data, whose metadata.json they "
+            "read. null leaves it out."
+        ),
+    )
+    pro_python: str | None = Field(
+        None,
+        min_length=1,
+        description=(
+            "Python that has what that clone's requirements.txt asks for; null takes the one that "
+            "runs this program."
+        ),
+    )
 
 
 class WithVbvr(View):

@@ -26,4 +26,4 @@ def lines(settings: Settings, groups: list[Group]) -> Iterator[Line]:
         cases = sum(group.cases for group in groups)
         jobs = shards_of(groups, settings.execution.shard)
         nfe *= cases * passes_of(settings.models[name])
-        yield Line("ensemble", name, jobs, cases * methods, nfe)
+        yield Line("ensemble", name, jobs, cases * methods, nfe, cases * methods)

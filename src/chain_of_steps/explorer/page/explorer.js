@@ -414,6 +414,30 @@
   }
   var answerName = (answer, solutions) => answer < 0 ? "no answer" : `answer ${answer + 1}, ${solutions.includes(answer) ? "right" : "wrong"}`;
 
+  // explorer/bench.js
+  function paintBench(run, step) {
+    byId("bench").hidden = !run.bench;
+    if (!run.bench) return;
+    const said = run.bench[step] ?? [];
+    byId("bench-score").textContent = said.map(scoreOf).join("; ") || "no video of this step";
+    byId("bench-details").replaceChildren();
+    for (const { by, reason, details } of said) {
+      addRow("by", by);
+      if (reason) addRow("why", reason);
+      for (const [name, value] of flat(details ?? {})) addRow(name, value);
+    }
+  }
+  var scoreOf = ({ score }) => score === null ? "no score" : score.toFixed(3);
+  function addRow(name, value) {
+    element("dt", { textContent: name }, byId("bench-details"));
+    element("dd", { textContent: value }, byId("bench-details"));
+  }
+  function flat(value, name = "") {
+    if (value === null || typeof value !== "object") return [[name, String(value)]];
+    if (Array.isArray(value)) return [[name, value.map((one) => JSON.stringify(one)).join(", ")]];
+    return Object.entries(value).flatMap(([key, one]) => flat(one, name ? `${name}.${key}` : key));
+  }
+
   // explorer/energy.js
   var STRONGEST = 0.8;
   function prepareEnergy({ data, maps }, view) {
@@ -1144,6 +1168,7 @@
       const { step, frame, index: { sigmas } } = this.view;
       paintStage(this.#loaded, step, frame, sigmas);
       this.showEvidence(step);
+      paintBench(this.#loaded.runs.clean, step);
       if (byId("energy").checked) paintEnergy(this.#loaded, this.view);
       showPlace("step", step, stepName(step, sigmas));
       showPlace("frame", frame, `frame ${this.#loaded.frames[frame]}`);
