@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from chain_of_steps.tasks.observe import Observation, Observer
+from chain_of_steps.tasks.places import places_of
 from chain_of_steps.tasks.reader import UNREADABLE, mixture_weights
-from chain_of_steps.tasks.regions import places_of
 
 
 class LatentReader:

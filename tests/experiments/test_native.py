@@ -30,7 +30,8 @@ from chain_of_steps.runs import read_trajectory, run_shard
 from chain_of_steps.tasks import stream, task_of
 from chain_of_steps.tasks.drawing import DEFAULT_DRAWING, Drawing
 from chain_of_steps.tasks.observe import observer_of
-from chain_of_steps.tasks.regions import REGIONS, on_grid, places_of, tile_masks
+from chain_of_steps.tasks.places import on_grid, places_of
+from chain_of_steps.tasks.regions import REGIONS, tile_masks
 from chain_of_steps.tasks.scene import render_movie
 from chain_of_steps.video import read_image
 

@@ -600,7 +600,7 @@ def test_digests_are_remembered_with_the_results_or_the_user(copied, tmp_path, m
         tiny.ltx_pipeline,
         tiny.ltx2_pipeline,
         tiny.skyreels_pipeline,
-        lambda: tiny.cogvideox_pipeline(later=True),
+        lambda: tiny.cogvideox_pipeline(later=True, side=8),
     ],
 )
 def test_the_codec_alone_decodes_the_same_bits_and_is_the_same_model(tmp_path, build):

@@ -240,10 +240,10 @@ def slope(
     """
     x, y = _centred(numbers(on), sample.strata), _centred(sample.values, sample.strata)
     freedom = len(sample) - len(np.unique(sample.strata)) - 1
-    size = float(x @ x)
+    size = _dot(x, x)
     if freedom < 2 or size <= _SAME:
         return math.nan, math.nan, math.nan, math.nan
-    found = float(x @ y / size)
+    found = _dot(x, y) / size
     leverage = x**2 / size + 1 / np.bincount(sample.strata)[sample.strata]
     residual = (y - found * x) / np.maximum(1 - leverage, 1e-6)
     error = float(np.sqrt(((x * residual) ** 2).sum()) / size)
@@ -252,8 +252,13 @@ def slope(
     for _ in range(n_perm):
         shuffled = np.empty_like(x)
         shuffled[places] = x[np.lexsort((rng.random(len(x)), sample.strata))]
-        hits += abs(shuffled @ y) >= abs(x @ y) - _SAME
+        hits += abs(_dot(shuffled, y)) >= abs(_dot(x, y)) - _SAME
     return found, found - half, found + half, (hits + 1) / (n_perm + 1)
+
+
+def _dot(x: NDArray[Any], y: NDArray[Any]) -> float:
+    """Without BLAS, whose last bit hangs on where arrays lie in memory."""
+    return float((x * y).sum())
 
 
 def _centred(values: NDArray[Any], strata: NDArray[Any]) -> NDArray[Any]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 # modules here that are no task
 SHARED = frozenset(
-    {"board", "puzzle", "scene", "drawing", "reader", "restore", "observe", "regions"}
+    {"board", "puzzle", "scene", "drawing", "reader", "restore", "observe", "regions", "places"}
 )
 POOLS = ("train", "evaluation")
 

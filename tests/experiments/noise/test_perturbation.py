@@ -569,6 +569,7 @@ def test_an_exact_denoiser_loses_nothing_and_may_change_between_right_answers(
         encode=lambda videos: videos[:, ::4].permute(0, 4, 1, 2, 3),
         decode=lambda x, frames: x[:, :, [f // 4 for f in frames]].permute(0, 2, 3, 4, 1),
         compression=model.compression,
+        ahead=model.ahead,
     )
     noise = torch.randn(len(cases), 3, *(5, 80, 80), generator=torch.Generator().manual_seed(0))
     stored = replace(stored, x=noise[:, None].repeat(1, N_STEPS + 1, 1, 1, 1, 1))

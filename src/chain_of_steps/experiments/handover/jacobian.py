@@ -32,7 +32,7 @@ from chain_of_steps.models.model import VideoModel
 from chain_of_steps.runs import Runs, noise_seeds
 from chain_of_steps.sampling import Velocity, cuts
 from chain_of_steps.tasks import task_of
-from chain_of_steps.tasks.regions import places_of
+from chain_of_steps.tasks.places import places_of
 from chain_of_steps.trajectory import Trajectory
 
 COLUMNS = (

@@ -33,8 +33,8 @@ from chain_of_steps.tasks import task_of
 from chain_of_steps.tasks.board import Cell
 from chain_of_steps.tasks.drawing import DEFAULT_DRAWING, Drawing
 from chain_of_steps.tasks.observe import Observer, look_of
+from chain_of_steps.tasks.places import places_of
 from chain_of_steps.tasks.puzzle import Puzzle, kind_of
-from chain_of_steps.tasks.regions import places_of
 from chain_of_steps.tasks.scene import split_tiles
 from chain_of_steps.trajectory import Trajectory
 

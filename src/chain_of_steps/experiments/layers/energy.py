@@ -25,8 +25,9 @@ from chain_of_steps.sampling import sample
 from chain_of_steps.statistics.means import group_mean_ci
 from chain_of_steps.statistics.resampling import Resampling
 from chain_of_steps.tasks.drawing import DEFAULT_DRAWING, Drawing
+from chain_of_steps.tasks.places import on_grid
 from chain_of_steps.tasks.puzzle import Puzzle
-from chain_of_steps.tasks.regions import BACKGROUND, REGIONS, on_grid, tile_masks
+from chain_of_steps.tasks.regions import BACKGROUND, REGIONS, tile_masks
 
 TABLES = ("token_energy", "token_maps", "token_channels")
 QUANTITIES = ("energy", "energy_rest", "mean", "variance", "massive")

@@ -27,7 +27,7 @@ from chain_of_steps.probes import Site, hooked
 from chain_of_steps.runs import by_step
 from chain_of_steps.sampling import Edit, StepState, sample
 from chain_of_steps.tasks.observe import observer_of
-from chain_of_steps.tasks.regions import on_grid
+from chain_of_steps.tasks.places import on_grid
 from chain_of_steps.trajectory import Trajectory
 
 MEASURED = ("dissimilarity", "relative_l2", "tiles_dissimilarity", "tiles_l2")
