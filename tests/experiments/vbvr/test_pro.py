@@ -161,6 +161,7 @@ def test_a_checkout_scores_by_its_own_rules(environment, tmp_path, package):
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 def test_a_study_has_both_scores_beside_each_other(environment, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     data, checkout = write_data(tmp_path / "data"), write_checkout(tmp_path / "pro")
