@@ -20,7 +20,10 @@ SMALL = {
     },
     "video": {"frames": 33},
     "seeds": [0, 1],
-    "execution": {"device": "cpu", "dtype": "float32", "shard": 6, "batch": 6, "offload": "none"},
+    "execution": {
+        **{"device": "cpu", "dtype": "float32", "shard": 6, "batch": 6, "offload": "none"},
+        "vae_tiling": False,  # tiles are larger than these videos
+    },
     "processes": {"resident": False},  # jobs are forks of one process
     "statistics": {"resamples": 100},
     "perturbation": {"modes": ["replace"], "levels": [0.76], "seeds": [0], "control_cases": 0},

@@ -192,6 +192,7 @@ def test_ltx_text_and_schedule_are_those_of_the_pipeline(ltx):
     shifted = 2 * even / (1 + even)
     stretched = 1 - (1 - shifted) * (1 - 0.1) / (1 - shifted[-1])
     assert torch.allclose(sigmas, torch.cat([stretched, torch.zeros(1)]), atol=1e-6)
+    assert model.sigmas(1, 2.0).tolist() == [1, 0]  # there is nothing to be stretched
 
 
 def test_ltx_first_frame_is_the_mode_of_its_posterior(ltx):

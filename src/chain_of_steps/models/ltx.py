@@ -67,6 +67,8 @@ class LTXModel(VideoModel):
         """The pipeline's schedule: evenly spaced, shifted, stretched to its last noise level."""
         from diffusers import FlowMatchEulerDiscreteScheduler
 
+        if n_steps == 1:  # its noise level is the first and the last: the scheduler divides 0 by 0
+            return torch.tensor([1.0, 0.0])
         config = self.pipe.scheduler.config
         scheduler = FlowMatchEulerDiscreteScheduler.from_config(config, shift=shift)
         mu = math.log(shift) if config.use_dynamic_shifting else None
