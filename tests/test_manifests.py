@@ -31,7 +31,8 @@ def test_manifest_records_what_made_the_artifact(tmp_path, monkeypatch):
     assert manifest["inputs"] == {"config.yaml": hashlib.sha256(b"steps: 50").hexdigest()}
     assert manifest["parameters"] == {"seed": 3, "model": "models/pocket"}
     assert (manifest["nfe"], manifest["seconds"]) == (1200, 1.235)
-    assert manifest["versions"]["torch"] == torch.__version__
+    # of the wheel; torch adds what it was built for
+    assert torch.__version__.startswith(manifest["versions"]["torch"])
     assert str(tmp_path) not in where.read_text()
 
 
