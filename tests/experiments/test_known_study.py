@@ -191,6 +191,6 @@ def test_the_ideal_is_what_the_model_of_the_ideal_shows(study):
     assert late.any() and (chain.loc[~late, "distance"] > 0.01).all()
 
 
-def test_claims_see_what_was_built(study):
+def test_all_claims_are_judged(study):
     claims = read_table(study[0] / "figures/claims.csv")
     assert len(claims) > 40

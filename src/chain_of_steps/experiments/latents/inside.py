@@ -28,7 +28,6 @@ from chain_of_steps.trajectory import Trajectory
 
 GUIDANCE = ("gap",)
 ENERGY = ("energy", "energy_rest")
-TABLES = ("guidance", "energy", "settled")
 
 
 def spread(names: Sequence[str], n: int) -> list[str]:
@@ -50,7 +49,7 @@ def passes_apart(model: VideoModel, runs: Runs) -> dict[str, VideoVelocity]:
 def look_inside(
     model: VideoModel, trajectory: Trajectory, runs: Runs, top: int
 ) -> tuple[dict[str, pd.DataFrame], int]:
-    """TABLES of stored runs, one batch, and the NFE.
+    """The tables INSIDE of stored runs, one batch, and the NFE.
 
     guidance: a row for each run, step and latent frame, with the column gap; none without guidance.
     energy: a row for each run, step, latent frame of tokens and layer, with energy and energy_rest

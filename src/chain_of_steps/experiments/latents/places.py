@@ -6,6 +6,7 @@ from typing import Any
 
 from chain_of_steps.stage import File
 
+INSIDE = ("guidance", "energy", "settled")  # tables of what is seen inside the steps
 # looked at inside every step, which costs a clean run's NFE for each
 CASES = 4
 # their clean estimates that are drawn, as shares of the run; more moves at first

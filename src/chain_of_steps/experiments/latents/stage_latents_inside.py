@@ -18,7 +18,7 @@ class Settings(WithModels, WithSeeds, WithExecution, WithLayers):
     pass
 
 
-TABLES = tuple(f"latents_{name}_runs.parquet" for name in ("guidance", "energy", "settled"))
+TABLES = tuple(f"latents_{name}_runs.parquet" for name in places.INSIDE)
 STAGE = Stage(
     name="latents-inside",
     text=(
@@ -69,7 +69,7 @@ def run(settings: Settings, *, cases: Path, trajectories: Path, out: Path, strip
         write_json(folder / "examples.json", entries)
     seconds = time.monotonic() - started
     files = {}
-    for file, table in zip(TABLES, found[0], strict=True):
+    for file, table in zip(TABLES, places.INSIDE, strict=True):
         parts = [tables[table] for tables in found]
         # an empty table has no types of its own
         parts = [part for part in parts if len(part)] or parts[:1]
