@@ -1,9 +1,10 @@
-"""What decoding a video and one pass take of memory, counted on the real classes without weights.
+"""What decoding takes of operations and memory, and a pass of memory, counted without weights.
 
     python benchmarks/memory.py
 
-Every tensor of a call is a fake one, which has a shape and no content, and lives as long as a real
-one would. The figures of models/known.py come from here. Workspace of kernels is not counted.
+The classes are the real ones. Every tensor of a call is a fake one, which has a shape and no
+content, and lives as long as a real one would. The figures of models/known.py come from here.
+Operations are those of products and convolutions; workspace of kernels is not counted.
 """
 
 import weakref
@@ -22,6 +23,7 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
+from torch.utils.flop_counter import FlopCounterMode
 
 # of Wan2.2-TI2V-5B
 WAN_22 = {"base_dim": 160, "z_dim": 48, "is_residual": True, "in_channels": 12, "out_channels": 12}
@@ -78,15 +80,29 @@ def of_decoding(
     name: str, frames: int, height: int, width: int, *, tiling: bool = False
 ) -> tuple[int, int]:
     """Bytes of decoding one video beside the weights, and of the weights, in float32."""
-    build, channels, span, side = CODECS[name]
     with FakeTensorMode(), torch.no_grad():
-        codec = build().eval().requires_grad_(False)
+        codec, z = _decoding(name, frames, height, width)
         if tiling:
             codec.enable_tiling()
-        z = torch.empty(1, channels, (frames - 1) // span + 1, height // side, width // side)
         with Live(codec.parameters()) as live:
             codec.decode(z, return_dict=False)
     return live.peak, bytes_of(codec)
+
+
+def flops_of_decoding(name: str, frames: int, height: int, width: int) -> int:
+    """FLOP of decoding one video, two for a multiplication that is added up."""
+    with FakeTensorMode(), torch.no_grad(), FlopCounterMode(display=False) as counter:
+        codec, z = _decoding(name, frames, height, width)
+        codec.decode(z, return_dict=False)
+    return counter.get_total_flops()
+
+
+def _decoding(name: str, frames: int, height: int, width: int) -> tuple[nn.Module, torch.Tensor]:
+    """A codec and the latent of one video."""
+    build, channels, span, side = CODECS[name]
+    codec = build().eval().requires_grad_(False)
+    latent = (frames - 1) // span + 1, height // side, width // side
+    return codec, torch.empty(1, channels, *latent)
 
 
 def of_pass(name: str, frames: int, rows: int, columns: int) -> tuple[int, int, int]:
@@ -134,9 +150,10 @@ def main() -> None:
         few, many = (of_decoding(name, frames, 480, 832)[0] / area for frames in (17, 33))
         of_video = (many - few) / 16
         weights = of_decoding(name, 1, 64, 64)[1]
+        flops = flops_of_decoding(name, 81, 480, 832) / (81 * area)
         print(
             f"{name}: {few - 17 * of_video:,.0f} bytes a pixel of a frame, {of_video:.1f} of all "
-            f"frames; weights {weights / 1e9:.2f} GB"
+            f"frames; weights {weights / 1e9:.2f} GB; {flops:.4g} FLOP a pixel and frame"
         )
     for name in WANS:
         (few, n, width), (many, more, _) = (of_pass(name, frames, 60, 104) for frames in (13, 21))

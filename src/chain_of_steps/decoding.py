@@ -25,12 +25,12 @@ class Read(WithModels, WithSampler, WithSeeds, WithReading):
 
 
 def flops_of(makeup: Makeup, shape: Shape) -> dict[str, float]:
-    """Decoder -> FLOP of one look at a run; empty where nobody has counted the codec.
+    """Decoder -> FLOP of one look at a run; empty where the codec is none that is known.
 
     The projection makes the frames that are read alone; all of them where a dot moves, which is as
     little beside the others.
     """
-    if makeup.like is None or makeup.like.decode is None:
+    if makeup.like is None:
         return {}
     pixels = shape.width * shape.height
     found = {"full": makeup.like.decode * pixels * shape.frames}

@@ -5,12 +5,23 @@ from pathlib import Path
 
 import pytest
 from repository import ROOT
+from torch import nn
 
 from chain_of_steps.cases.sources import Shape
 from chain_of_steps.costs import Makeup, OnCard
 from chain_of_steps.models.known import COGVIDEOX as COG
-from chain_of_steps.models.known import LTX, LTX_2, WAN_5B, WAN_14B
+from chain_of_steps.models.known import HUNYUAN, LTX, LTX_2, WAN_5B, WAN_14B
 from chain_of_steps.study.config import load_config
+
+# those of benchmarks/memory.py
+CODECS = {
+    "wan-2.1": WAN_14B,
+    "wan-2.2": WAN_5B,
+    "ltx": LTX,
+    "ltx-2": LTX_2,
+    "cogvideox": COG,
+    "hunyuan": HUNYUAN,
+}
 
 
 @pytest.fixture(scope="module")
@@ -40,17 +51,37 @@ def test_what_is_held_counts_and_what_is_let_go_does_not(memory):
     assert live.now == 0
 
 
-@pytest.mark.parametrize(
-    ("codec", "known"),
-    [("wan-2.1", WAN_14B), ("wan-2.2", WAN_5B), ("ltx", LTX), ("ltx-2", LTX_2), ("cogvideox", COG)],
-)
-def test_decoding_takes_the_memory_that_was_counted(memory, codec, known):
+@pytest.mark.parametrize("codec", [name for name in CODECS if name != "hunyuan"])
+def test_decoding_takes_the_memory_that_was_counted(memory, codec):
     """Counted again on the real class, at another size: of its calls' tensors, and its weights."""
+    known = CODECS[codec]
     for frames in (17, 25):
         peak, weights = memory.of_decoding(codec, frames, 256, 384)
         of_frame, of_video = known.decode_bytes
         assert peak == pytest.approx((of_frame + of_video * frames) * 256 * 384, rel=0.03)
     assert weights == pytest.approx(known.codec_gb * 1e9, rel=0.05)
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_decoding_takes_the_operations_that_were_counted(memory, codec):
+    """Counted again on the real class, at another size and length."""
+    counted = memory.flops_of_decoding(codec, 33, 256, 384)
+    assert counted == pytest.approx(CODECS[codec].decode * 33 * 256 * 384, rel=0.03)
+
+
+def test_operations_of_a_codec_are_those_of_its_products(memory, monkeypatch):
+    """One convolution of 3 x 3 x 3, from 4 to 5 channels, on 2 x 6 x 8 positions."""
+
+    class Codec(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.only = nn.Conv3d(4, 5, 3, padding=1)
+
+        def decode(self, z, return_dict):
+            return self.only(z)
+
+    monkeypatch.setitem(memory.CODECS, "one", (Codec, 4, 4, 8))
+    assert memory.flops_of_decoding("one", 5, 48, 64) == 2 * (27 * 4) * 5 * (2 * 6 * 8)
 
 
 @pytest.mark.slow

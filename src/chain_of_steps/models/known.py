@@ -18,11 +18,11 @@ class Known:
     latent position. patch_size: latent frames, rows, columns of a token. num_layers, dim, ffn_dim:
     of the transformer; experts: how many there are. expert_gb, text_gb, codec_gb: weights of one
     expert, of the text encoders, of the codec. decode: FLOP of the codec for one pixel of one
-    frame, counted; None where nobody has. decode_bytes: what decoding takes beside the weights, for
-    a pixel of a frame and for each pixel of all frames; tile: pixels of a tile where it is done in
-    tiles. pass_bytes: what a pass takes, for a token and a unit of its width. These bytes were
-    counted by benchmarks/memory.py, without the workspace of kernels; those of a pass of Wan alone,
-    of which others are taken to need as many as the smallest. unsure: what is assumed.
+    frame, without tiles, which overlap. decode_bytes: what decoding takes beside the weights, for a
+    pixel of a frame and for each pixel of all frames; tile: pixels of a tile where it is done in
+    tiles. pass_bytes: what a pass takes, for a token and a unit of its width. These were counted by
+    benchmarks/memory.py, without the workspace of kernels; bytes of a pass of Wan alone, of which
+    others are taken to need as many as the smallest. unsure: what is assumed.
     """
 
     z_dim: int
@@ -35,8 +35,8 @@ class Known:
     expert_gb: float
     text_gb: float
     codec_gb: float
+    decode: float
     experts: int = 1
-    decode: float | None = None
     decode_bytes: tuple[float, float] | None = None
     tile: int | None = None
     pass_bytes: float = 32.0
@@ -48,9 +48,6 @@ class Known:
         return self.scale_factor_spatial * self.patch_size[-1]
 
 
-# the codecs' by Wan 2.1's at 480 x 832 x 81 and Wan 2.2's at 704 x 1280 x 81
-_DECODE_21 = 275e12 / (480 * 832 * 81)
-_DECODE_22 = 1348e12 / (704 * 1280 * 81)
 # published config.json files of Wan 2.1 and 2.2; diffusers' scripts/convert_wan_to_diffusers.py
 WAN_14B = Known(
     z_dim=16,
@@ -63,7 +60,7 @@ WAN_14B = Known(
     expert_gb=28.6,
     text_gb=11.4,
     codec_gb=0.5,
-    decode=_DECODE_21,
+    decode=8.473e6,
     decode_bytes=(19458, 12.3),
     tile=256 * 256,
     pass_bytes=22.2,
@@ -79,7 +76,7 @@ WAN_5B = replace(
     ffn_dim=14336,
     expert_gb=10.0,
     codec_gb=2.8,
-    decode=_DECODE_22,
+    decode=1.845e7,
     decode_bytes=(21515, 12.3),
     pass_bytes=65.0,  # each token has a time of its own
 )
@@ -95,6 +92,7 @@ LTX = Known(
     expert_gb=3.8,
     text_gb=9.5,
     codec_gb=1.7,
+    decode=8.76e5,
     decode_bytes=(169, 136.1),
     unsure="the codec is taken to be that of 0.9; passes take memory as those of Wan",
 )
@@ -108,6 +106,7 @@ LTX_2 = replace(
     expert_gb=37.8,
     text_gb=24.4,
     codec_gb=4.9,
+    decode=1.272e6,
     decode_bytes=(205, 168.9),
     unsure="the text encoder is taken to be Gemma 3 of 12.2 billion, 2.3 to be as large as 2.0; "
     "passes take memory as those of Wan",
@@ -123,7 +122,7 @@ COGVIDEOX = replace(
     expert_gb=11.1,
     text_gb=9.5,
     codec_gb=0.9,
-    decode=None,
+    decode=1.858e7,
     decode_bytes=(91560, 0.3),
     tile=240 * 360,
     pass_bytes=32.0,
@@ -142,6 +141,7 @@ HUNYUAN = Known(
     expert_gb=16.7,
     text_gb=15.5,
     codec_gb=5.0,
+    decode=2.514e7,
     decode_bytes=(0, 3072.2),
     tile=256 * 256,
     unsure="the text encoders are taken to be Qwen2.5-VL of 7 billion, its words alone, and ByT5; "

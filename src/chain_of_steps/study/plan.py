@@ -257,7 +257,7 @@ def _decoding(
     study: Study, name: str, makeup: Makeup, found: list[Group], lines: list[Line], step: float
 ) -> Iterator[str]:
     """What decoding with the whole codec costs. step: FLOP of one step with its passes."""
-    if makeup.like is None or makeup.like.decode is None:
+    if makeup.like is None:
         yield f"{name}: FLOP of decoding are not counted for this codec"
         return
     shapes = [group.shape for group in found]
