@@ -4,7 +4,9 @@ A job of a tiny model is the start of its program: four seconds, of which nothin
 runs is the same functions with the same arguments, in the environment and folder of their job. A
 notebook is run cell by cell without a kernel of its own.
 
-    python forked.py SOCKET     serves one connection after the other, each in a fork
+    python forked.py SOCKET             serves one connection after the other, each in a fork
+    python forked.py SOCKET --recorded  has nothing of the package, so that a fork imports all that
+                                        its job uses and leaves a record of it, see recorder/
 """
 
 import contextlib
@@ -21,6 +23,7 @@ from importlib import import_module
 from pathlib import Path
 
 PROGRAMS = ("cos", "papermill", "jupytext")
+RECORDED = "--recorded"
 CLIENT = """\
 #!{python} -SI
 import json, os, socket, sys
@@ -35,7 +38,7 @@ sys.exit(status[0] if status else 1)
 
 
 @contextlib.contextmanager
-def programs(tree: Path, environment: dict[str, str]) -> Iterator[None]:
+def programs(tree: Path, environment: dict[str, str], *options: str) -> Iterator[None]:
     """Has the programs of a tree's bin/ forked while the block runs."""
     with tempfile.TemporaryDirectory() as folder:  # the name of a socket is short
         address = f"{folder}/socket"
@@ -44,7 +47,7 @@ def programs(tree: Path, environment: dict[str, str]) -> Iterator[None]:
             (tree / "bin" / name).write_text(CLIENT.format(python=sys.executable, address=address))
             (tree / "bin" / name).chmod(0o755)
         server = subprocess.Popen(
-            [sys.executable, __file__, address],
+            [sys.executable, __file__, address, *options],
             cwd=tree,
             env={**environment, "MPLBACKEND": "agg"},
             stdout=subprocess.PIPE,
@@ -58,7 +61,7 @@ def programs(tree: Path, environment: dict[str, str]) -> Iterator[None]:
             server.communicate()
 
 
-def serve(address: str) -> None:
+def serve(address: str, recorded: bool) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(address)
@@ -68,7 +71,10 @@ def serve(address: str) -> None:
             client, _ = listening.accept()
             if os.fork() == 0:
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                client.send(bytes([answer(client)]))
+                status = answer(client)
+                if recorded:
+                    import_module("sitecustomize").write()
+                client.send(bytes([status]))
                 os._exit(0)
             client.close()
 
@@ -78,8 +84,9 @@ def answer(client: socket.socket) -> int:
     length, files, _, _ = socket.recv_fds(client, 8, 3)
     with client.makefile("rb") as words:
         argv, folder, environment = json.loads(words.read(int.from_bytes(length, "big")))
-    for number, file in enumerate(files):
+    for number, (name, file) in enumerate(zip(("stdin", "stdout", "stderr"), files, strict=True)):
         os.dup2(file, number)
+        setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
@@ -122,21 +129,25 @@ def papermill() -> int:
     return 0
 
 
-def prepare() -> None:
+def prepare(recorded: bool) -> None:
     """Imports what jobs take seconds for."""
     torch = import_module("torch")
     torch.set_num_threads(1)
     for name in ("jupytext.cli", "matplotlib.pyplot", "pandas", "seaborn"):
         import_module(name)
-    for module in import_module("chain_of_steps.stage").stage_modules().values():
-        import_module(module)
-    built_in = import_module("chain_of_steps.models.adapters").BUILT_IN
-    encoders = ("UMT5EncoderModel", "T5EncoderModel", "CLIPVisionModel")
-    for package, names in (("diffusers", built_in), ("transformers", encoders)):
+    classes = {"transformers": ("UMT5EncoderModel", "T5EncoderModel", "CLIPVisionModel")}
+    if recorded:
+        classes["diffusers"] = ("WanTransformer3DModel", "AutoencoderKLWan", "WanPipeline")
+    else:
+        for module in import_module("chain_of_steps.stage").stage_modules().values():
+            import_module(module)
+        classes["diffusers"] = import_module("chain_of_steps.models.adapters").BUILT_IN
+    for package, names in classes.items():
         for name in names:
             getattr(import_module(package), name)
 
 
 if __name__ == "__main__":
-    prepare()
-    serve(sys.argv[1])
+    recorded = RECORDED in sys.argv
+    prepare(recorded)
+    serve(sys.argv[1], recorded)

@@ -1,11 +1,12 @@
 """What a stage declares is what its jobs do: the modules that they use, the settings they read."""
 
 import subprocess
-import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import chain
+import forked
 import pytest
 import smoke as helper
 import standin
@@ -36,7 +37,7 @@ while read job; do echo '{"score": 0.5, "reason": null}'; done
 
 
 def recorded_cos(name: str, *arguments, also: Sequence[Path] = ()) -> None:
-    """A `cos` job of its own process, as the workflow starts it, in the working directory.
+    """A `cos` job of its own process that has imported nothing of the package before it.
 
     It must write nothing but what is looked at before, lest it is the user's: see `provenance`.
     """
@@ -58,11 +59,19 @@ def contents() -> dict[Path, bytes]:
 
 
 def run_recorded(name: str, *arguments) -> None:
-    cos = Path(sys.executable).with_name("cos")
-    variables = {**helper.environment(helper.ROOT), **helper.recorded(Path("records"))}
-    command = [sys.executable, str(cos), name, "--config", "config.json", *map(str, arguments)]
-    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    command = ["bin/cos", name, "--config", "config.json", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, (command, done.stderr[-3000:])
+
+
+@contextmanager
+def working_in(root: Path) -> Iterator[None]:
+    """Has `recorded_cos` work in a folder, where its jobs leave records."""
+    variables = {**helper.environment(helper.ROOT), **helper.recorded(root / "records")}
+    (root / "bin").mkdir()
+    with pytest.MonkeyPatch.context() as patch, forked.programs(root, variables, forked.RECORDED):
+        patch.chdir(root)
+        yield
 
 
 def write_settings(config: dict) -> None:
@@ -75,8 +84,7 @@ def of_puzzles(tmp_path_factory, build_pocket) -> list[dict]:
     """Records of the stages that a study of puzzles has beside those of the smoke study."""
     root = tmp_path_factory.mktemp("puzzles")
     chain.prepare(root, build_pocket)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(root)
+    with working_in(root):
         chain.run_chain(Path())
         tiny = {"batch": 2, "layers": 1, "threads": 1}
         tiny["phases"] = [{"steps": 2, "mix": {"maze": 1}}]
@@ -98,7 +106,10 @@ def of_puzzles(tmp_path_factory, build_pocket) -> list[dict]:
             head = "model,case,seed,intervention,label,success,first_step,last_step,annotator\n"
             Path(f"{name}.csv").write_text(head + row)
         recorded_cos("agreement", "--out", "kappa.csv", "ann.csv", "bob.csv")
-        recorded_cos("calibrate", "--cases", "cases", "--out", "calibration.csv")
+        some = ("--cases", "cases", "--shard", 0)
+        recorded_cos("calibrate", *some, "--out", "calibration.parquet")
+        made = ("--out", "calibration.csv", "--tasks", "calibration_tasks.csv")
+        recorded_cos("calibration-summary", "--readings", "calibration.parquet", *made)
         recorded_cos("plan")
         recorded_cos("watch", "--once", ".", also=[Path("watch.html")])  # where it looks
         recorded_cos("train", "--name", "tiny", "--out", "trained")
@@ -127,8 +138,7 @@ def of_bench(tmp_path_factory, build_pocket) -> list[dict]:
     scorer.chmod(0o755)
     write_json(root / "scorer/ready.json", pins())
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(root)
+    with working_in(root):
         write_settings(standin.config_of(data, execution={"shard": 2, "batch": 2}))
         recorded_cos("check")
         recorded_cos("cases", "--out", "cases")
