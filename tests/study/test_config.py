@@ -265,7 +265,12 @@ def test_every_real_model_has_a_study_of_native_puzzles():
         assert study.study == name.removesuffix(".yaml")
         # a codec that costs more than a step
         cheap = known_of(next(iter(study.models.values())).path) is WAN_5B
-        assert study.experiments == [*plain.experiments, "latents", *["reading"] * cheap]
+        assert study.experiments == [
+            *plain.experiments,
+            "latents",
+            "calibration",
+            *["reading"] * cheap,
+        ]
         assert study.reading.decoder == ("projection" if cheap else "full")
         drawing, board = drawing_of(study.cases, study.video), Board()
         token = study.video.multiple

@@ -177,6 +177,13 @@ EXPERIMENTS = (
         keeps=("reading_runs.parquet",),
         after=("decision",),
     ),
+    Experiment(
+        "calibration",
+        "the figure calibration: what readers make of degraded videos",
+        needs_puzzles=True,
+        figures={"calibration": ("calibration.csv", "calibration_tasks.csv")},
+        keeps=("calibration_readings.parquet",),
+    ),
     Experiment("videos", "every case and condition", after=("decision",)),
     Experiment(
         "vbvr",

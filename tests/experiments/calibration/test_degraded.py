@@ -6,8 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from chain_of_steps.cases import degraded
-from chain_of_steps.cases.degraded import DEGRADATIONS, calibrate, summary, unreadable
+from chain_of_steps.experiments.calibration import degraded
+from chain_of_steps.experiments.calibration.degraded import DEGRADATIONS, calibrate
+from chain_of_steps.experiments.calibration.summary import (
+    by_degradation,
+    by_task,
+    judged,
+    unreadable,
+)
 from chain_of_steps.tasks import stream
 from chain_of_steps.tasks.drawing import Drawing
 
@@ -15,13 +21,14 @@ DRAWING = Drawing(32)
 
 
 def draw(task: str, n: int = 1):
-    return list(itertools.islice(stream(task, "in-domain", "evaluation", 21), n))
+    found = itertools.islice(stream(task, "in-domain", "evaluation", 21), n)
+    return {f"{task}/{number}": puzzle for number, puzzle in enumerate(found)}
 
 
 @pytest.fixture(scope="module")
 def readings() -> pd.DataFrame:
     only = ["none", "blur", "shift", "mix", "ghost", "noise", "other"]
-    return calibrate([*draw("odd", 2), *draw("rotation")], DRAWING, only=only)
+    return calibrate(draw("odd", 2) | draw("rotation"), DRAWING, only=only)
 
 
 def test_what_is_known_is_read_or_refused_and_nothing_is_made_up(readings):
@@ -34,7 +41,7 @@ def test_what_is_known_is_read_or_refused_and_nothing_is_made_up(readings):
     assert off[plain["mild"]].median() < 0.1
     nothing = readings[readings["degradation"].isin(["noise", "blank", "other"])]
     assert (nothing["answer"] < 0).all()
-    assert unreadable(readings) == []
+    assert unreadable(by_task(readings)) == []
 
 
 def test_evidence_grows_with_the_ghost(readings):
@@ -44,20 +51,46 @@ def test_evidence_grows_with_the_ghost(readings):
         assert np.allclose(one["ghost_evidence"], one["strength"], atol=0.05)
 
 
-def test_a_summary_counts_each_look_once(readings):
-    table = summary(readings)
-    assert table["n"].sum() == len(readings)
-    assert np.allclose(table[["right", "wrong", "refused"]].sum(axis=1), 1)
-    assert (table["wrong_low"] <= table["wrong"]).all()
-    assert (table["wrong"] <= table["wrong_high"]).all()
-    spoilt = readings.assign(right=False, answer=0)
-    assert unreadable(spoilt) == ["odd", "rotation"]
+def test_a_reading_does_not_hang_on_the_cases_of_its_job():
+    puzzles, only = draw("odd", 2), ["grain", "noise", "other"]
+    together = calibrate(puzzles, Drawing(), only=only)
+    parts = [calibrate(puzzles, Drawing(), chosen=[case], only=only) for case in puzzles]
+    pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), together)
+
+
+def test_summaries_count_each_look_once(readings):
+    """Against counts by hand; a case counts once in an interval."""
+    tasks, whole = by_task(readings), by_degradation(readings)
+    assert tasks["looks"].sum() == len(readings) and tasks["n"].tolist() == [2, 1]
+    assert np.allclose(whole[["right", "wrong", "refused"]].sum(axis=1), 1)
+    for name in ("right", "wrong", "refused"):
+        assert (whole[f"{name}_low"] <= whole[name]).all()
+        assert (whole[name] <= whole[f"{name}_high"]).all()
+    rows = judged(readings)
+    for row in tasks.itertuples():
+        mine = rows[rows["task"] == row.task]
+        assert row.right == pytest.approx(mine[mine["mild"]]["right"].mean())
+        assert row.wrong == pytest.approx(((mine["answer"] >= 0) & ~mine["right"].eq(1)).mean())
+    # what nothing agrees with has no share of 0 or 1 for certain
+    assert (whole["wrong_high"] > 0).all()
+
+
+def test_tasks_are_refused_by_what_was_read(readings):
+    def left_out(**values):
+        return unreadable(by_task(readings.assign(**values)))
+
+    assert left_out(right=False, answer=0) == ["odd", "rotation"]
+    assert left_out(right=False, answer=-1) == ["odd", "rotation"]
+    one = readings["task"] == "odd"
+    nothing = one & readings["degradation"].eq("noise")
+    assert left_out(answer=readings["answer"].mask(nothing, 0)) == ["odd"]
+    assert by_task(readings)["made_up"].tolist()[0] == 0
 
 
 @pytest.mark.parametrize("name", DEGRADATIONS)
 def test_a_degradation_grows_with_its_strength(name):
     """More of it is farther from the truth, and none of it is the truth."""
-    (puzzle,) = draw("odd")
+    (puzzle,) = draw("odd").values()
     frames = DRAWING.film(puzzle)[[0, -1]].astype(float)
     one = DEGRADATIONS[name]
     rng = np.random.default_rng

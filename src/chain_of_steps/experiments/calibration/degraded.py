@@ -8,14 +8,13 @@ blended in. Videos of nothing, and of other cases, show how often an answer is m
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import av
 import numpy as np
 import pandas as pd
 
-from chain_of_steps.statistics.rates import wilson
 from chain_of_steps.tasks.drawing import DEFAULT_DRAWING, Drawing
 from chain_of_steps.tasks.observe import Observation, Observer
 from chain_of_steps.tasks.puzzle import Puzzle
@@ -144,34 +143,37 @@ DEGRADATIONS = {
 GHOSTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 MILD_GHOSTS = 3  # of them; from .4 on no answer has more than the weight that is accepted
 GHOST, NOTHING = "ghost", ("noise", "blank", "other")
-READ, WRONG = 0.9, 0.005  # shares that a task must have at least and may have at most
 
 
 def calibrate(
-    puzzles: Sequence[Puzzle],
+    puzzles: Mapping[str, Puzzle],
     drawing: Drawing,
     *,
     seed: int = 0,
+    chosen: Sequence[str] | None = None,
     only: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Reads videos of these puzzles under every degradation; one row a reading.
 
-    only: names of degradations, of ghost, noise, blank, other; all where none are given.
-    Columns: degradation, strength, mild (whether it is of the milder half), task, split, case (a
-    number), answer (the accepted candidate, or -1), right (whether that is a right answer; of a
-    ghost the answer that was blended less than half and of nothing none), candidates and
-    true_candidates (effective numbers; those of the same look undegraded and drawn with 16 pixels),
-    evidence (of the true answer), ghost_evidence (of the one that is blended in), null.
+    puzzles: by case, of one drawing. chosen: the cases to read, all where none are given; a reading
+    does not hang on which. only: names of degradations, of ghost, noise, blank, other; all where
+    none are given.
+    Columns: degradation, strength, mild (whether it is of the milder half), task, split, case,
+    answer (the accepted candidate, or -1), right (whether that is a right answer; of a ghost the
+    answer that was blended less than half and of nothing none), candidates and true_candidates
+    (effective numbers; those of the same look undegraded and drawn with 16 pixels), evidence (of
+    the true answer), ghost_evidence (of the one that is blended in), null.
     """
     rows = []
-    for number, puzzle in enumerate(puzzles):
+    for number, (case, puzzle) in enumerate(puzzles.items()):
+        if chosen is not None and case not in chosen:
+            continue
         observer = Observer(puzzle, drawing)
         rng = np.random.default_rng([seed, number])
         truth = _frames(observer, puzzle.shown)
-        names = {"task": puzzle.task, "split": puzzle.split, "case": number}
-        for name, strength, mild, frames, parts in _looks(
-            observer, truth, puzzles, number, rng, only
-        ):
+        names = {"task": puzzle.task, "split": puzzle.split, "case": case}
+        others = [one for name, one in puzzles.items() if name != case and _alike(one, puzzle)]
+        for name, strength, mild, frames, parts in _looks(observer, truth, others, rng, only):
             found = observer.read(frames[None].astype(np.float32))
             rows.append(
                 {
@@ -185,11 +187,14 @@ def calibrate(
     return pd.DataFrame(rows)
 
 
+def _alike(one: Puzzle, other: Puzzle) -> bool:
+    return one.task == other.task and one.board == other.board
+
+
 def _looks(
     observer: Observer,
     truth: np.ndarray,
-    puzzles: Sequence[Puzzle],
-    number: int,
+    strangers: Sequence[Puzzle],
     rng: np.random.Generator,
     only: Sequence[str] | None,
 ) -> Iterator[tuple[str, float, bool, np.ndarray, dict[int, float]]]:
@@ -217,11 +222,9 @@ def _looks(
         for level in (0.0, 0.5, 1.0):
             yield "blank", level, False, np.full_like(truth, level), {}
     if wanted("other"):
-        alike = [p for n, p in enumerate(puzzles) if n != number and p.task == puzzle.task]
-        for n, other in enumerate(alike[:2]):
-            if other.board == puzzle.board:
-                strange = Observer(other, observer.drawing)
-                yield "other", float(n), False, _frames(strange, other.shown), {}
+        for n, stranger in enumerate(strangers[:2]):
+            frames = _frames(Observer(stranger, observer.drawing), stranger.shown)
+            yield "other", float(n), False, frames, {}
 
 
 def _frames(observer: Observer, candidate: int) -> np.ndarray:
@@ -254,41 +257,3 @@ def _true_candidates(puzzle: Puzzle, parts: dict[int, float]) -> float:
     observer = Observer(puzzle, DEFAULT_DRAWING)
     blend = sum(share * _frames(observer, n) for n, share in parts.items())
     return float(observer.read(blend[None]).n_candidates[0])
-
-
-def summary(readings: pd.DataFrame, by: Sequence[str] = ("task",)) -> pd.DataFrame:
-    """One row for each degradation and strength (and `by`): n, shares, and what was read.
-
-    right, wrong, refused: shares of n; wrong_low, wrong_high: its 95 % interval (Wilson).
-    candidates: median distance to the true number; evidence, ghost_evidence: means.
-    """
-    table = readings.assign(
-        refused=readings["answer"] < 0,
-        wrong=(readings["answer"] >= 0) & ~readings["right"].astype(bool),
-        off=(readings["candidates"] - readings["true_candidates"]).abs(),
-    )
-    groups = table.groupby(["degradation", "strength", "mild", *by], sort=False)
-    rows = groups.agg(
-        n=("answer", "size"),
-        right=("right", "mean"),
-        wrong=("wrong", "mean"),
-        refused=("refused", "mean"),
-        candidates=("off", "median"),
-        evidence=("evidence", "mean"),
-        ghost_evidence=("ghost_evidence", "mean"),
-    ).reset_index()
-    counts = zip(rows["wrong"], rows["n"], strict=True)
-    ends = [wilson(round(share * n), n) for share, n in counts]
-    return rows.assign(wrong_low=[end.low for end in ends], wrong_high=[end.high for end in ends])
-
-
-def unreadable(readings: pd.DataFrame) -> list[str]:
-    """The tasks that cannot be read: in the mild halves less than READ is right, or more than WRONG
-    of all looks is read as a wrong answer."""
-    found = []
-    for task, rows in readings.groupby("task", sort=True):
-        mild = rows[rows["mild"]]
-        wrong = (rows["answer"] >= 0) & ~rows["right"].astype(bool)
-        if mild["right"].mean() < READ or wrong.mean() > WRONG:
-            found.append(task)
-    return found

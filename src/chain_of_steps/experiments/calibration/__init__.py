@@ -1,0 +1,1 @@
+"""What readers make of degraded videos of known answers: the figure `calibration`."""
