@@ -81,6 +81,19 @@ def test_a_shard_holds_every_run_as_if_made_alone(model, cases, tmp_path):
     assert (again.experts, again.made_by) == (found.experts, found.made_by)
 
 
+@pytest.mark.parametrize("shift", [1.0, 5.0, 12.0])
+def test_estimates_that_are_not_stored_are_those_of_the_run(model, cases, tmp_path, shift):
+    found = run_shard(model, cases[:1], [4], steps=6, shift=shift, batch=1, n_frames=17)
+    whole, half = tmp_path / "whole.safetensors", tmp_path / "half.safetensors"
+    found.save(whole)
+    found.save(half, estimates=False)
+    again = Trajectory.load(half)
+    assert torch.equal(again.x, found.x)
+    assert torch.allclose(again.clean, found.clean, atol=1e-5, rtol=1e-5)
+    one = found.x[0, 0].nbytes
+    assert whole.stat().st_size - half.stat().st_size == pytest.approx(6 * one, rel=0.02)
+
+
 def test_a_trajectory_of_ground_truth_is_read_as_such(model, cases):
     """Clean estimates: each candidate in turn; the result: the truth."""
     steps = 3

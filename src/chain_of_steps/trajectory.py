@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,11 @@ class Trajectory:
         runs = self.runs.iloc[rows].reset_index(drop=True)
         return replace(self, runs=runs, x=self.x[rows], clean=self.clean[rows])
 
-    def save(self, path: Path) -> None:
-        tensors = {"sigmas": self.sigmas, "x": self.x, "clean": self.clean}
+    def save(self, path: Path, *, estimates: bool = True) -> None:
+        """estimates: whether they are stored, or left to be derived, as Euler's can be."""
+        tensors = {"sigmas": self.sigmas, "x": self.x}
+        if estimates:
+            tensors["clean"] = self.clean
         facts = {
             "runs": self.runs.to_csv(index=False),
             "experts": self.experts,
@@ -58,8 +62,10 @@ class Trajectory:
     def load(cls, path: Path) -> Trajectory:
         """Raises UserError if the file is missing, torn, or no whole trajectory."""
         tensors, facts = load_tensors(path)
-        if not {"sigmas", "x", "clean"} <= tensors.keys() or "runs" not in facts:
+        if not {"sigmas", "x"} <= tensors.keys() or "runs" not in facts:
             raise UserError(f"{path} is not a trajectory: make it again with `cos sample`.")
+        if "clean" not in tensors:
+            tensors["clean"] = derived(tensors["x"], tensors["sigmas"])
         runs = pd.read_csv(io.StringIO(facts["runs"]))
         n_steps, shape = len(tensors["sigmas"]) - 1, tensors["x"].shape[2:]
         expected = {"x": (len(runs), n_steps + 1, *shape), "clean": (len(runs), n_steps, *shape)}
@@ -100,3 +106,15 @@ class Recorder:
     def stacked(self, last: Tensor) -> tuple[Tensor, Tensor]:
         """x (B, N + 1, ...) with the result `last` at the end, and clean (B, N, ...)."""
         return torch.stack([*self.x, last.cpu()], dim=1), torch.stack(self.clean, dim=1)
+
+
+def derived(x: Tensor, sigmas: Tensor) -> Tensor:
+    """The clean estimates (R, N, C, F, h, w) of Euler's steps between latents x (R, N + 1, ...).
+
+    The velocity of a step is how far it went over how much noise it took away, so the estimate,
+    x - sigma v, differs from that of the run by rounding alone. sigmas: (N + 1,).
+    """
+    clean = torch.empty_like(x[:, 1:])
+    for k, (sigma, following) in enumerate(pairwise(sigmas.tolist())):
+        clean[:, k] = x[:, k] + sigma / (sigma - following) * (x[:, k + 1] - x[:, k])
+    return clean

@@ -365,6 +365,10 @@ def test_the_shift_of_ltx_is_that_of_the_pipeline_for_its_size():
             changed(sampler__schedule="single-shift", sampler__solver="unipc"),
             ["sampler.schedule is single-shift", "unipc", "write euler"],
         ),
+        (
+            changed(execution__estimates="derived", sampler__solver="unipc", experiments=["front"]),
+            ["execution.estimates is derived", "unipc", "write stored"],
+        ),
         (changed(sampler__schedule="list"), ["sampler.levels is None", "write both"]),
         (
             changed(sampler__levels=[1.0], sampler__schedule="list", sampler__steps=2),

@@ -230,6 +230,11 @@ def test_a_plan_needs_neither_data_nor_weights_and_says_what_it_assumes(
     assert f"{100 * 41 * 16 * 21 * 48 * 48 * 4 / 1e9:.1f} GB on disk" in out
 
 
+def test_estimates_that_are_derived_take_no_disk(capsys, tmp_path, monkeypatch):
+    out = printed(capsys, tmp_path, monkeypatch, execution={"estimates": "derived"})
+    assert f"{100 * 21 * 16 * 21 * 48 * 48 * 4 / 1e9:.1f} GB on disk" in out
+
+
 def test_hours_are_from_the_configured_speed(capsys, tmp_path, monkeypatch):
     model = {**BENCH["models"]["big"], "seconds_per_nfe": 9.0, "weights_gb": 69}
     device = {"device": "cuda", "shard": 1}

@@ -119,7 +119,7 @@ def _kept(settings: HasExecution, name: str, codec_alone: bool = False) -> Video
     kept, model = KEPT.get(), settings.models[named_model(settings, name)]
     if kept is None:
         return _load(settings, name, codec_alone)
-    execution = settings.execution.model_dump(exclude={"shard", "batch"})
+    execution = settings.execution.model_dump(exclude={"shard", "batch", "estimates"})
     content = weights_of(model, Digests.of_results())
     key = digest_json([name, model.model_dump(), execution, content])
     found = kept.get(key, not codec_alone, lambda: _load(settings, name, codec_alone))

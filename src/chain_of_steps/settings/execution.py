@@ -33,6 +33,13 @@ class Execution(Section):
             "the one in use, slow), or auto, which decides by the free memory of the GPU."
         ),
     )
+    estimates: Literal["stored", "derived"] = Field(
+        "stored",
+        description=(
+            "Clean estimates of a run on disk: stored beside its latents, or derived from them as "
+            "they are read, which halves trajectories; exact but for low bits, and Euler's alone."
+        ),
+    )
     vae_tiling: bool = Field(
         False,
         description=(

@@ -180,6 +180,11 @@ class Study(*_HOLDERS):
         forked = [name for name in self._asked() if name in FORKING]
         if forked and self.sampler.solver != "euler":
             raise refusal(solver_refusal(forked[0]))
+        if self.execution.estimates == "derived" and self.sampler.solver != "euler":
+            raise refusal(
+                f"execution.estimates is derived, but steps of {self.sampler.solver} do not tell "
+                "their clean estimates: write stored."
+            )
 
     def _check_ensemble(self) -> None:
         """Its seeds must be those of the main model's runs."""

@@ -301,15 +301,15 @@ def _sizes(study: Study, found: list[Group]) -> Iterator[str]:
     steps, execution = study.sampler.steps, study.execution
     for name, model in study.models.items():
         makeup, seeds = Makeup.of(model), len(seeds_of(study, name))
-        each = [2 * steps + 1, seeds]
+        kept = steps + 1 if execution.estimates == "derived" else 2 * steps + 1
         largest = max(makeup.latent_bytes(group.shape) for group in found)
         disk = sum(group.cases * makeup.latent_bytes(group.shape) for group in found)
         total = sum(group.cases for group in found)
-        job = min(execution.shard, total) * largest * math.prod(each)
+        job = min(execution.shard, total) * largest * (2 * steps + 1) * seeds
         weights = "unknown (write weights_gb)" if makeup.weights is None else _gb(makeup.weights)
         yield (
             f"{name}: weights {weights}; a job keeps {_gb(job)} of latents in memory; trajectories "
-            f"take {_gb(disk * math.prod(each))} on disk"
+            f"take {_gb(disk * kept * seeds)} on disk"
         )
         if makeup.assumed:
             yield f"{name}: {', '.join(makeup.assumed)} assumed to be those of Wan A14B"

@@ -58,7 +58,7 @@ def run(settings: Settings, *, model: str, cases: Path, shard: int, out: Path) -
         early=early,
     )
     seconds = time.monotonic() - started
-    trajectory.save(out)
+    trajectory.save(out, estimates=settings.execution.estimates == "stored")
     nfe = trajectory.made_by["nfe"]
     parameters = {**trajectory.made_by, "shard": shard, "cases": len(mine)}
     write_manifest(out, parameters=parameters, nfe=nfe, seconds=seconds)
