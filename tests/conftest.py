@@ -1,5 +1,6 @@
 """Shared fixtures; the builders are in helpers/."""
 
+import forked
 import pytest
 import smoke as smoke_study
 import tiny
@@ -111,7 +112,8 @@ def build_pocket(puzzle_codec):
 def smoke(tmp_path_factory):
     """A tree in which the smoke study has run once, without interruption, and its numbers."""
     tree = smoke_study.copy_tree(tmp_path_factory.mktemp("smoke") / "tree")
-    variables = smoke_study.recorded(tree / "records")
-    smoke_study.snakemake(tree, "--cores", "2", *smoke_study.SMOKE, **variables)
+    variables = {**smoke_study.environment(tree), **smoke_study.recorded(tree / "records")}
+    with forked.programs(tree, variables, forked.RECORDED):
+        smoke_study.snakemake(tree, "--cores", "2", *smoke_study.SMOKE)
     jobs = smoke_study.records(tree / "records")
     return smoke_study.Study(tree, smoke_study.numbers(tree), jobs)

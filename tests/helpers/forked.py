@@ -5,8 +5,9 @@ runs is the same functions with the same arguments, in the environment and folde
 notebook is run cell by cell without a kernel of its own.
 
     python forked.py SOCKET             serves one connection after the other, each in a fork
-    python forked.py SOCKET --recorded  has nothing of the package, so that a fork imports all that
-                                        its job uses and leaves a record of it, see recorder/
+    python forked.py SOCKET --recorded  for `cos` alone: has nothing of the package, so that a fork
+                                        imports all that its job uses and leaves a record of it, see
+                                        recorder/
 """
 
 import contextlib
@@ -40,12 +41,14 @@ sys.exit(status[0] if status else 1)
 @contextlib.contextmanager
 def programs(tree: Path, environment: dict[str, str], *options: str) -> Iterator[None]:
     """Has the programs of a tree's bin/ forked while the block runs."""
+    names = ("cos",) if RECORDED in options else PROGRAMS
     with tempfile.TemporaryDirectory() as folder:  # the name of a socket is short
         address = f"{folder}/socket"
-        for name in PROGRAMS:
-            (tree / "bin" / name).unlink(missing_ok=True)
-            (tree / "bin" / name).write_text(CLIENT.format(python=sys.executable, address=address))
-            (tree / "bin" / name).chmod(0o755)
+        for program in (tree / "bin" / name for name in names):
+            if program.exists():
+                program.rename(f"{program}-itself")
+            program.write_text(CLIENT.format(python=sys.executable, address=address))
+            program.chmod(0o755)
         server = subprocess.Popen(
             [sys.executable, __file__, address, *options],
             cwd=tree,
@@ -59,6 +62,10 @@ def programs(tree: Path, environment: dict[str, str], *options: str) -> Iterator
         finally:
             os.killpg(server.pid, signal.SIGKILL)
             server.communicate()
+            for name in names:
+                itself = tree / f"bin/{name}-itself"
+                if itself.exists():
+                    itself.rename(tree / "bin" / name)
 
 
 def serve(address: str, recorded: bool) -> None:
@@ -133,12 +140,13 @@ def prepare(recorded: bool) -> None:
     """Imports what jobs take seconds for."""
     torch = import_module("torch")
     torch.set_num_threads(1)
-    for name in ("jupytext.cli", "matplotlib.pyplot", "pandas", "seaborn"):
+    for name in ("matplotlib.pyplot", "pandas", "seaborn"):
         import_module(name)
     classes = {"transformers": ("UMT5EncoderModel", "T5EncoderModel", "CLIPVisionModel")}
     if recorded:
         classes["diffusers"] = ("WanTransformer3DModel", "AutoencoderKLWan", "WanPipeline")
     else:
+        import_module("jupytext.cli")
         for module in import_module("chain_of_steps.stage").stage_modules().values():
             import_module(module)
         classes["diffusers"] = import_module("chain_of_steps.models.adapters").BUILT_IN
