@@ -33,8 +33,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_USER := 0
 
 .DEFAULT_GOAL := figures
-.PHONY: figures figures-from-tables recompute report docs page test test-fast test-all soak lint \
-    format site lock wheel catalog benchmarks determinism differences clean
+.PHONY: figures figures-from-tables recompute calibration report docs page test test-fast test-all soak \
+    lint format site lock wheel catalog benchmarks determinism differences clean
 
 figures: $(READY)
 	$(BIN)/snakemake --cores all $(ARGS)
@@ -46,6 +46,12 @@ figures-from-tables: $(READY)
 # Every number of figures/claims.md again, from the tables of single runs and without this package.
 recompute: $(READY)
 	$(BIN)/python docs/recompute.py $(ARGS)
+
+# docs/calibration.*: which degraded videos readers read, refuse or misread; no model runs.
+calibration: $(READY)
+	$(BIN)/snakemake --cores all --configfile config/calibration.yaml $(ARGS)
+	cp $(addprefix results/calibration/figures/calibration,.md .png) docs/
+	cp $(addprefix results/calibration/tables/calibration,.csv _tasks.csv) docs/
 
 # One file to look through or to send, of a study that has run: unpack it, open report.html.
 report: $(READY)
