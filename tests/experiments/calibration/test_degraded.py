@@ -51,9 +51,13 @@ def test_what_is_known_is_read_or_refused_and_nothing_is_made_up(readings):
 @pytest.mark.soak
 @pytest.mark.parametrize("style", STYLES)
 def test_every_task_is_read_when_drawn_as_real_videos_are(style):
-    """In the mild halves; beyond, nothing is read wrong. White is the style whose dots move."""
+    """In the mild halves; beyond, nothing is read wrong. White is the style whose dots move.
+
+    What is hardest to read; `make calibration` asks for all.
+    """
     puzzles = {name: one for task in task_names() for name, one in draw(task).items()}
-    tasks = by_task(calibrate(puzzles, Drawing(48, style=style)))
+    only = ["none", "blur", "drift", "grain", "mix", "ghost", "noise", "blank"]
+    tasks = by_task(calibrate(puzzles, Drawing(32, style=style), only=only))
     assert unreadable(tasks) == [] and tasks["task"].tolist() == sorted(task_names())
     assert (tasks["sound"] >= SOUND).all() and (tasks["made_up"] <= WRONG).all()
     assert (tasks["grows"] == 1).all()
