@@ -165,11 +165,12 @@ def queue(variables: dict[str, str], *options: str) -> dict[int, list[str]]:
     return {int(row[0]): row[1:] for row in rows}
 
 
-EVERY = pytest.param(helper.SMOKE, marks=pytest.mark.soak, id="soak-all-experiments")
+STUDIES = {"decision": helper.SHORT, "all-experiments": helper.SMOKE}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("study", [pytest.param(helper.SHORT, id="decision"), EVERY])
+@pytest.mark.soak
+@pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
 def test_whatever_dies_the_same_command_finishes_with_the_same_numbers(
     cluster, smoke, rules, study
 ):
