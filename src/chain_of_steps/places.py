@@ -9,7 +9,6 @@ TRAJECTORY = File("trajectories/{model}/{shard}.safetensors")
 TRAJECTORIES = Files("trajectories/{model}", ("{shard}.safetensors",))
 READOUTS = File("tables/readouts.parquet")
 REFERENCES = File("tables/references.csv")
-CALIBRATION = File("tables/calibration.csv")
 # how a cheap decoder and the codec read some steps; of studies that ask for one
 COMPARED = File(
     "compared/{model}.parquet", every_model=True, when=lambda study: study.reading.cheap

@@ -19,6 +19,17 @@ STUDY = {
 }
 
 
+def test_the_page_says_what_its_tables_say():
+    """docs/calibration.*, which `make calibration` puts there."""
+    rows, tasks = (read_table(helper.ROOT / f"docs/calibration{end}.csv") for end in ("", "_tasks"))
+    caption = " ".join((helper.ROOT / "docs/calibration.md").read_text().split())
+    looks = int(rows["n"].sum())
+    assert looks == tasks["looks"].sum()
+    assert f"wrong are {round((rows['wrong'] * rows['n']).sum())} of {looks} looks" in caption
+    assert f"n = {tasks['n'].sum()} cases" in caption
+    assert ("All tasks can be read" in caption) == tasks["read"].all()
+
+
 @pytest.mark.slow
 def test_one_call_says_which_tasks_can_be_read(tmp_path):
     """With tiles of 16 pixels, which readers take as they are: most degradations are refused."""

@@ -92,7 +92,7 @@ def test_summaries_count_each_look_once(readings):
         off = (mine["candidates"] - mine["true_candidates"]).abs()[mine["mild"]]
         assert row.near == pytest.approx((off <= 0.1).mean())
         assert row.wrong == pytest.approx(((mine["answer"] >= 0) & ~mine["right"].eq(1)).mean())
-    # what nothing agrees with has no share of 0 or 1 for certain
+    # that none is wrong says no more of other cases than their number lets it
     assert (whole["wrong_high"] > 0).all()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chain_of_steps.places import CALIBRATION
 from chain_of_steps.settings.base import View
 from chain_of_steps.stage import File, Stage
 
@@ -13,7 +12,7 @@ STAGE = Stage(
     text="How often degraded videos are read right or wrong, and which tasks cannot be read.",
     settings=View,
     takes={"readings": File("tables/calibration_readings.parquet")},
-    makes={"out": CALIBRATION, "tasks": File("tables/calibration_tasks.csv")},
+    makes={"out": File("tables/calibration.csv"), "tasks": File("tables/calibration_tasks.csv")},
 )
 
 
